@@ -1,0 +1,1 @@
+"""Scores rate histories: the worker and its exactly-once pipeline."""

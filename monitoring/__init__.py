@@ -1,0 +1,1 @@
+"""Makes the workers visible: metrics, health, lag and drift."""

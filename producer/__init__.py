@@ -1,0 +1,1 @@
+"""Publishes rate histories: the replay of historical rates, and single messages."""

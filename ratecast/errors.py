@@ -1,0 +1,56 @@
+"""The one tree of errors, each branch saying what its reader should do.
+
+RatecastError
+├── UsageError            the command or its configuration is wrong: fix it           (exit code 2)
+├── OperationError        it could not be done now: the orchestrator may try again    (exit code 1)
+│   ├── BrokerUnavailableError   no broker answered within the limit
+│   └── ModelBundleError         a bundle is missing, incomplete or fails its digests
+└── RecordError           one record cannot be scored: dead-letter it and go on
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class RatecastError(Exception):
+    """Base of every error ratecast raises on purpose."""
+
+
+class UsageError(RatecastError):
+    """The user's command, file or configuration is wrong; the message names the fix."""
+
+
+class OperationError(RatecastError):
+    """Something outside could not be done within its limit; a later try may succeed."""
+
+
+class BrokerUnavailableError(OperationError):
+    """No broker answered within the configured limit."""
+
+
+class ModelBundleError(OperationError):
+    """A model bundle is missing, incomplete, or does not match its digests."""
+
+
+class ErrorCode(StrEnum):
+    """Why a record became a dead letter. A closed set: alerts and dashboards list it."""
+
+    EMPTY_VALUE = "empty_value"
+    INVALID_ENCODING = "invalid_encoding"
+    INVALID_JSON = "invalid_json"
+    SCHEMA_VIOLATION = "schema_violation"
+    HISTORY_TOO_SHORT = "history_too_short"
+    INVALID_RATE = "invalid_rate"
+    UNKNOWN_PAIR = "unknown_pair"
+    TOO_LARGE = "too_large"
+    SCORING_FAILED = "scoring_failed"
+
+
+class RecordError(RatecastError):
+    """One record cannot be scored: dead-letter it with this code and go on."""
+
+    def __init__(self, code: ErrorCode, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message

@@ -1,0 +1,150 @@
+"""The forecast itself: a forest's shrunken step from the last rate, and a range in units of volatility.
+
+    prediction = lag_1 * exp(lambda * f(x) * sigma_t)
+    range      = prediction * exp(+- q * sigma_t)
+
+``f`` is the forest on scale-free inputs, ``lambda`` its shrinkage (0: the last rate stands), ``sigma_t`` the
+EWMA volatility of the history itself, ``q`` a split-conformal quantile of |error| / sigma_t (Vovk et al.,
+*Algorithmic Learning in a Random World*, 2005; normalised scores: Papadopoulos et al., ECML 2002).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from ratecast import features
+from ratecast.features import ADAPTIVE_LENGTH, FEATURE_NAMES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from ratecast.model import Bundle, TrainingStats
+
+LEVELS = ("80", "95")
+MAX_SCORE = 1e9  # a drift score says nothing more beyond this, and JSON has no infinity
+
+
+class StepModel(Protocol):
+    """Predicts the next standardised return."""
+
+    def predict(self, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Expected ``return / sigma`` of each row: float32 ``(n, 3)`` to float64 ``(n,)``."""
+
+
+class OnnxModel:
+    """The forest in ONNX Runtime, on one thread.
+
+    One thread on purpose: a worker is scaled by partitions, and a thread pool would cost more than a small
+    batch takes.
+    """
+
+    def __init__(self, onnx: bytes) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        self._session = onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
+        self._input = self._session.get_inputs()[0].name
+
+    def predict(self, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Expected ``return / sigma`` of each row: float32 ``(n, 3)`` to float64 ``(n,)``."""
+        output: NDArray[np.float32] = self._session.run(None, {self._input: inputs})[0]
+        return output.reshape(-1).astype(np.float64)
+
+
+@dataclass(frozen=True)
+class Forecasts:
+    """Forecasts of a batch; every array has one row a history, in the order given."""
+
+    features: NDArray[np.float64]  # (n, 5), columns FEATURE_NAMES
+    sigma: NDArray[np.float64]  # (n,), one-step volatility
+    prediction: NDArray[np.float64]  # (n,)
+    lower: NDArray[np.float64]  # (n, 2), columns LEVELS
+    upper: NDArray[np.float64]  # (n, 2)
+    adaptive: NDArray[np.bool_]  # (n,), False where the range leans on training
+    drift_scores: NDArray[np.float64]  # (n, 5), (x - mean) / std
+    drifted: NDArray[np.bool_]  # (n, 5), by the classic rule
+
+
+class Forecaster:
+    """Scores batches with one model: pure, the same history always gives the same forecast.
+
+    Args:
+        stats: the bundle's training statistics.
+        model: the forest.
+        std_threshold: the classic drift rule's bound in standard deviations; the bundle's when None.
+    """
+
+    def __init__(self, stats: TrainingStats, model: StepModel, std_threshold: float | None = None) -> None:
+        self.version = stats.model_version
+        self.default_pair = stats.default_pair
+        self.pair_index = {pair: row for row, pair in enumerate(stats.pairs)}
+        self.pairs = tuple(stats.pairs)
+        self._model = model
+        self._shrinkage = stats.shrinkage.lambda_
+        self._std_threshold = stats.drift_std_threshold if std_threshold is None else std_threshold
+        self._sigma = np.array([pair.sigma for pair in stats.pairs.values()])
+        self._lengths, self._quantiles = _quantile_table(stats)
+        self._min, self._max, self._mean, self._std = (
+            np.array([[getattr(p.features[f], name) for f in FEATURE_NAMES] for p in stats.pairs.values()])
+            for name in ("min", "max", "mean", "std")
+        )
+
+    @classmethod
+    def from_bundle(cls, bundle: Bundle, std_threshold: float | None = None) -> Forecaster:
+        """A forecaster on the bundle's ONNX graph."""
+        return cls(bundle.stats, OnnxModel(bundle.onnx), std_threshold)
+
+    def forecast(self, histories: Sequence[Sequence[float]], pair_rows: NDArray[np.intp]) -> Forecasts:
+        """Forecast each history (3 positive finite rates or more, oldest first).
+
+        A result that leaves the range of float64 comes back as inf or NaN in its row; the caller decides.
+
+        Args:
+            histories: n histories.
+            pair_rows: for each, its pair's position in ``self.pairs``, shape ``(n,)``.
+        """
+        windows = features.window_matrix(histories)
+        returns = features.log_returns(windows)
+        stored = self._sigma[pair_rows]
+        sigma = features.ewma_volatility(returns, stored)
+        values = features.contract_features(windows, returns)
+        lengths = np.fromiter(map(len, histories), np.intp, len(histories))
+
+        step = self._shrinkage * self._model.predict(features.model_inputs(returns, sigma, stored)) * sigma
+        quantile = self._quantiles[np.searchsorted(self._lengths, lengths, side="right") - 1]
+        half = quantile * sigma[:, None]
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            prediction = values[:, 0] * np.exp(step)
+            lower = prediction[:, None] * np.exp(-half)
+            upper = prediction[:, None] * np.exp(half)
+        scores, drifted = self._drift(values, pair_rows)
+        adaptive = lengths >= ADAPTIVE_LENGTH
+        return Forecasts(values, sigma, prediction, lower, upper, adaptive, scores, drifted)
+
+    def _drift(
+        self, values: NDArray[np.float64], rows: NDArray[np.intp]
+    ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """The classic rule: outside the training min/max, or beyond the threshold from the mean."""
+        spread = self._std[rows]
+        distance = values - self._mean[rows]
+        # A feature that never moved in training has no scale: any value but the mean lies outside min/max.
+        with np.errstate(over="ignore"):
+            scores = np.divide(distance, spread, out=np.zeros_like(distance), where=spread > 0)
+        scores = np.clip(scores, -MAX_SCORE, MAX_SCORE)
+        outside = (values < self._min[rows]) | (values > self._max[rows])
+        return scores, outside | (np.abs(scores) > self._std_threshold)
+
+
+def _quantile_table(stats: TrainingStats) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """History lengths ascending, and beside each its quantile at each of ``LEVELS``, ``(k, 2)``."""
+    lengths = sorted(stats.intervals[LEVELS[0]])
+    table = np.array([[stats.intervals[level][length] for level in LEVELS] for length in lengths])
+    return np.array(lengths, dtype=np.intp), table

@@ -1,0 +1,96 @@
+"""Settings: environment variables ``RATECAST_*``, overridden by command options; read once, frozen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from ratecast.errors import UsageError
+
+ENV_PREFIX = "RATECAST_"
+
+
+class Settings(BaseSettings):
+    """Every setting of every program. The README's table is held to this class by a test."""
+
+    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, frozen=True, extra="ignore")
+
+    bootstrap_servers: str = Field("127.0.0.1:9092", description="Brokers, `host:port`, comma-separated.")
+    input_topic: str = Field("rate-histories", description="Topic of the histories to score.")
+    output_topic: str = Field("rate-predictions", description="Topic of the predictions.")
+    dead_letter_topic: str = Field("rate-dead-letters", description="Topic of what could not be scored.")
+    group_id: str = Field("ratecast-workers", description="The workers' consumer group.")
+    models_dir: Path = Field(Path("models"), description="Where model bundles are kept.")
+    http_host: str = Field("127.0.0.1", description="Address of the worker's `/metrics`, `/health`, `/ready`.")
+    http_port: int = Field(8000, ge=0, le=65535, description="Port of the same; 0 takes a free one.")
+
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", description="How to talk to the brokers."
+    )
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        "PLAIN", description="SASL mechanism, with a SASL protocol."
+    )
+    sasl_username: str | None = Field(None, description="SASL user.")
+    sasl_password: SecretStr | None = Field(None, description="SASL password.")
+    ssl_cafile: Path | None = Field(None, description="CA certificates; the system's when unset.")
+    ssl_certfile: Path | None = Field(None, description="Client certificate.")
+    ssl_keyfile: Path | None = Field(None, description="Client key.")
+    ssl_password: SecretStr | None = Field(None, description="Password of the client key.")
+    ssl_check_hostname: bool = Field(True, description="Check the broker's name against its certificate.")
+
+    topic_partitions: int = Field(4, ge=1, le=10_000, description="Partitions of topics that are created.")
+    topic_replication_factor: int = Field(1, ge=1, description="Replicas of topics that are created.")
+    dead_letter_max_message_bytes: int = Field(
+        16 * 2**20, ge=2**16, description="`max.message.bytes` of a dead-letter topic that is created."
+    )
+    connect_timeout_seconds: float = Field(
+        60.0, gt=0, description="How long to try for a broker at start before giving up with exit code 1."
+    )
+    max_poll_records: int = Field(1000, ge=1, le=100_000, description="Most records scored in one batch.")
+    max_partition_fetch_bytes: int = Field(
+        2**20, ge=2**10, description="Most bytes prefetched for one partition."
+    )
+    max_message_bytes: int = Field(
+        1_000_000, ge=2**10, description="Longer values are dead-lettered as `too_large`, unread."
+    )
+    session_timeout_ms: int = Field(10_000, ge=1_000, description="Silence after which a worker is out.")
+    transaction_timeout_ms: int = Field(
+        60_000, ge=1_000, description="Age at which the broker aborts an open transaction."
+    )
+    transaction_deadline_seconds: float = Field(
+        120.0, gt=0, description="How long one batch is retried before the worker gives up with exit code 1."
+    )
+    drift_std_threshold: float | None = Field(
+        None, gt=0, description="Drift beyond this many std; the model bundle's (3) when unset."
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Log level.")
+    log_format: Literal["text", "json"] = Field("text", description="Log lines as text or as JSON.")
+
+    @model_validator(mode="after")
+    def _credentials_go_with_sasl(self) -> Settings:
+        if self.security_protocol.startswith("SASL") and not (self.sasl_username and self.sasl_password):
+            raise ValueError(f"security protocol {self.security_protocol} needs a SASL user and password")
+        return self
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Settings from the environment; overrides that are not None win.
+
+    Raises:
+        UsageError: a value is not valid; the message names the variable and the fault.
+    """
+    given = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return Settings(**given)  # type: ignore[arg-type]
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        fault = first["msg"].removeprefix("Value error, ")
+        if not first["loc"]:
+            raise UsageError(fault) from None
+        name = str(first["loc"][0])
+        option = f"--{name.replace('_', '-')}"
+        label = option if name in given else f"{ENV_PREFIX}{name.upper()}"
+        raise UsageError(f"{label}: {fault} (got {first['input']!r})") from None

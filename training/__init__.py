@@ -1,0 +1,1 @@
+"""Fits, evaluates and explains the forecast model."""
