@@ -26,7 +26,8 @@ def _iso_date(text: str) -> str:
     return text
 
 
-def _iso_date_or_time(text: str) -> str:
+def check_iso_date_or_time(text: str) -> str:
+    """Return the text when it is an ISO 8601 date or date-time, else raise ValueError."""
     if not _DATE.match(text):
         raise ValueError("not an ISO 8601 date or date-time")
     dt.datetime.fromisoformat(text)
@@ -34,7 +35,7 @@ def _iso_date_or_time(text: str) -> str:
 
 
 IsoDate = Annotated[str, AfterValidator(_iso_date), Field(json_schema_extra={"format": "date"})]
-IsoDateOrTime = Annotated[str, AfterValidator(_iso_date_or_time)]
+IsoDateOrTime = Annotated[str, AfterValidator(check_iso_date_or_time)]
 Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Pair = Annotated[str, Field(pattern=PAIR_PATTERN, examples=["EUR/GBP"])]
 

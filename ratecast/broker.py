@@ -1,0 +1,149 @@
+"""The embedded broker: noida-db's Kafka as a child process that never outlives its owner."""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.util
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from ratecast.errors import OperationError, UsageError
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+START_LIMIT_SECONDS = 20.0
+STOP_LIMIT_SECONDS = 10.0
+_PR_SET_PDEATHSIG = 1
+_MISSING = (
+    "the embedded broker is not installed: `pip install 'ratecast[embedded]'`, "
+    "or run Apache Kafka with `docker compose up kafka`"
+)
+
+
+def executable() -> Path:
+    """The broker's executable inside its package.
+
+    Raises:
+        UsageError: the ``embedded`` extra is not installed.
+    """
+    spec = importlib.util.find_spec("noida_db")
+    if spec is None or spec.origin is None:
+        raise UsageError(_MISSING)
+    path = Path(spec.origin).with_name("noida-db.exe" if os.name == "nt" else "noida-db")
+    if not path.is_file():
+        raise UsageError(_MISSING)
+    path.chmod(path.stat().st_mode | 0o111)  # a wheel may have lost the bit
+    return path
+
+
+def free_port() -> int:
+    """A TCP port that nothing listened on a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _is_taken(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+class EmbeddedBroker:
+    """A Kafka broker for development: one native process on loopback, its data in one directory.
+
+    Args:
+        data_dir: where records and offsets are kept; made when missing.
+        port: where to listen; a free one when None.
+    """
+
+    def __init__(self, data_dir: Path, port: int | None = None) -> None:
+        self.data_dir = data_dir
+        self.port = port
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """``host:port`` of the running broker."""
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def pid(self) -> int | None:
+        """The broker's process id while it runs."""
+        return self._process.pid if self._process else None
+
+    def start(self) -> None:
+        """Start the broker and wait until it listens.
+
+        Raises:
+            UsageError: it is not installed, or the port is taken.
+            OperationError: it ended at once or did not listen in time; the message quotes its log.
+        """
+        program = executable()
+        if self.port is not None and _is_taken(self.port):
+            raise UsageError(f"port {self.port} is taken: choose another with --port")
+        self.port = self.port or free_port()
+        self.data_dir.mkdir(parents=True, exist_ok=True)
+        command = [str(program), "start", "--only", "kafka", "--kafka-port", str(self.port)]
+        with self._log_path.open("ab") as log:
+            self._process = subprocess.Popen(  # noqa: S603 - our own child, no shell
+                [*command, "--data-dir", str(self.data_dir)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                # Ctrl-C in the terminal is for the owner, which then stops the broker in its own order.
+                start_new_session=True,
+                preexec_fn=_die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 - no threads yet
+            )
+        self._wait_until_listening()
+
+    def _wait_until_listening(self) -> None:
+        assert self.port is not None  # noqa: S101 - set by start, for the type checker
+        deadline = time.monotonic() + START_LIMIT_SECONDS
+        while not _is_taken(self.port):
+            if self.exit_code() is not None or time.monotonic() > deadline:
+                tail = self._log_path.read_text(errors="replace").strip().splitlines()[-1:]
+                self.stop()
+                raise OperationError(f"the embedded broker did not start: {' '.join(tail) or 'no output'}")
+            time.sleep(0.02)
+
+    @property
+    def _log_path(self) -> Path:
+        return self.data_dir / "broker.log"
+
+    def exit_code(self) -> int | None:
+        """None while the broker runs."""
+        return self._process.poll() if self._process else None
+
+    def stop(self) -> None:
+        """Stop the broker and wait for its end; a second call does nothing."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.terminate()
+        try:
+            process.wait(STOP_LIMIT_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+def _die_with_parent() -> None:
+    """In the child: end when the owner ends, even by kill -9 (Linux)."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -1,0 +1,186 @@
+"""How every program reaches the brokers: security, a patient connect, and the three topics."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaConnectionError, KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.helpers import create_ssl_context
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
+
+from ratecast.errors import BrokerUnavailableError, OperationError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from ratecast.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+def client_options(settings: Settings) -> dict[str, Any]:
+    """Keyword arguments that every aiokafka client of ours takes: addresses and security.
+
+    Raises:
+        UsageError: a certificate or key file cannot be read.
+    """
+    options: dict[str, Any] = {
+        "bootstrap_servers": settings.bootstrap_servers,
+        "security_protocol": settings.security_protocol,
+        "client_id": "ratecast",
+    }
+    if settings.security_protocol.startswith("SASL"):
+        password = settings.sasl_password
+        options |= {
+            "sasl_mechanism": settings.sasl_mechanism,
+            "sasl_plain_username": settings.sasl_username,
+            "sasl_plain_password": password.get_secret_value() if password else None,
+        }
+    if settings.security_protocol.endswith("SSL"):
+        options["ssl_context"] = _ssl_context(settings)
+    return options
+
+
+def _ssl_context(settings: Settings) -> Any:
+    password = settings.ssl_password
+    try:
+        context = create_ssl_context(
+            cafile=str(settings.ssl_cafile) if settings.ssl_cafile else None,
+            certfile=str(settings.ssl_certfile) if settings.ssl_certfile else None,
+            keyfile=str(settings.ssl_keyfile) if settings.ssl_keyfile else None,
+            password=password.get_secret_value() if password else None,
+        )
+    except OSError as error:
+        raise UsageError(f"a TLS file cannot be used: {error} (see RATECAST_SSL_*)") from None
+    context.check_hostname = settings.ssl_check_hostname
+    return context
+
+
+async def connect(start: Callable[[], Awaitable[object]], settings: Settings) -> None:
+    """Start a client, trying again with growing random pauses while no broker answers.
+
+    Raises:
+        BrokerUnavailableError: none answered within ``connect_timeout_seconds``.
+    """
+    limit = settings.connect_timeout_seconds
+    client_log = logging.getLogger("aiokafka")
+    level = client_log.level
+    client_log.setLevel(logging.CRITICAL)  # it would say at every try what is said once here
+    try:
+        async for attempt in AsyncRetrying(
+            retry=retry_if_exception_type((KafkaConnectionError, OSError)),
+            stop=stop_after_delay(limit),
+            wait=wait_random_exponential(multiplier=0.25, max=5),
+            reraise=True,
+        ):
+            with attempt:
+                if attempt.retry_state.attempt_number == 2:  # noqa: PLR2004 - once, not at every try
+                    log.warning(
+                        "no broker at %s yet, trying for %g s", settings.bootstrap_servers, limit
+                    )
+                await start()
+    except (KafkaConnectionError, OSError):
+        raise BrokerUnavailableError(
+            f"no broker at {settings.bootstrap_servers} after {limit:g} s: "
+            "start one with `ratecast broker`, or set RATECAST_BOOTSTRAP_SERVERS"
+        ) from None
+    finally:
+        client_log.setLevel(level)
+
+
+@asynccontextmanager
+async def admin(settings: Settings) -> AsyncIterator[Any]:
+    """A connected admin client, closed at the end.
+
+    Raises:
+        BrokerUnavailableError: no broker answered.
+    """
+    clients: list[Any] = []
+
+    async def start() -> None:
+        client = AIOKafkaAdminClient(**client_options(settings))
+        try:
+            await client.start()
+        except BaseException:
+            await client.close()
+            raise
+        clients.append(client)
+
+    await connect(start, settings)
+    try:
+        yield clients[0]
+    finally:
+        await clients[0].close()
+
+
+@dataclass(frozen=True)
+class TopicState:
+    """What a topic looks like now."""
+
+    name: str
+    partitions: int
+    created: bool  # by this very call
+
+
+def required_topics(settings: Settings) -> dict[str, dict[str, str]]:
+    """The topics ratecast uses, each with the configuration it is created with."""
+    # A dead letter carries a value that may have been too large for everything else.
+    dead_letters = {"max.message.bytes": str(settings.dead_letter_max_message_bytes)}
+    return {settings.input_topic: {}, settings.output_topic: {}, settings.dead_letter_topic: dead_letters}
+
+
+async def partition_counts(client: Any) -> dict[str, int]:
+    """The partition count of every topic the broker shows."""
+    described = await client.describe_topics()
+    return {topic["topic"]: len(topic["partitions"]) for topic in described if topic["error_code"] == 0}
+
+
+async def ensure_topics(settings: Settings) -> list[TopicState]:
+    """Create the topics that are missing; say so when one has another partition count than configured.
+
+    Raises:
+        BrokerUnavailableError: no broker answered.
+        OperationError: the broker refused to create a topic.
+    """
+    states = []
+    async with admin(settings) as client:
+        counts = await partition_counts(client)
+        for name, config in required_topics(settings).items():
+            created = name not in counts and await _create(client, name, config, settings)
+            partitions = settings.topic_partitions if created else counts.get(name)
+            if partitions is None:  # another worker was quicker
+                partitions = (await partition_counts(client)).get(name, settings.topic_partitions)
+            if partitions != settings.topic_partitions:
+                log.warning(
+                    "topic %s has %d partitions, not the configured %d: it is used as it is",
+                    name,
+                    partitions,
+                    settings.topic_partitions,
+                )
+            states.append(TopicState(name, partitions, created))
+    return states
+
+
+async def _create(client: Any, name: str, config: dict[str, str], settings: Settings) -> bool:
+    topic = NewTopic(
+        name=name,
+        num_partitions=settings.topic_partitions,
+        replication_factor=settings.topic_replication_factor,
+        topic_configs=config,
+    )
+    try:
+        response = await client.create_topics([topic])
+    except KafkaError as error:
+        raise OperationError(f"topic {name} could not be created: {error}") from error
+    for _, code, *detail in response.topic_errors:
+        kind = for_code(code)
+        if kind is TopicAlreadyExistsError:
+            return False
+        if code != 0:
+            reason = next((text for text in detail if text), kind.__name__)
+            raise OperationError(f"topic {name} could not be created: {reason}")
+    return True

@@ -1,0 +1,225 @@
+"""Bytes to histories and predictions to bytes, at the speed of C; `ratecast.messages` says what is right.
+
+A record takes the fast path when a typed decoder accepts it and a count of its quotation marks proves that
+it holds no other field and no field twice. Everything else is judged by the models of the contract, which
+either accept it too (an unknown field, an escape) or name the fault.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from re import compile as regex
+from typing import TYPE_CHECKING, Annotated, Any
+
+import jiter
+import msgspec
+from pydantic import ValidationError
+
+from ratecast import dates
+from ratecast.errors import ErrorCode, RecordError
+from ratecast.messages import MAX_HISTORY, MIN_HISTORY, PAIR_PATTERN, RateHistory, check_iso_date_or_time
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_PAIR = regex(PAIR_PATTERN)
+_NO_TIMES = msgspec.Raw()
+
+
+class History(msgspec.Struct, gc=False):
+    """A decoded input message; fields as in `ratecast.messages.RateHistory`, ``times`` checked but raw."""
+
+    history: Annotated[
+        list[Annotated[float, msgspec.Meta(gt=0)]],
+        msgspec.Meta(min_length=MIN_HISTORY, max_length=MAX_HISTORY),
+    ]
+    pair: str | None = None
+    as_of: str | None = None
+    times: msgspec.Raw = _NO_TIMES
+    message_id: Annotated[str, msgspec.Meta(min_length=1, max_length=128)] | None = None
+
+
+_decode = msgspec.json.Decoder(History).decode
+
+
+def decode_histories(values: Sequence[bytes | None], max_bytes: int) -> list[History | RecordError]:
+    """Decode and check input messages: for each, the history it is or the fault it has.
+
+    Args:
+        values: the records' values.
+        max_bytes: a longer value is refused unread.
+
+    >>> good, bad = decode_histories([b'{"history": [0.85, 0.86, 0.87]}', b"{"], 1000)
+    >>> good.history, bad.code.value
+    ([0.85, 0.86, 0.87], 'invalid_json')
+    """
+    decoded = [_decode_one(value, max_bytes) for value in values]
+    timed = [i for i, item in enumerate(decoded) if type(item) is History and item.times is not _NO_TIMES]
+    for i in dates.malformed([(decoded[i].times, len(decoded[i].history)) for i in timed]):
+        decoded[timed[i]] = _judge(values[timed[i]])
+    return decoded
+
+
+def _decode_one(value: bytes | None, max_bytes: int) -> History | RecordError:
+    if not value:
+        return RecordError(ErrorCode.EMPTY_VALUE, "tombstone" if value is None else "the value is empty")
+    if len(value) > max_bytes:
+        return RecordError(ErrorCode.TOO_LARGE, f"{len(value)} bytes; at most {max_bytes} are read")
+    try:
+        decoded = _decode(value)
+    except (msgspec.DecodeError, RecursionError):
+        return _judge(value)
+    return decoded if _is_plain(value, decoded) else _judge(value)
+
+
+def _is_plain(value: bytes, decoded: History) -> bool:
+    """Whether a decoded value surely holds just its known fields, each once, each well formed.
+
+    Every field of an object brings a colon. Without escapes the other colons are those of the decoded
+    strings, so a repeated or unknown field shows as one too many. (Dates in ``times`` have none; a ``times``
+    of another form is judged later.)
+    """
+    if not value.isascii() or b"\\" in value:
+        return False
+    colons = 1
+    if decoded.pair is not None:
+        if not _is_pair(decoded.pair):
+            return False
+        colons += 1
+    if decoded.as_of is not None:
+        if not _is_time(decoded.as_of):
+            return False
+        colons += 1 + decoded.as_of.count(":")
+    if decoded.times is not _NO_TIMES:
+        colons += 1
+    if decoded.message_id is not None:
+        colons += 1 + decoded.message_id.count(":")
+    return value.count(b":") == colons
+
+
+@lru_cache(maxsize=4096)
+def _is_pair(text: str) -> bool:
+    return _PAIR.fullmatch(text) is not None
+
+
+@lru_cache(maxsize=4096)
+def _is_time(text: str) -> bool:
+    try:
+        check_iso_date_or_time(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _judge(value: bytes) -> History | RecordError:
+    """The contract's own word on a value: the message it is, or the fault it has."""
+    try:
+        value.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return RecordError(
+            ErrorCode.INVALID_ENCODING, f"not UTF-8: {error.reason} at byte {error.start}"
+        )
+    try:
+        document = jiter.from_json(value, allow_inf_nan=False, catch_duplicate_keys=True)
+    except ValueError as error:
+        return RecordError(ErrorCode.INVALID_JSON, str(error))
+    if not isinstance(document, dict):
+        kind = {list: "an array", str: "a string", type(None): "null", bool: "a boolean"}
+        found = kind.get(type(document), "a number")
+        return RecordError(ErrorCode.SCHEMA_VIOLATION, f"a JSON object is expected, not {found}")
+    try:
+        message = RateHistory.model_validate(document)
+    except ValidationError as error:
+        return _record_error(error)
+    times = _NO_TIMES if message.times is None else msgspec.Raw(msgspec.json.encode(message.times))
+    return History(message.history, message.pair, message.as_of, times, message.message_id)
+
+
+_NOT_A_RATE = {"greater_than", "finite_number"}
+
+
+def _record_error(error: ValidationError) -> RecordError:
+    first = error.errors(include_url=False, include_input=False)[0]
+    where = ".".join(str(part) for part in first["loc"])
+    message = f"{where}: {first['msg']}" if where else first["msg"].removeprefix("Value error, ")
+    code = ErrorCode.SCHEMA_VIOLATION
+    if first["loc"][:1] == ("history",):
+        if first["type"] == "too_short":
+            code = ErrorCode.HISTORY_TOO_SHORT
+        elif first["type"] in _NOT_A_RATE:
+            code = ErrorCode.INVALID_RATE
+    return RecordError(code, message)
+
+
+class IntervalsRow(msgspec.Struct, gc=False, rename={"level_80": "80", "level_95": "95"}):
+    """`ratecast.messages.Intervals`."""
+
+    level_80: tuple[float, float]
+    level_95: tuple[float, float]
+
+
+class FeaturesRow(msgspec.Struct, gc=False):
+    """`ratecast.messages.Features`; also the scores of each."""
+
+    lag_1: float
+    lag_2: float
+    lag_3: float
+    return_1: float
+    return_2: float
+
+
+class DriftRow(msgspec.Struct, gc=False):
+    """`ratecast.messages.Drift`."""
+
+    is_drift: bool
+    features: list[str]
+    scores: FeaturesRow
+
+
+class SourceRow(msgspec.Struct, gc=False):
+    """`ratecast.messages.Source`."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+class PredictionRow(msgspec.Struct, gc=False):
+    """`ratecast.messages.Prediction`, quick to build and to encode."""
+
+    message_id: str
+    pair: str
+    as_of: str | None
+    prediction: float
+    baseline: float
+    intervals: IntervalsRow
+    interval_quality: str
+    features: FeaturesRow
+    drift: DriftRow
+    alerts: list[str]
+    model_version: str
+    scored_at: str
+    source: SourceRow
+
+
+_encode = msgspec.json.Encoder().encode
+_prediction_decoder = msgspec.json.Decoder(PredictionRow)
+
+
+def encode_prediction(row: PredictionRow) -> bytes:
+    """JSON, UTF-8. Numbers are written shortest-round-trip, so the same floats give the same bytes."""
+    return _encode(row)
+
+
+def decode_prediction(value: bytes) -> PredictionRow:
+    """A prediction as a worker wrote it.
+
+    Raises:
+        msgspec.DecodeError: it is not one.
+    """
+    return _prediction_decoder.decode(value)
+
+
+def to_builtins(row: msgspec.Struct) -> Any:
+    """A row as plain dicts and lists, for printing."""
+    return msgspec.to_builtins(row)
