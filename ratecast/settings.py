@@ -53,6 +53,9 @@ class Settings(BaseSettings):
     max_partition_fetch_bytes: int = Field(
         2**20, ge=2**10, description="Most bytes prefetched for one partition."
     )
+    publish_batch_bytes: int = Field(
+        2**19, ge=2**12, description="Most bytes in one published batch; below the topics' `max.message.bytes`."
+    )
     max_message_bytes: int = Field(
         1_000_000, ge=2**10, description="Longer values are dead-lettered as `too_large`, unread."
     )
@@ -60,8 +63,8 @@ class Settings(BaseSettings):
     transaction_timeout_ms: int = Field(
         60_000, ge=1_000, description="Age at which the broker aborts an open transaction."
     )
-    transaction_deadline_seconds: float = Field(
-        120.0, gt=0, description="How long one batch is retried before the worker gives up with exit code 1."
+    give_up_seconds: float = Field(
+        120.0, gt=0, description="How long a failing batch or an absent broker is borne before exit code 1."
     )
     drift_std_threshold: float | None = Field(
         None, gt=0, description="Drift beyond this many std; the model bundle's (3) when unset."

@@ -23,9 +23,9 @@ app = typer.Typer(
 
 def register() -> None:
     """Attach every command group's commands, in the order in which a newcomer meets them."""
-    from ratecast.cli import training
+    from ratecast.cli import broker, worker
 
-    for group in (training,):
+    for group in (broker, worker):
         group.register(app)
 
 
@@ -33,7 +33,7 @@ def main() -> None:
     """Run the command line: exit code 0 done, 1 failed, 2 wrong use, 130 interrupted."""
     register()
     try:
-        app(standalone_mode=False)
+        app(prog_name="ratecast", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         sys.exit(2)

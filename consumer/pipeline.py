@@ -1,0 +1,232 @@
+"""One input partition, from end to end: poll, score, publish and commit."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import logging
+import time
+from typing import TYPE_CHECKING, Any
+
+from aiokafka.errors import KafkaError
+
+from consumer import dead_letters
+from consumer.transactions import FencedError, Outgoing, PartitionTransactions
+from monitoring.lag import PartitionLag
+from ratecast.errors import OperationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from aiokafka import TopicPartition
+
+    from consumer.scoring import Record, ScoredBatch, Scorer
+    from monitoring.metrics import WorkerMetrics
+    from ratecast.settings import Settings
+
+log = logging.getLogger(__name__)
+
+_POLL_TIMEOUT_MS = 1000
+
+
+class PartitionPipeline:
+    """Scores one partition while it is assigned; each partition fails, waits and recovers alone.
+
+    Recovery from every failure is the same as the first start: a new transactional producer settles what
+    the old one left, the committed offset says what is done, and polling begins there.
+
+    Args:
+        source: the input partition.
+        consumer: the worker's consumer (an AIOKafkaConsumer).
+        scorer: scores what is polled.
+        settings: topics and limits.
+        metrics: where outcomes are counted.
+    """
+
+    def __init__(
+        self,
+        source: TopicPartition,
+        consumer: Any,
+        scorer: Callable[[], Scorer],
+        settings: Settings,
+        metrics: WorkerMetrics,
+    ) -> None:
+        self.source = source
+        self._consumer = consumer
+        self._scorer = scorer
+        self._settings = settings
+        self._metrics = metrics
+        self._transactions: PartitionTransactions | None = None
+        self._output_partition = 0
+        self._dead_letter_partition = 0
+        self._committed: int | None = None
+        self._in_hand: Sequence[Record] = ()
+        self._failures = 0
+        self._failing_since: float | None = None
+        self._stopping = asyncio.Event()
+        self._waiting: asyncio.Future[Any] | None = None
+
+    async def run(self) -> None:
+        """Work until `stop`; a failure is retried until the limit.
+
+        Raises:
+            OperationError: the partition failed for longer than ``give_up_seconds``.
+        """
+        try:
+            while not self._stopping.is_set():
+                try:
+                    await self._take_over()
+                    while records := await self._poll():
+                        batch = self._score(records)
+                        await self._publish(batch, records)
+                except FencedError:
+                    await self._step_back()
+                except KafkaError as error:
+                    await self._back_off(error)
+                finally:
+                    await self._release()
+        finally:
+            self._in_hand = ()
+
+    def stop(self) -> None:
+        """Finish the batch in hand and end; a pipeline that only waits ends at once."""
+        self._stopping.set()
+        if self._waiting is not None:
+            self._waiting.cancel()
+
+    async def _take_over(self) -> None:
+        """Fence the last owner; only then is the committed offset final, and only there may reading begin."""
+        self._transactions = PartitionTransactions(self._settings, self.source)
+        await self._transactions.start()
+        committed = await self._consumer.committed(self.source)
+        if committed is None:
+            beginning = await self._consumer.beginning_offsets([self.source])
+            committed = beginning[self.source]
+        # A seek throws away what is prefetched: only where the client really stands elsewhere.
+        if await self._consumer.position(self.source) != committed:
+            self._consumer.seek(self.source, committed)
+        self._committed = committed
+        self._output_partition = await self._partition_of(self._settings.output_topic)
+        self._dead_letter_partition = await self._partition_of(self._settings.dead_letter_topic)
+
+    async def _partition_of(self, topic: str) -> int:
+        """Outputs keep their input's partition number, so a pair keeps its order."""
+        assert self._transactions is not None  # noqa: S101 - for the type checker
+        return int(self.source.partition % await self._transactions.partitions(topic))
+
+    async def _poll(self) -> Sequence[Record]:
+        """The next records, as soon as there are any; none when stopping."""
+        while not self._stopping.is_set():
+            self._waiting = asyncio.ensure_future(
+                self._consumer.getmany(
+                    self.source, timeout_ms=_POLL_TIMEOUT_MS, max_records=self._settings.max_poll_records
+                )
+            )
+            try:
+                polled = await self._waiting
+            except asyncio.CancelledError:
+                if self._stopping.is_set():
+                    return ()
+                raise
+            finally:
+                self._waiting = None
+            if records := polled.get(self.source):
+                self._in_hand = records
+                self._metrics.polled(self.source.topic, self.source.partition, len(records))
+                return records  # type: ignore[no-any-return] - aiokafka has no types
+        return ()
+
+    def _score(self, records: Sequence[Record]) -> ScoredBatch:
+        started = time.perf_counter()
+        batch = self._scorer().score(records, dt.datetime.now(dt.UTC))
+        self._metrics.scored(batch.pairs, batch.drifted, time.perf_counter() - started, len(records))
+        return batch
+
+    async def _publish(self, batch: ScoredBatch, records: Sequence[Record]) -> None:
+        assert self._transactions is not None  # noqa: S101 - for the type checker
+        next_offset = records[-1].offset + 1
+        # A transaction that hangs is a failure too: its producer is replaced, which settles its outcome.
+        try:
+            async with asyncio.timeout(self._settings.transaction_timeout_ms / 1000):
+                await self._transactions.publish(self._outgoing(batch), next_offset)
+        except TimeoutError:
+            raise KafkaError(f"the transaction took longer than {self._settings.transaction_timeout_ms} ms") from None
+        self._committed = next_offset
+        self._in_hand = ()
+        self._failures, self._failing_since = 0, None
+        codes = [letter.code.value for letter in batch.dead_letters]
+        timestamps = [record.timestamp for record in records]
+        self._metrics.committed(len(batch.values), codes, timestamps, batch.as_of)
+        for letter in batch.dead_letters:
+            log.warning("dead letter %s-%d@%d: %s: %s", *_place(letter.record), letter.code, letter.message)
+
+    def _outgoing(self, batch: ScoredBatch) -> list[Outgoing]:
+        outgoing = []
+        if batch.values:
+            predictions = [
+                (record.key, value, list(record.headers))
+                for record, value in zip(batch.records, batch.values, strict=True)
+            ]
+            outgoing.append(Outgoing(self._settings.output_topic, self._output_partition, predictions))
+        if batch.dead_letters:
+            letters = [
+                (letter.record.key, letter.record.value, dead_letters.headers(letter))
+                for letter in batch.dead_letters
+            ]
+            outgoing.append(Outgoing(self._settings.dead_letter_topic, self._dead_letter_partition, letters))
+        return outgoing
+
+    async def _step_back(self) -> None:
+        """Fenced: somebody else owns the partition. Wait until the group says so, or gives it back.
+
+        Starting over at once would fence the rightful owner in turn. After a session timeout a worker that
+        is out of the group knows it; one that still holds the partition may take it again.
+        """
+        self._metrics.failed("fenced")
+        log.warning("%s: fenced by another worker, nothing of this batch was published", _name(self.source))
+        await self._pause(self._settings.session_timeout_ms / 1000)
+
+    async def _back_off(self, error: KafkaError) -> None:
+        now = time.monotonic()
+        self._failing_since = self._failing_since or now
+        self._failures += 1
+        self._metrics.failed("aborted")
+        if now - self._failing_since > self._settings.give_up_seconds:
+            raise OperationError(
+                f"{_name(self.source)} failed for {self._settings.give_up_seconds:g} s, last: {error!r}"
+            ) from error
+        log.warning("%s: %r; starting over from the committed offset", _name(self.source), error)
+        await self._pause(min(5.0, 0.1 * 2 ** min(self._failures, 6)))
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            await asyncio.wait_for(self._stopping.wait(), seconds)
+        except TimeoutError:
+            return
+
+    async def _release(self) -> None:
+        transactions, self._transactions = self._transactions, None
+        if transactions is not None:
+            await transactions.stop()
+
+    def lag(self) -> PartitionLag:
+        """How far this partition is behind, as far as it is known."""
+        end = self._end_offset()
+        records = None if end is None or self._committed is None else max(0, end - self._committed)
+        oldest = self._in_hand[0].timestamp if self._in_hand else None
+        return PartitionLag(self.source.topic, self.source.partition, records, oldest)
+
+    def _end_offset(self) -> int | None:
+        # None before the first fetch; raises once the partition is no longer assigned.
+        if self.source not in self._consumer.assignment():
+            return None
+        end: int | None = self._consumer.last_stable_offset(self.source)
+        return end
+
+
+def _place(record: Record) -> tuple[str, int, int]:
+    return record.topic, record.partition, record.offset
+
+
+def _name(source: TopicPartition) -> str:
+    return f"{source.topic}-{source.partition}"

@@ -1,0 +1,89 @@
+"""The worker's own HTTP surface: ``/metrics``, ``/health`` (alive) and ``/ready`` (fit to work)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+from prometheus_client.exposition import choose_encoder
+
+from ratecast.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from prometheus_client import CollectorRegistry, Counter
+
+ENDPOINTS = frozenset({"/metrics", "/health", "/ready"})
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+class HttpServer:
+    """Serves metrics and health.
+
+    Args:
+        registry: what ``/metrics`` shows.
+        requests: counts every request by method, endpoint and status; strangers share one label.
+        readiness: ``/ready``'s JSON; its ``ready`` decides between status 200 and 503.
+    """
+
+    def __init__(
+        self, registry: CollectorRegistry, requests: Counter, readiness: Callable[[], dict[str, Any]]
+    ) -> None:
+        self._registry = registry
+        self._requests = requests
+        self._readiness = readiness
+        self._runner: web.AppRunner | None = None
+        self.port: int | None = None
+
+    async def start(self, host: str, port: int) -> None:
+        """Listen; port 0 takes a free one, which ``self.port`` then names.
+
+        Raises:
+            UsageError: the address is taken or not ours.
+        """
+        app = web.Application(middlewares=[self._count])
+        app.router.add_get("/metrics", self._metrics)
+        app.router.add_get("/health", self._health)
+        app.router.add_get("/ready", self._ready)
+        self._runner = web.AppRunner(app, access_log=None, handle_signals=False)
+        await self._runner.setup()
+        try:
+            await web.TCPSite(self._runner, host, port).start()
+        except OSError as error:
+            await self._runner.cleanup()
+            raise UsageError(
+                f"cannot listen on {host}:{port} ({error.strerror}): set RATECAST_HTTP_PORT or --http-port"
+            ) from None
+        self.port = self._runner.addresses[0][1]
+
+    async def stop(self) -> None:
+        """Stop listening; requests in hand are answered first."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    @web.middleware
+    async def _count(
+        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        # Labels come from closed sets: a scanner must not be able to make series.
+        endpoint = request.path if request.path in ENDPOINTS else "other"
+        method = request.method if request.method in METHODS else "other"
+        try:
+            response = await handler(request)
+        except web.HTTPException as error:
+            self._requests.labels(method, endpoint, str(error.status)).inc()
+            raise
+        self._requests.labels(method, endpoint, str(response.status)).inc()
+        return response
+
+    async def _metrics(self, request: web.Request) -> web.Response:
+        encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+        return web.Response(body=encode(self._registry), headers={"Content-Type": content_type})
+
+    async def _health(self, _: web.Request) -> web.Response:
+        return web.json_response({"status": "alive"})
+
+    async def _ready(self, _: web.Request) -> web.Response:
+        state = self._readiness()
+        return web.json_response(state, status=200 if state["ready"] else 503)

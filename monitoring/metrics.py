@@ -1,0 +1,180 @@
+"""Every metric of a worker, in one place. The first five keep the names of the original HTTP service."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections import Counter as Tally
+from typing import TYPE_CHECKING
+
+import numpy as np
+from prometheus_client import Counter, Gauge
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector, CollectorRegistry
+
+from monitoring.batch_histogram import BatchHistogram
+from monitoring.drift import RollingShare
+from monitoring.lag import LagCollector, PartitionLag
+from ratecast.errors import ErrorCode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+LATENCY_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
+BATCH_BUCKETS = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000)
+DRIFT_WINDOW_SECONDS = 300.0
+TRANSACTION_OUTCOMES = ("committed", "aborted", "fenced")
+
+
+class WorkerMetrics:
+    """What a worker counts and times.
+
+    Args:
+        registry: where the metrics are exposed; tests bring a fresh one.
+        partitions: the lag of what is assigned, asked at every scrape.
+    """
+
+    def __init__(
+        self, registry: CollectorRegistry, partitions: Callable[[], Iterable[PartitionLag]]
+    ) -> None:
+        self._prediction_requests = Counter(
+            "prediction_requests_total", "Messages scored.", ["pair"], registry=registry
+        )
+        self._inference_latency = BatchHistogram(
+            "inference_latency_seconds",
+            "From a record's hand-over by the client until its prediction is encoded.",
+            LATENCY_BUCKETS,
+            registry,
+        )
+        self._drift_requests = Counter(
+            "data_drift_requests_total", "Scored messages with is_drift.", ["pair"], registry=registry
+        )
+        self._drift_share = RollingShare(DRIFT_WINDOW_SECONDS)
+        Gauge(
+            "data_drift_ratio", "Drifted share of the last five minutes' messages.", registry=registry
+        ).set_function(lambda: self._drift_share.value(time.monotonic()))
+        self.http_requests = Counter(
+            "http_requests_total",
+            "Requests to the worker's own HTTP surface.",
+            ["method", "endpoint", "status"],
+            registry=registry,
+        )
+        self._message_latency = BatchHistogram(
+            "message_latency_seconds",
+            "From a record's broker timestamp until its transaction is committed.",
+            LATENCY_BUCKETS,
+            registry,
+        )
+        self._consumed = Counter(
+            "messages_consumed_total", "Records polled.", ["topic", "partition"], registry=registry
+        )
+        self._published = Counter(
+            "predictions_published_total", "Predictions in committed transactions.", registry=registry
+        )
+        self._dead_letters = Counter(
+            "dead_letters_total", "Dead letters in committed transactions.", ["code"], registry=registry
+        )
+        self._batch_size = BatchHistogram(
+            "batch_size_records", "Records scored together.", BATCH_BUCKETS, registry
+        )
+        self._transactions = Counter(
+            "transactions_total", "Transactions by outcome.", ["outcome"], registry=registry
+        )
+        self.rebalances = Counter("rebalances_total", "Assignments received.", registry=registry)
+        self.assigned_partitions = Gauge(
+            "assigned_partitions", "Partitions this worker owns.", registry=registry
+        )
+        self._model_info = Gauge(
+            "model_info", "The model in use.", ["version", "trained_until", "runtime"], registry=registry
+        )
+        self._model_loaded = Gauge(
+            "model_loaded_timestamp_seconds", "When the model in use was loaded.", registry=registry
+        )
+        self._rate_age = RateAge(registry)
+        LagCollector(partitions, registry)
+        # A rate over a series that appears with its first event misses that event: start all at zero.
+        for code in ErrorCode:
+            self._dead_letters.labels(code.value)
+        for outcome in TRANSACTION_OUTCOMES:
+            self._transactions.labels(outcome)
+
+    def model_loaded(self, version: str, trained_until: str, pairs: Sequence[str]) -> None:
+        """A model went into use; its pairs' counters start at zero."""
+        self._model_info.clear()
+        self._model_info.labels(version, trained_until, "onnx").set(1)
+        self._model_loaded.set(time.time())
+        for pair in pairs:
+            self._prediction_requests.labels(pair)
+            self._drift_requests.labels(pair)
+
+    def polled(self, topic: str, partition: int, records: int) -> None:
+        """The client handed over records of one partition."""
+        self._consumed.labels(topic, str(partition)).inc(records)
+        self._batch_size.observe(records)
+
+    def scored(self, pairs: Sequence[str], drifted: NDArray[np.bool_], seconds: float, records: int) -> None:
+        """A batch was decoded, scored and encoded in so many seconds."""
+        self._inference_latency.observe(seconds, records)
+        for pair, count in Tally(pairs).items():
+            self._prediction_requests.labels(pair).inc(count)
+        marked = np.flatnonzero(drifted).tolist()
+        for pair, count in Tally([pairs[i] for i in marked]).items():
+            self._drift_requests.labels(pair).inc(count)
+        if pairs:
+            self._drift_share.add(len(marked), len(pairs), time.monotonic())
+
+    def committed(
+        self, predictions: int, codes: Sequence[str], timestamps_ms: Sequence[int], as_of: Mapping[str, str]
+    ) -> None:
+        """A transaction was committed: so many predictions, and a dead letter for each code."""
+        self._transactions.labels("committed").inc()
+        self._published.inc(predictions)
+        for code, count in Tally(codes).items():
+            self._dead_letters.labels(code).inc(count)
+        ages = time.time() - np.array(timestamps_ms, dtype=np.float64) / 1000
+        self._message_latency.observe_all(np.maximum(ages, 0.0))
+        self._rate_age.saw(as_of)
+
+    def failed(self, outcome: str) -> None:
+        """A transaction ended otherwise: ``aborted`` or ``fenced``."""
+        self._transactions.labels(outcome).inc()
+
+    def revoked(self, topic: str, partition: int) -> None:
+        """A partition left this worker: its series go with it."""
+        try:
+            self._consumed.remove(topic, str(partition))
+        except KeyError:
+            return  # it was never polled
+
+
+class RateAge(Collector):
+    """``rate_age_seconds``: how old each pair's newest scored rate is, computed when asked."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._newest: dict[str, float] = {}
+        registry.register(self)
+
+    def saw(self, as_of: Mapping[str, str]) -> None:
+        """Note the ``as_of`` of each pair's latest message; a date counts from its midnight, UTC."""
+        for pair, text in as_of.items():
+            moment = dt.datetime.fromisoformat(text)
+            moment = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
+            self._newest[pair] = max(self._newest.get(pair, 0.0), moment.timestamp())
+
+    def describe(self) -> Iterator[GaugeMetricFamily]:
+        """What the registry checks names against."""
+        yield self._family()
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Ages as of now."""
+        family = self._family()
+        now = time.time()
+        for pair, newest in self._newest.items():
+            family.add_metric([pair], now - newest)
+        yield family
+
+    @staticmethod
+    def _family() -> GaugeMetricFamily:
+        return GaugeMetricFamily("rate_age_seconds", "Now minus as_of of the newest message.", labels=["pair"])

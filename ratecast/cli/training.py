@@ -1,0 +1,166 @@
+"""``ratecast train``."""
+
+from __future__ import annotations
+
+import datetime as dt
+import importlib.util
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ratecast.cli import console
+from ratecast.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from training.evaluate import Metrics
+    from training.pipeline import TrainingResult
+    from training.progress import Progress
+
+_NEEDED = ("sklearn", "skl2onnx", "onnx", "joblib", "scipy", "matplotlib", "jinja2")
+
+
+def register(app: typer.Typer) -> None:
+    """Attach the training commands."""
+    app.command()(train)
+
+
+def train(  # noqa: PLR0913, PLR0917 - each argument is an option of the command
+    until: Annotated[
+        str | None,
+        typer.Option(metavar="DATE", help="Learn from rates up to this day. [default: the newest]"),
+    ] = None,
+    pair: Annotated[
+        list[str] | None,
+        typer.Option(metavar="AAA/BBB", help="A pair; repeatable. [default: 20 pairs, or all of --csv]"),
+    ] = None,
+    csv: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PATH", help="Your rates: date and a column a currency, or date,pair,rate. [default: ECB]"
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of the forest.")] = 0,
+    default_pair: Annotated[
+        str | None, typer.Option(metavar="AAA/BBB", help="Of messages that name no pair.")
+    ] = None,
+    models_dir: console.ModelsDir = None,
+    json: console.Json = False,  # noqa: FBT002 - a flag of the command line
+) -> None:
+    """Train a model on historical rates, say how good it is, and make it the current one."""
+    from ratecast.settings import load_settings
+
+    require_training_extra()
+    day = _date(until)
+    directory = load_settings(models_dir=models_dir).models_dir
+
+    from training.fit import ForestSettings
+    from training.pipeline import TrainOptions
+    from training.pipeline import train as run
+
+    options = TrainOptions(
+        models_dir=directory,
+        until=day,
+        pairs=tuple(pair or ()),
+        csv=None if csv is None else Path(csv),
+        default_pair=default_pair,
+        forest=ForestSettings(seed=seed),
+    )
+    with progress_bar() as progress:
+        result = run(options, progress)
+    if json:
+        console.print_json(as_json(result))
+    else:
+        show(result)
+
+
+def require_training_extra() -> None:
+    """Check that what training needs is installed.
+
+    Raises:
+        UsageError: it is not; the message says how to get it.
+    """
+    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        raise UsageError(f"training needs {', '.join(missing)}: pip install 'ratecast[training]'")
+
+
+@contextmanager
+def progress_bar() -> Iterator[Progress]:
+    """A bar on a terminal's stderr; a line a stage elsewhere."""
+    if not console.err.is_terminal:
+        yield lambda stage, done, total: console.err.print(f"[{done}/{total}] {stage}", markup=False)
+        return
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description:<40}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console.err, transient=True) as bar:
+        task = bar.add_task("starting", total=None)
+        yield lambda stage, done, total: bar.update(task, description=stage, completed=done, total=total)
+
+
+def show(result: TrainingResult) -> None:
+    """Headline, a line a pair, and where everything lies, on stdout."""
+    from rich.table import Table
+
+    evaluation = result.evaluation
+    console.out.print(f"\n[bold]{result.headline}[/bold]\n", soft_wrap=True)
+    table = Table(
+        title=f"tested {evaluation.validated_until} to {evaluation.tested_until}", title_justify="left"
+    )
+    table.add_column("pair")
+    for name in ("n", "MAE ratio", "forest alone", "in 80 %", "in 95 %", "Winkler 95"):
+        table.add_column(name, justify="right")
+    for name, metrics in evaluation.pairs.items():
+        table.add_row(name, *_cells(metrics))
+    table.add_section()
+    table.add_row("all", *_cells(evaluation.test))
+    if evaluation.walk_forward is not None:
+        table.add_row(f"walk-forward, {len(evaluation.years)} years", *_cells(evaluation.walk_forward))
+    console.out.print(table)
+    for name, reason in result.skipped.items():
+        console.out.print(f"left out: {name}, {reason}", markup=False, soft_wrap=True)
+    console.out.print(f"model   {result.version} (now current)", markup=False, soft_wrap=True)
+    console.out.print(f"report  {result.report}", markup=False, soft_wrap=True)
+
+
+def as_json(result: TrainingResult) -> dict[str, Any]:
+    """The same for programs."""
+    evaluation = result.evaluation
+    return {
+        "version": result.version,
+        "directory": str(result.directory),
+        "report": str(result.report),
+        "headline": result.headline,
+        "trained_until": result.stats.trained_until,
+        "shrinkage": result.stats.shrinkage.model_dump(by_alias=True),
+        "intervals": result.stats.intervals,
+        "tested": {"after": evaluation.validated_until, "until": evaluation.tested_until},
+        "test": asdict(evaluation.test),
+        "pairs": {name: asdict(metrics) for name, metrics in evaluation.pairs.items()},
+        "walk_forward": None if evaluation.walk_forward is None else asdict(evaluation.walk_forward),
+        "years": {year: asdict(metrics) for year, metrics in evaluation.years.items()},
+        "skipped": result.skipped,
+    }
+
+
+def _cells(metrics: Metrics) -> tuple[str, ...]:
+    return (
+        f"{metrics.n:,}",
+        f"{metrics.mae_ratio:.4f}",
+        f"{metrics.forest_mae_ratio:.4f}",
+        f"{100 * metrics.coverage['80']:.1f}",
+        f"{100 * metrics.coverage['95']:.1f}",
+        f"{metrics.winkler_ratio['95']:.3f}",
+    )
+
+
+def _date(text: str | None) -> dt.date | None:
+    try:
+        return None if text is None else dt.date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"--until: {text!r} is not a date like 2024-12-31") from None

@@ -1,0 +1,56 @@
+"""``ratecast worker``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ratecast.cli.console import BootstrapServers, ModelsDir
+
+
+def register(app: typer.Typer) -> None:
+    """Attach the command."""
+    app.command(
+        "worker",
+        help="Score rate histories until stopped: read the input topic, publish predictions and dead letters, "
+        "each message exactly once. Start as many as there are partitions.",
+        epilog="Ctrl-C or SIGTERM finishes the batch in hand. Metrics: http://127.0.0.1:8000/metrics",
+    )(worker)
+
+
+def worker(
+    bootstrap_servers: BootstrapServers = None,
+    models_dir: ModelsDir = None,
+    http_host: Annotated[
+        str | None, typer.Option(help="Where to serve metrics and health. [env: RATECAST_HTTP_HOST]")
+    ] = None,
+    http_port: Annotated[
+        int | None, typer.Option(help="Port of the same; 0 takes a free one. [env: RATECAST_HTTP_PORT]")
+    ] = None,
+    group_id: Annotated[str | None, typer.Option(help="Consumer group. [env: RATECAST_GROUP_ID]")] = None,
+    log_level: Annotated[
+        str | None, typer.Option(help="DEBUG, INFO, WARNING or ERROR. [env: RATECAST_LOG_LEVEL]")
+    ] = None,
+) -> None:
+    """Read settings, wire the worker, run it."""
+    import asyncio
+
+    from consumer.worker import Worker
+    from ratecast.cli.logs import configure_logging
+    from ratecast.settings import load_settings
+
+    settings = load_settings(
+        bootstrap_servers=bootstrap_servers,
+        models_dir=models_dir,
+        http_host=http_host,
+        http_port=http_port,
+        group_id=group_id,
+        log_level=log_level,
+    )
+    configure_logging(settings)
+
+    async def run() -> None:
+        await Worker(settings).run()
+
+    asyncio.run(run())

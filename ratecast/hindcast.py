@@ -1,0 +1,52 @@
+"""How good past forecasts were: the last rate of one message is the answer to the one before it. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from ratecast.wire import PredictionRow
+
+
+@dataclass(frozen=True)
+class Hindcast:
+    """Accuracy of forecasts whose answer is known."""
+
+    forecasts: int
+    mae_ratio: float  # mean absolute relative error over the last rate's; below 1 is better than it
+    coverage: dict[str, float]  # level -> share of answers within the range
+
+    def as_dict(self) -> dict[str, object]:
+        """For JSON."""
+        return {"forecasts": self.forecasts, "mae_ratio": self.mae_ratio, "coverage": self.coverage}
+
+
+def hindcast(series: Iterable[Sequence[PredictionRow]]) -> Hindcast | None:
+    """Judge forecasts, one series a pair, each in the order of time, without holes.
+
+    Errors are taken relative to the last rate, so that a pair quoted near 160 weighs as much as one near 1.
+
+    Returns:
+        None when no forecast has an answer yet.
+    """
+    errors, naive, within_80, within_95 = [], [], [], []
+    for rows in series:
+        for row, following in zip(rows, rows[1:], strict=False):
+            actual = following.baseline
+            errors.append(abs(actual - row.prediction) / row.baseline)
+            naive.append(abs(actual - row.baseline) / row.baseline)
+            within_80.append(row.intervals.level_80[0] <= actual <= row.intervals.level_80[1])
+            within_95.append(row.intervals.level_95[0] <= actual <= row.intervals.level_95[1])
+    if not errors:
+        return None
+    total = float(np.sum(naive))
+    return Hindcast(
+        forecasts=len(errors),
+        mae_ratio=float(np.sum(errors)) / total if total > 0 else float("nan"),
+        coverage={"80": float(np.mean(within_80)), "95": float(np.mean(within_95))},
+    )

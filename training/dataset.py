@@ -1,0 +1,148 @@
+"""From histories to rows: what the forest sees, and the next return it should have said.
+
+A row is one history and the return that followed it. Its inputs are computed by ``ratecast.features``, the
+very functions that serve, so that training and serving cannot part.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from ratecast import features
+from ratecast.features import WINDOW
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from ratecast.rates import Series
+
+MIN_RETURNS = 60  # fewer returns say too little about a pair's volatility
+
+
+@dataclass(frozen=True)
+class PairHistory:
+    """A pair and its gapless stretches, oldest first."""
+
+    pair: str
+    stretches: tuple[Series, ...]
+
+    def until(self, day: np.datetime64) -> PairHistory:
+        """The same pair as it was known at the end of ``day``."""
+        cuts = [(s, int(np.searchsorted(s.dates, day, "right"))) for s in self.stretches]
+        kept = (type(s)(s.pair, s.dates[:n], s.rates[:n]) for s, n in cuts if n)
+        return PairHistory(self.pair, tuple(kept))
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of several pairs, ordered by pair and then by date; the arrays are parallel."""
+
+    pair: NDArray[np.intp]  # (n,), position of the pair
+    date: NDArray[np.datetime64]  # (n,), day of the rate to forecast
+    last: NDArray[np.float64]  # (n,), newest rate of the history
+    target: NDArray[np.float64]  # (n,), next log return
+    sigma: NDArray[np.float64]  # (n,), EWMA volatility of the history
+    stored: NDArray[np.float64]  # (n,), the pair's sigma
+    inputs: NDArray[np.float32]  # (n, 3)
+
+    def __len__(self) -> int:
+        return len(self.target)
+
+    def where(self, mask: NDArray[np.bool_]) -> Rows:
+        """The rows under a mask."""
+        return Rows(*(getattr(self, field.name)[mask] for field in fields(self)))
+
+
+def pair_sigmas(histories: Sequence[PairHistory]) -> NDArray[np.float64]:
+    """Standard deviation of each pair's one-step log returns, ``(p,)``; NaN where there are too few.
+
+    Also NaN for a pair that never moved: nothing can be measured in units of zero.
+    """
+    result = np.full(len(histories), np.nan)
+    for position, history in enumerate(histories):
+        returns = [np.diff(np.log(stretch.rates)) for stretch in history.stretches]
+        joined = np.concatenate([*returns, np.zeros(0)])
+        if len(joined) >= MIN_RETURNS and joined.std() > 0:
+            result[position] = joined.std()
+    return result
+
+
+def build_rows(
+    histories: Sequence[PairHistory],
+    sigmas: NDArray[np.float64],
+    start: np.datetime64 | None = None,
+    end: np.datetime64 | None = None,
+    length: int = WINDOW,
+) -> Rows:
+    """Every row whose target day lies in ``start..end`` (both included).
+
+    Whatever the length, only targets with ``WINDOW`` rates before them make a row, so that rows of different
+    lengths are the same days.
+
+    Args:
+        histories: p pairs.
+        sigmas: stored sigma of each, ``(p,)``; pairs with NaN make no rows.
+        start: first target day.
+        end: last target day.
+        length: how many newest rates of each window the features may see, 3 to ``WINDOW``.
+    """
+    parts = [
+        _stretch_rows(stretch, position, float(sigmas[position]), (start, end), length)
+        for position, history in enumerate(histories)
+        if np.isfinite(sigmas[position])
+        for stretch in history.stretches
+    ]
+    return Rows(
+        *(
+            np.concatenate([*(getattr(part, field.name) for part in parts), empty])
+            for field, empty in zip(fields(Rows), _EMPTY, strict=True)
+        )
+    )
+
+
+_EMPTY = (
+    np.zeros(0, dtype=np.intp),
+    np.zeros(0, dtype="datetime64[D]"),
+    *(np.zeros(0) for _ in range(4)),
+    np.zeros((0, 3), dtype=np.float32),
+)
+
+
+def _stretch_rows(
+    stretch: Series,
+    position: int,
+    sigma: float,
+    bounds: tuple[np.datetime64 | None, np.datetime64 | None],
+    length: int,
+) -> Rows:
+    start, end = bounds
+    first = 0 if start is None else int(np.searchsorted(stretch.dates, start))
+    stop = len(stretch.dates) if end is None else int(np.searchsorted(stretch.dates, end, "right"))
+    first = max(first, WINDOW)
+    count = stop - first
+    if count <= 0:
+        return Rows(*_EMPTY)
+    rates = stretch.rates[first - WINDOW : stop]
+    # Returns of the stretch first, windows of them after: 61 times fewer logarithms, the same numbers.
+    returns = features.log_returns(rates[None, :])[0]
+    windows = sliding_window_view(returns, WINDOW - 1)[:count]
+    if length < WINDOW:
+        windows = windows.copy()
+        windows[:, : WINDOW - length] = np.nan
+    stored = np.full(count, sigma)
+    now = features.ewma_volatility(windows, stored)
+    return Rows(
+        pair=np.full(count, position, dtype=np.intp),
+        date=stretch.dates[first:stop],
+        last=rates[WINDOW - 1 : -1],
+        target=returns[WINDOW - 1 :],
+        sigma=now,
+        stored=stored,
+        inputs=features.model_inputs(windows, now, stored),
+    )

@@ -1,0 +1,221 @@
+"""Is the forecast any good? Always against the last rate, always on days after everything that was fitted.
+
+Errors are log returns in units of the pair's stored sigma, so that pooled figures weigh pairs alike: in rates,
+EUR/KRW alone would decide them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ratecast.features import WINDOW
+from ratecast.forecast import LEVELS
+from training.dataset import build_rows
+from training.diebold_mariano import DieboldMariano, diebold_mariano
+from training.fit import FittedModel, fit_model
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from training.dataset import PairHistory
+    from training.fit import ForestSettings
+
+WALK_FORWARD_YEARS = 10
+WALK_FORWARD_TREES = 25  # a year's forest is thrown away; a quarter of the trees says the same
+MIN_FIT_ROWS = 150
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """Forecasts and what came, parallel arrays; returns and widths in units of the pair's stored sigma."""
+
+    pair: NDArray[np.intp]  # (n,)
+    date: NDArray[np.datetime64]  # (n,), day of the forecast rate
+    last: NDArray[np.float64]  # (n,), the rate forecast from
+    scale: NDArray[np.float64]  # (n,), stored sigma
+    actual: NDArray[np.float64]  # (n,), the return that came
+    step: NDArray[np.float64]  # (n,), the return served
+    forest: NDArray[np.float64]  # (n,), what the forest alone would have said
+    half: NDArray[np.float64]  # (n, 2), half width of the served ranges, columns LEVELS
+    constant: NDArray[np.float64]  # (n, 2), of a range that is as wide on every day
+
+    def where(self, mask: NDArray[np.bool_]) -> Outcomes:
+        """The outcomes under a mask."""
+        return Outcomes(*(getattr(self, field.name)[mask] for field in fields(self)))
+
+
+@dataclass(frozen=True)
+class Direction:
+    """How often the forest's sign was right, beside what always naming the commoner sign would have got."""
+
+    correct: float
+    low: float
+    high: float
+    majority: float
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """Figures of a set of outcomes; by level where a dict."""
+
+    n: int
+    mae_ratio: float  # mean |error| over the last rate's; below 1 is better than the last rate
+    mse_skill: float  # 1 - MSE / the last rate's; above 0 is better
+    diebold_mariano: DieboldMariano | None  # on absolute errors; None when the forecast is the last rate
+    forest_mae_ratio: float  # of the forest alone, unshrunk
+    direction: Direction | None  # of the forest alone; None when nothing moved
+    coverage: dict[str, float]
+    winkler: dict[str, float]  # mean interval score, in sigma; smaller is better
+    winkler_ratio: dict[str, float]  # over that of a constant-width range
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Figures by date split and by yearly walk-forward."""
+
+    fitted_until: str  # the forest that found lambda saw nothing later
+    validated_until: str  # lambda and the ranges saw nothing later
+    tested_until: str
+    lambda_: float  # of the model under test
+    test: Metrics
+    pairs: dict[str, Metrics]  # on the test days
+    walk_forward: Metrics | None
+    years: dict[int, Metrics]
+    outcomes: Outcomes  # of the test days, for pictures
+
+
+def wilson_interval(hits: float, n: float, z: float = 1.959964) -> tuple[float, float]:
+    """Confidence interval of a share (Wilson, Journal of the American Statistical Association, 1927).
+
+    >>> low, high = wilson_interval(5, 10)
+    >>> round(low, 4), round(high, 4)
+    (0.2366, 0.7634)
+    """
+    share = hits / n
+    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
+    spread = z * np.sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / (1 + z * z / n)
+    return float(centre - spread), float(centre + spread)
+
+
+def winkler_score(error: NDArray[np.float64], half: NDArray[np.float64], level: float) -> float:
+    """Mean score of ranges ``+- half``: their width, plus ``2 / alpha`` times what lies outside.
+
+    Winkler, Journal of the American Statistical Association, 1972; proper: Gneiting & Raftery, same journal, 2007.
+
+    Args:
+        error: actual minus the range's centre, ``(n,)``.
+        half: half widths, ``(n,)``.
+        level: the coverage that the ranges claim, ``1 - alpha``.
+
+    >>> round(winkler_score(np.array([0.0, 3.0]), np.array([1.0, 1.0]), 0.8), 6)
+    12.0
+    """
+    outside = np.maximum(np.abs(error) - half, 0.0)
+    return float(np.mean(2 * half + 2 / (1 - level) * outside))
+
+
+def direction(
+    predicted: NDArray[np.float64], actual: NDArray[np.float64], n_effective: int
+) -> Direction | None:
+    """Share of moves whose sign was foretold, with its Wilson interval, beside the commoner sign's share.
+
+    Args:
+        predicted: returns foretold, ``(n,)``.
+        actual: returns that came, ``(n,)``; days without a move do not count.
+        n_effective: number of independent observations for the interval: pairs of one day move together, so
+            pooled rows count as the number of days (cautious: the truth lies between).
+
+    >>> direction(np.array([1.0, 1.0, -1.0]), np.array([2.0, -1.0, 0.0]), 2)
+    Direction(correct=0.5, low=0.0945, high=0.9055, majority=0.5)
+    """
+    moved = (actual != 0) & (predicted != 0)
+    if not moved.any():
+        return None
+    correct = float(np.mean(np.sign(predicted[moved]) == np.sign(actual[moved])))
+    n = min(n_effective, int(moved.sum()))
+    low, high = wilson_interval(correct * n, n)
+    up = float(np.mean(actual[moved] > 0))
+    return Direction(correct, round(low, 4), round(high, 4), max(up, 1 - up))
+
+
+def measure(outcomes: Outcomes) -> Metrics:
+    """All figures of a set of outcomes, at least one row."""
+    error = outcomes.actual - outcomes.step
+    absolute, baseline = np.abs(error), np.abs(outcomes.actual)
+    days, day = np.unique(outcomes.date, return_inverse=True)
+    # One loss a day, the mean over pairs: pairs of one day are not independent evidence.
+    advantage = np.bincount(day, baseline - absolute) / np.bincount(day)
+    levels = {level: (column, int(level) / 100) for column, level in enumerate(LEVELS)}
+    winkler = {k: winkler_score(error, outcomes.half[:, c], share) for k, (c, share) in levels.items()}
+    constant = {
+        k: winkler_score(outcomes.actual, outcomes.constant[:, c], share) for k, (c, share) in levels.items()
+    }
+    return Metrics(
+        n=len(error),
+        mae_ratio=_ratio(absolute.sum(), baseline.sum()),
+        mse_skill=1 - _ratio((error**2).sum(), (baseline**2).sum()),
+        diebold_mariano=diebold_mariano(advantage),
+        forest_mae_ratio=_ratio(np.abs(outcomes.actual - outcomes.forest).sum(), baseline.sum()),
+        direction=direction(outcomes.forest, outcomes.actual, len(days)),
+        coverage={k: float(np.mean(absolute <= outcomes.half[:, c])) for k, (c, _) in levels.items()},
+        winkler=winkler,
+        winkler_ratio={k: winkler[k] / constant[k] for k in levels},
+    )
+
+
+def _ratio(model: float, baseline: float) -> float:
+    """A ratio of losses; 1 when both are 0, as when a rate stood still and so did its forecast."""
+    return float(model / baseline) if baseline > 0 else 1.0
+
+
+def outcomes_of(
+    model: FittedModel, histories: Sequence[PairHistory], start: np.datetime64, end: np.datetime64
+) -> Outcomes:
+    """A model's forecasts of the days ``start..end`` from full histories, beside what came."""
+    rows = build_rows(histories, model.sigmas, start, end)
+    ones = np.ones((len(rows), 1))
+    return Outcomes(
+        pair=rows.pair,
+        date=rows.date,
+        last=rows.last,
+        scale=rows.stored,
+        actual=rows.target / rows.stored,
+        step=model.step(rows) / rows.stored,
+        forest=model.forest_step(rows) / rows.stored,
+        half=(rows.sigma / rows.stored)[:, None] * [model.quantiles[level][WINDOW] for level in LEVELS],
+        constant=ones * [model.constant[level] for level in LEVELS],
+    )
+
+
+def walk_forward(
+    histories: Sequence[PairHistory], settings: ForestSettings, years: Sequence[int]
+) -> Iterator[tuple[int, Outcomes]]:
+    """Each year forecast by a model fitted on the years before it, as if it were trained every New Year."""
+    settings = replace(settings, trees=min(settings.trees, WALK_FORWARD_TREES))
+    for year in years:
+        end = np.datetime64(f"{year}-12-31")
+        eve = np.datetime64(f"{year - 1}-12-31")
+        model = fit_model(histories, eve, settings, (WINDOW,), refit=False)
+        yield year, outcomes_of(model, histories, eve + np.timedelta64(1, "D"), end)
+
+
+def walk_forward_years(dates: NDArray[np.datetime64]) -> list[int]:
+    """The last ``WALK_FORWARD_YEARS`` calendar years that have enough rows before them.
+
+    Args:
+        dates: target days of all rows, a day once for each of its pairs, ``(n,)``.
+    """
+    years = dates.astype("datetime64[Y]").astype(int) + 1970
+    found, counts = np.unique(years, return_counts=True)
+    before = np.cumsum(counts) - counts
+    return [int(year) for year in found[before >= MIN_FIT_ROWS]][-WALK_FORWARD_YEARS:]
+
+
+def join(parts: Sequence[Outcomes]) -> Outcomes:
+    """Several sets of outcomes as one."""
+    return Outcomes(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Outcomes)))

@@ -1,0 +1,54 @@
+"""The forest as an ONNX graph, and the proof that both say the same."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ratecast.errors import OperationError
+from ratecast.forecast import OnnxModel
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from sklearn.ensemble import RandomForestRegressor
+
+    from ratecast.forecast import StepModel
+
+TOLERANCE = 1e-5  # standardised returns: a hundred thousandth of a day's move
+_OPSETS = {"": 18, "ai.onnx.ml": 3}  # the newest that ONNX Runtime 1.20, the oldest we allow, can run
+
+
+def export_onnx(forest: RandomForestRegressor) -> bytes:
+    """The forest as a serialised ONNX graph: float32 ``(n, 3)`` in, float32 ``(n, 1)`` out."""
+    from skl2onnx import to_onnx
+    from skl2onnx.common.data_types import FloatTensorType
+
+    graph = to_onnx(forest, initial_types=[("inputs", FloatTensorType([None, 3]))], target_opset=_OPSETS)
+    return bytes(graph.SerializeToString())
+
+
+def check_parity(
+    onnx: bytes, forest: StepModel, inputs: NDArray[np.float32], seed: int = 0, random_rows: int = 20_000
+) -> float:
+    """The greatest difference between the graph and the forest, on given inputs and on random ones.
+
+    Args:
+        onnx: the graph.
+        forest: what it was exported from.
+        inputs: what the forest was trained on, ``(n, 3)``.
+        seed: of the random inputs, which cover all that serving can send (-20 to 20).
+        random_rows: how many of them.
+
+    Raises:
+        OperationError: the difference exceeds ``TOLERANCE``: such a graph must not serve.
+    """
+    random = np.random.default_rng(seed).uniform(-20, 20, (random_rows, 3)).astype(np.float32)
+    tried = np.concatenate((inputs, random))
+    difference = float(np.abs(OnnxModel(onnx).predict(tried) - forest.predict(tried)).max())
+    if not difference <= TOLERANCE:
+        raise OperationError(
+            f"the ONNX graph differs from the forest by {difference:.2g} standard deviations "
+            f"(at most {TOLERANCE:g} is allowed): not saved"
+        )
+    return difference
