@@ -6,15 +6,22 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from consumer.scoring import DeadLetter
+    from consumer.transactions import OutgoingRecord
 
 PREFIX = "ratecast."
+CUT_TO_BYTES = 2**16
 
 
-def headers(letter: DeadLetter) -> list[tuple[str, bytes | None]]:
-    """The record's own headers, then why and from where; ours from an earlier round are replaced."""
-    record = letter.record
-    own = [header for header in record.headers if not header[0].startswith(PREFIX)]
-    ours = {
+def outgoing(letter: DeadLetter, *, cut: bool) -> OutgoingRecord:
+    """A dead letter as it is published: raw key, raw value, the record's own headers and ours.
+
+    Args:
+        letter: the record and what is wrong with it.
+        cut: shorten a long value, for a topic that refused the whole; the header ``ratecast.value.truncated``
+            then says how long it was, and the source headers say where the rest lies.
+    """
+    record, value = letter.record, letter.record.value
+    fields = {
         "error.code": letter.code.value,
         "error.message": letter.message,
         "source.topic": record.topic,
@@ -22,4 +29,9 @@ def headers(letter: DeadLetter) -> list[tuple[str, bytes | None]]:
         "source.offset": str(record.offset),
         "source.timestamp": str(record.timestamp),
     }
-    return [*own, *((PREFIX + name, text.encode()) for name, text in ours.items())]
+    if cut and value is not None and len(value) > CUT_TO_BYTES:
+        fields["value.truncated"] = str(len(value))
+        value = value[:CUT_TO_BYTES]
+    # Ours from an earlier round would contradict the new ones.
+    kept = [header for header in record.headers if not header[0].startswith(PREFIX)]
+    return record.key, value, [*kept, *((PREFIX + name, text.encode()) for name, text in fields.items())]

@@ -8,7 +8,7 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any
 
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from consumer import dead_letters
 from consumer.transactions import FencedError, Outgoing, PartitionTransactions
@@ -61,6 +61,7 @@ class PartitionPipeline:
         self._dead_letter_partition = 0
         self._committed: int | None = None
         self._in_hand: Sequence[Record] = ()
+        self._cut_dead_letters = False
         self._failures = 0
         self._failing_since: float | None = None
         self._stopping = asyncio.Event()
@@ -169,10 +170,7 @@ class PartitionPipeline:
             ]
             outgoing.append(Outgoing(self._settings.output_topic, self._output_partition, predictions))
         if batch.dead_letters:
-            letters = [
-                (letter.record.key, letter.record.value, dead_letters.headers(letter))
-                for letter in batch.dead_letters
-            ]
+            letters = [dead_letters.outgoing(letter, cut=self._cut_dead_letters) for letter in batch.dead_letters]
             outgoing.append(Outgoing(self._settings.dead_letter_topic, self._dead_letter_partition, letters))
         return outgoing
 
@@ -191,6 +189,8 @@ class PartitionPipeline:
         self._failing_since = self._failing_since or now
         self._failures += 1
         self._metrics.failed("aborted")
+        # Nothing else is as large as what somebody else could publish.
+        self._cut_dead_letters = self._cut_dead_letters or isinstance(error, MessageSizeTooLargeError)
         if now - self._failing_since > self._settings.give_up_seconds:
             raise OperationError(
                 f"{_name(self.source)} failed for {self._settings.give_up_seconds:g} s, last: {error!r}"

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-Headers = list[tuple[str, bytes | None]]  # a list: the client's C code takes nothing else
+# Key, value, headers; a list of headers, because the client's C code takes nothing else.
+OutgoingRecord = tuple[bytes | None, bytes | None, list[tuple[str, bytes | None]]]
 _STOP_LIMIT_SECONDS = 3.0
 
 
@@ -39,11 +40,11 @@ class FencedError(RatecastError):
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """Records for one partition of one topic, in order: (key, value, headers) each."""
+    """Records for one partition of one topic, in order."""
 
     topic: str
     partition: int
-    records: list[tuple[bytes | None, bytes | None, Headers]]
+    records: list[OutgoingRecord]
 
 
 class PartitionTransactions:

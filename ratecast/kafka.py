@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_DEAD_LETTER_ALLOWANCE = 2**16  # for the headers that say why
+
 
 def client_options(settings: Settings) -> dict[str, Any]:
     """Keyword arguments that every aiokafka client of ours takes: addresses and security.
@@ -128,9 +130,14 @@ class TopicState:
 
 def required_topics(settings: Settings) -> dict[str, dict[str, str]]:
     """The topics ratecast uses, each with the configuration it is created with."""
-    # A dead letter carries a value that may have been too large for everything else.
-    dead_letters = {"max.message.bytes": str(settings.dead_letter_max_message_bytes)}
-    return {settings.input_topic: {}, settings.output_topic: {}, settings.dead_letter_topic: dead_letters}
+    # An oversized message should become a dead letter, not a refusal at the publisher; and the dead letter
+    # must fit although it is its message and more.
+    limit = settings.topic_max_message_bytes
+    return {
+        settings.input_topic: {"max.message.bytes": str(limit)},
+        settings.output_topic: {},
+        settings.dead_letter_topic: {"max.message.bytes": str(limit + _DEAD_LETTER_ALLOWANCE)},
+    }
 
 
 async def partition_counts(client: Any) -> dict[str, int]:

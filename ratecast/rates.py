@@ -17,13 +17,14 @@ import re
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, Protocol
+from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
 
 from ratecast.errors import UsageError
 
 if TYPE_CHECKING:
+    from _csv import Reader
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
@@ -40,18 +41,6 @@ DEFAULT_PAIR = "EUR/GBP"
 # the nine years without EUR/ISK, is not one step.
 MAX_GAP_DAYS = 10
 BASE = "EUR"
-
-
-class Reader(Protocol):
-    """What parsing needs of ``csv.reader``, whose own type cannot be named."""
-
-    line_num: int
-
-    def __iter__(self) -> Iterator[list[str]]:
-        """Rows from here on."""
-
-    def __next__(self) -> list[str]:
-        """The next row."""
 
 
 _HOLES = frozenset({"", "N/A", "n/a", "-"})

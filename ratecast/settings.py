@@ -43,8 +43,10 @@ class Settings(BaseSettings):
 
     topic_partitions: int = Field(4, ge=1, le=10_000, description="Partitions of topics that are created.")
     topic_replication_factor: int = Field(1, ge=1, description="Replicas of topics that are created.")
-    dead_letter_max_message_bytes: int = Field(
-        16 * 2**20, ge=2**16, description="`max.message.bytes` of a dead-letter topic that is created."
+    topic_max_message_bytes: int = Field(
+        4 * 2**20,
+        ge=2**16,
+        description="`max.message.bytes` of an input topic that is created; its dead-letter topic takes more.",
     )
     connect_timeout_seconds: float = Field(
         60.0, gt=0, description="How long to try for a broker at start before giving up with exit code 1."

@@ -135,20 +135,22 @@ def _judge(value: bytes) -> History | RecordError:
     return History(message.history, message.pair, message.as_of, times, message.message_id)
 
 
-_NOT_A_RATE = {"greater_than", "finite_number"}
-
-
 def _record_error(error: ValidationError) -> RecordError:
-    first = error.errors(include_url=False, include_input=False)[0]
+    first = error.errors(include_url=False)[0]
     where = ".".join(str(part) for part in first["loc"])
     message = f"{where}: {first['msg']}" if where else first["msg"].removeprefix("Value error, ")
     code = ErrorCode.SCHEMA_VIOLATION
     if first["loc"][:1] == ("history",):
         if first["type"] == "too_short":
             code = ErrorCode.HISTORY_TOO_SHORT
-        elif first["type"] in _NOT_A_RATE:
+        elif first["type"] in {"greater_than", "finite_number"} or _is_huge_integer(first["input"]):
             code = ErrorCode.INVALID_RATE
     return RecordError(code, message)
+
+
+def _is_huge_integer(value: object) -> bool:
+    """Whether a number was refused only because no float64 holds it."""
+    return type(value) is int
 
 
 class IntervalsRow(msgspec.Struct, gc=False, rename={"level_80": "80", "level_95": "95"}):

@@ -12,6 +12,7 @@ from ratecast.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +32,7 @@ def bootstrap_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
 
 
 @pytest.fixture
-def settings(bootstrap_servers: str) -> Settings:
+def settings(bootstrap_servers: str, models_dir: Path) -> Settings:
     """Settings with topics and a group of their own."""
     tag = uuid.uuid4().hex[:12]
     return Settings(
@@ -40,5 +41,16 @@ def settings(bootstrap_servers: str) -> Settings:
         output_topic=f"predictions-{tag}",
         dead_letter_topic=f"dead-letters-{tag}",
         group_id=f"workers-{tag}",
+        models_dir=models_dir,
         http_port=0,
     )
+
+
+@pytest.fixture(scope="session")
+def models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A models directory with one small bundle, `tests.bundles`."""
+    from tests.bundles import write_bundle
+
+    directory = tmp_path_factory.mktemp("models")
+    write_bundle(directory)
+    return directory

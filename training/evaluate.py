@@ -15,10 +15,10 @@ from ratecast.features import WINDOW
 from ratecast.forecast import LEVELS
 from training.dataset import build_rows
 from training.diebold_mariano import DieboldMariano, diebold_mariano
-from training.fit import FittedModel, fit_model
+from training.fit import MIN_FIT_ROWS, FittedModel, fit_model, learnable_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 WALK_FORWARD_YEARS = 10
 WALK_FORWARD_TREES = 25  # a year's forest is thrown away; a quarter of the trees says the same
-MIN_FIT_ROWS = 150
 
 
 @dataclass(frozen=True)
@@ -192,28 +191,22 @@ def outcomes_of(
     )
 
 
-def walk_forward(
-    histories: Sequence[PairHistory], settings: ForestSettings, years: Sequence[int]
-) -> Iterator[tuple[int, Outcomes]]:
-    """Each year forecast by a model fitted on the years before it, as if it were trained every New Year."""
+def walk_forward(histories: Sequence[PairHistory], settings: ForestSettings, year: int) -> Outcomes:
+    """A year forecast by a model fitted on the years before it, as if one were trained every New Year's Eve."""
+    eve, end = np.datetime64(f"{year - 1}-12-31"), np.datetime64(f"{year}-12-31")
     settings = replace(settings, trees=min(settings.trees, WALK_FORWARD_TREES))
-    for year in years:
-        end = np.datetime64(f"{year}-12-31")
-        eve = np.datetime64(f"{year - 1}-12-31")
-        model = fit_model(histories, eve, settings, (WINDOW,), refit=False)
-        yield year, outcomes_of(model, histories, eve + np.timedelta64(1, "D"), end)
+    model = fit_model(histories, eve, settings, (WINDOW,), refit=False)
+    return outcomes_of(model, histories, eve + np.timedelta64(1, "D"), end)
 
 
-def walk_forward_years(dates: NDArray[np.datetime64]) -> list[int]:
-    """The last ``WALK_FORWARD_YEARS`` calendar years that have enough rows before them.
-
-    Args:
-        dates: target days of all rows, a day once for each of its pairs, ``(n,)``.
-    """
-    years = dates.astype("datetime64[Y]").astype(int) + 1970
-    found, counts = np.unique(years, return_counts=True)
-    before = np.cumsum(counts) - counts
-    return [int(year) for year in found[before >= MIN_FIT_ROWS]][-WALK_FORWARD_YEARS:]
+def walk_forward_years(histories: Sequence[PairHistory], last: int) -> list[int]:
+    """The newest ``WALK_FORWARD_YEARS`` calendar years, ``last`` included, with enough rows before them."""
+    years: list[int] = []
+    for year in range(last, last - WALK_FORWARD_YEARS, -1):
+        if learnable_rows(histories, np.datetime64(f"{year - 1}-12-31")) < MIN_FIT_ROWS:
+            break
+        years.append(year)
+    return years[::-1]
 
 
 def join(parts: Sequence[Outcomes]) -> Outcomes:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ratecast.features import WINDOW
 from ratecast.forecast import LEVELS
 from training import intervals
 from training.dataset import Rows, build_rows, pair_sigmas
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from training.dataset import PairHistory
 
 EARLY_SHARE = 0.75  # of the days; the rest is for lambda
+MIN_FIT_ROWS = 150  # fewer leave nothing to tell lambda and a 95 % quantile by
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,17 @@ class FittedModel:
         return np.asarray(self.forest.predict(rows.inputs), dtype=np.float64) * rows.sigma
 
 
+def learnable_rows(histories: Sequence[PairHistory], until: np.datetime64) -> int:
+    """How many rows ``fit_model`` would find at the end of ``until``."""
+    known = [history.until(until) for history in histories]
+    return sum(
+        max(0, len(stretch.rates) - WINDOW)
+        for history, sigma in zip(known, pair_sigmas(known), strict=True)
+        if np.isfinite(sigma)
+        for stretch in history.stretches
+    )
+
+
 def min_samples_leaf(rows: int, max_leaf: int) -> int:
     """2 % of the rows, at least 20 and at most ``max_leaf``: little data must not grow noisy leaves.
 
@@ -116,7 +129,7 @@ def fit_model(
 
     Args:
         histories: the pairs; whatever comes after ``until`` is cut off first.
-        until: the last day to learn from.
+        until: the last day to learn from; at least ``MIN_FIT_ROWS`` rows must lie before it.
         settings: of the forest.
         lengths: history lengths to find quantiles for.
         refit: do step 4. Off, a model whose lambda is 0 forecasts the same for a third of the work; one whose

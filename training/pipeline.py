@@ -15,7 +15,7 @@ from ratecast.errors import UsageError
 from training import evaluate, report
 from training.bundle import BundleContent, write_bundle
 from training.dataset import PairHistory, Rows, build_rows, pair_sigmas
-from training.fit import FittedModel, ForestSettings, fit_model
+from training.fit import MIN_FIT_ROWS, FittedModel, ForestSettings, fit_model, learnable_rows
 from training.headline import headline
 from training.onnx_export import check_parity, export_onnx
 from training.progress import Progress, silent
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MIN_RATES = 100  # in one stretch: 61 to fill a window and a few dozen to learn from
-MIN_ROWS = 200  # of all pairs together: fewer leave no 19 scores for a 95 % range after both splits
 TEST_SHARE = 0.2  # of the days
 
 
@@ -55,13 +54,25 @@ class TrainOptions:
 class TrainingResult:
     """A written bundle and how good it is."""
 
-    version: str
     directory: Path
-    report: Path
-    headline: str
-    evaluation: evaluate.Evaluation
     stats: model.TrainingStats
+    evaluation: evaluate.Evaluation
     skipped: dict[str, str]  # pair -> why it was left out
+
+    @property
+    def version(self) -> str:
+        """The bundle's version, now the current one."""
+        return self.stats.model_version
+
+    @property
+    def headline(self) -> str:
+        """Whether it beats the last rate, in plain words."""
+        return self.stats.headline
+
+    @property
+    def report(self) -> Path:
+        """The page with pictures."""
+        return self.directory / model.REPORT
 
 
 def train(options: TrainOptions, progress: Progress = silent) -> TrainingResult:
@@ -73,47 +84,43 @@ def train(options: TrainOptions, progress: Progress = silent) -> TrainingResult:
     """
     progress("reading rates", 0, 1)
     histories, skipped = collect(options)
-    sigmas = pair_sigmas(histories)
-    rows = build_rows(histories, sigmas)
-    if len(rows) < MIN_ROWS:
-        raise UsageError(f"{len(rows)} rows to learn from are too few: at least {MIN_ROWS} are needed")
     default_pair = _default_pair(options, histories)
-    years = evaluate.walk_forward_years(rows.date)
-    total = len(years) + 6  # a year of walk-forward is the unit; the test fit takes about two, the last four
+    until = max(history.stretches[-1].dates[-1] for history in histories)
+    years = evaluate.walk_forward_years(histories, until.astype(object).year)
+    total = len(years) + 6  # in years of walk-forward: the test fit takes about two, the rest four
 
     progress("testing on the last fifth of the days", 0, total)
+    rows = build_rows(histories, pair_sigmas(histories))
     tested = _test(histories, rows, options.forest)
-    outcomes = {}
-    for year, found in evaluate.walk_forward(histories, options.forest, years):
-        outcomes[year] = found
-        progress(f"walking forward: {year}", 2 + len(outcomes), total)
-    names = [history.pair for history in histories]
-    evaluation = _evaluation(names, tested, outcomes)
+    walked: dict[int, evaluate.Outcomes] = {}
+    for year in years:
+        progress(f"walking forward: {year}", 2 + len(walked), total)
+        walked[year] = evaluate.walk_forward(histories, options.forest, year)
+    evaluation = _evaluation([history.pair for history in histories], tested, walked)
 
     progress("fitting the model that serves", total - 4, total)
-    until = max(history.stretches[-1].dates[-1] for history in histories)
     fitted = fit_model(histories, until, options.forest)
-    progress("exporting and checking the ONNX graph", total - 1, total)
+    progress("exporting and checking the ONNX graph", total - 2, total)
     onnx = export_onnx(fitted.forest)
     check_parity(onnx, fitted.forest, rows.inputs, options.forest.seed)
 
+    progress("drawing the report and writing the bundle", total - 1, total)
     digest = data_digest(histories)
-    stats = _training_stats(options, histories, rows, fitted, digest, default_pair, evaluation)
-    progress("drawing the report", total - 1, total)
-    page = report.render(stats, evaluation, skipped)
-    splits = {
-        "test_fitted_until": evaluation.fitted_until,
-        "test_validated_until": evaluation.validated_until,
-        "tested_until": evaluation.tested_until,
-        "fitted_until": str(fitted.split),
-        "validated_until": str(until),
-    }
-    content = BundleContent(stats, fitted.forest, onnx, page, digest, splits, options.forest.seed)
+    version = _version(until, digest, options.forest, default_pair)
+    text = headline(fitted.shrinkage.lambda_, evaluation.test)
+    stats = _training_stats(version, default_pair, histories, rows, fitted, text)
+    content = BundleContent(
+        stats=stats,
+        forest=fitted.forest,
+        onnx=onnx,
+        report=report.render(stats, evaluation, skipped),
+        data_digest=digest,
+        split_dates=_split_dates(evaluation, fitted, until),
+        seed=options.forest.seed,
+    )
     directory = write_bundle(options.models_dir, content, dt.datetime.now(dt.UTC))
     progress("done", total, total)
-    return TrainingResult(
-        stats.model_version, directory, directory / model.REPORT, stats.headline, evaluation, stats, skipped
-    )
+    return TrainingResult(directory, stats, evaluation, skipped)
 
 
 def collect(options: TrainOptions) -> tuple[list[PairHistory], dict[str, str]]:
@@ -181,8 +188,15 @@ def _test(
     """The whole fit on the first four fifths of the days, and its forecasts of the last fifth."""
     days = np.unique(rows.date)
     cut = days[int((1 - TEST_SHARE) * len(days)) - 1]
+    if (found := learnable_rows(histories, cut)) < MIN_FIT_ROWS:
+        raise UsageError(
+            f"{found} rows until {cut}, before the test days, are too few to learn from: {MIN_FIT_ROWS} are needed"
+        )
     fitted = fit_model(histories, cut, settings, refit=False)
-    return fitted, cut, evaluate.outcomes_of(fitted, histories, cut + np.timedelta64(1, "D"), days[-1])
+    outcomes = evaluate.outcomes_of(fitted, histories, cut + np.timedelta64(1, "D"), days[-1])
+    if not len(outcomes.actual):
+        raise UsageError(f"no pair has enough rates both until {cut} and after it: nothing to test on")
+    return fitted, cut, outcomes
 
 
 def _evaluation(
@@ -208,26 +222,40 @@ def _evaluation(
     )
 
 
-def _training_stats(  # noqa: PLR0913 - private: everything that a bundle's numbers come from, once
-    options: TrainOptions,
+def _version(until: np.datetime64, digest: str, forest: ForestSettings, default_pair: str) -> str:
+    """Whatever the forecasts depend on: the same inputs give the same version, on any machine."""
+    recipe = repr((digest, astuple(forest), default_pair, ratecast.__version__))
+    return f"{until}-{hashlib.sha256(recipe.encode()).hexdigest()[:8]}"
+
+
+def _split_dates(
+    evaluation: evaluate.Evaluation, fitted: FittedModel, until: np.datetime64
+) -> dict[str, str]:
+    return {
+        "test_fitted_until": evaluation.fitted_until,
+        "test_validated_until": evaluation.validated_until,
+        "tested_until": evaluation.tested_until,
+        "fitted_until": str(fitted.split),
+        "validated_until": str(until),
+    }
+
+
+def _training_stats(
+    version: str,
+    default_pair: str,
     histories: Sequence[PairHistory],
     rows: Rows,
     fitted: FittedModel,
-    digest: str,
-    default_pair: str,
-    evaluation: evaluate.Evaluation,
+    text: str,
 ) -> model.TrainingStats:
-    until = str(max(history.stretches[-1].dates[-1] for history in histories))
-    # Whatever the forecasts depend on: the same inputs give the same version, on any machine.
-    recipe = repr((digest, astuple(options.forest), default_pair, ratecast.__version__))
     counts = np.bincount(rows.pair, minlength=len(histories))
     return model.TrainingStats(
-        model_version=f"{until}-{hashlib.sha256(recipe.encode()).hexdigest()[:8]}",
-        trained_until=until,
+        model_version=version,
+        trained_until=version[: len("2024-12-31")],
         default_pair=default_pair,
         shrinkage=fitted.shrinkage,
         intervals=fitted.quantiles,
-        headline=headline(fitted.shrinkage.lambda_, evaluation.test),
+        headline=text,
         pairs={
             history.pair: pair_stats(history, float(fitted.sigmas[position]), int(counts[position]))
             for position, history in enumerate(histories)

@@ -13,12 +13,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 GATE = 3.0
+MIN_DAYS = 30  # a t statistic of fewer days means nothing
 
 
 def fit_shrinkage(
     predicted: NDArray[np.float64], actual: NDArray[np.float64], dates: NDArray[np.datetime64]
 ) -> Shrinkage:
-    """Least squares of ``actual = lambda * predicted``, clipped to 0..1, and 0 unless its t exceeds ``GATE``.
+    """Least squares of ``actual = lambda * predicted``, clipped to 0..1; 0 unless its t exceeds ``GATE``.
 
     Rows of one day share the day's news (every EUR pair moves with the euro), and pooling them as if they were
     independent makes a t several times too large. So the score is summed within each day first (Liang & Zeger,
@@ -39,7 +40,7 @@ def fit_shrinkage(
     0.0
     """
     power = float(predicted @ predicted)
-    if power == 0:
+    if power == 0 or len(np.unique(dates)) < MIN_DAYS:
         return Shrinkage(**{"lambda": 0.0}, t_statistic=0.0, gate=GATE)
     slope = float(predicted @ actual) / power
     _, day = np.unique(dates, return_inverse=True)

@@ -109,10 +109,8 @@ def show(result: TrainingResult) -> None:
 
     evaluation = result.evaluation
     console.out.print(f"\n[bold]{result.headline}[/bold]\n", soft_wrap=True)
-    table = Table(
-        title=f"tested {evaluation.validated_until} to {evaluation.tested_until}", title_justify="left"
-    )
-    table.add_column("pair")
+    table = Table(title=f"tested from {evaluation.validated_until} to {evaluation.tested_until}")
+    table.add_column("pair", no_wrap=True)
     for name in ("n", "MAE ratio", "forest alone", "in 80 %", "in 95 %", "Winkler 95"):
         table.add_column(name, justify="right")
     for name, metrics in evaluation.pairs.items():
@@ -120,7 +118,8 @@ def show(result: TrainingResult) -> None:
     table.add_section()
     table.add_row("all", *_cells(evaluation.test))
     if evaluation.walk_forward is not None:
-        table.add_row(f"walk-forward, {len(evaluation.years)} years", *_cells(evaluation.walk_forward))
+        years = f"walk-forward {min(evaluation.years)}-{max(evaluation.years)}"
+        table.add_row(years, *_cells(evaluation.walk_forward))
     console.out.print(table)
     for name, reason in result.skipped.items():
         console.out.print(f"left out: {name}, {reason}", markup=False, soft_wrap=True)

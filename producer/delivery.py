@@ -1,0 +1,196 @@
+"""Handing records to the brokers: idempotent, batch-built, in order for each key, every delivery accounted for."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from aiokafka.partitioner import DefaultPartitioner
+
+from ratecast import kafka
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from producer.histories import Message
+    from ratecast.settings import Settings
+
+log = logging.getLogger(__name__)
+
+_STOP_LIMIT_SECONDS = 3.0
+
+
+@asynccontextmanager
+async def idempotent_producer(settings: Settings) -> AsyncIterator[Any]:
+    """A connected producer whose retries repeat nothing, closed at the end within a few seconds.
+
+    Raises:
+        BrokerUnavailableError: no broker answered.
+    """
+    clients: list[Any] = []
+
+    async def start() -> None:
+        client = AIOKafkaProducer(
+            **kafka.client_options(settings),
+            enable_idempotence=True,
+            acks="all",
+            max_batch_size=settings.publish_batch_bytes,
+        )
+        try:
+            await client.start()
+        except BaseException:
+            await client.stop()
+            raise
+        clients.append(client)
+
+    await kafka.connect(start, settings)
+    try:
+        yield clients[0]
+    finally:
+        await _stop(clients[0])
+
+
+async def _stop(producer: Any) -> None:
+    try:
+        await asyncio.wait_for(producer.stop(), _STOP_LIMIT_SECONDS)
+    except TimeoutError:
+        # An idempotent producer retries its last batch for ever when the broker is away. Without its
+        # connections the sender's requests fail, and only then can it end.
+        await producer.client.close()
+        with contextlib.suppress(KafkaError, asyncio.CancelledError):
+            await producer._sender.close()  # noqa: SLF001 - stop() has already marked it closed
+    except KafkaError as error:
+        log.debug("producer closed with %r", error)
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """Records on their way to one partition; ``first`` is the position of the earliest."""
+
+    builder: Any
+    first: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    delivery: asyncio.Future[Any]
+    first: int
+    count: int
+
+
+class Outbox:
+    """Sends positioned messages to one topic and knows at any time what has surely arrived.
+
+    The client keeps one batch in flight and one waiting for each partition, and `send` waits for a free
+    place: memory is bounded by partitions, never by how much is sent.
+
+    Args:
+        producer: an idempotent AIOKafkaProducer.
+        topic: where to.
+        partitions: how many it has.
+    """
+
+    def __init__(self, producer: Any, topic: str, partitions: int) -> None:
+        self._producer = producer
+        self._topic = topic
+        self._partitions = list(range(partitions))
+        self._partitioner = DefaultPartitioner()  # murmur2, as in Java: any client finds a key's partition
+        self._partition_of: dict[bytes, int] = {}
+        self._open: dict[int, _Batch] = {}
+        self._in_flight: list[_Sent] = []
+        self._next = 0
+        self.delivered = 0
+
+    @property
+    def keys(self) -> frozenset[bytes]:
+        """Every key sent so far."""
+        return frozenset(self._partition_of)
+
+    @property
+    def partitions_used(self) -> int:
+        """How many partitions these keys lie on."""
+        return len(set(self._partition_of.values()))
+
+    @property
+    def first_undelivered(self) -> int:
+        """The lowest position not known to have arrived; everything before it has."""
+        waiting = [batch.first for batch in self._open.values()]
+        return min([self._next, *waiting, *(sent.first for sent in self._in_flight)])
+
+    async def send(self, messages: Sequence[Message], first: int) -> None:
+        """Hand over messages, the first of which has position ``first``; returns before they have arrived.
+
+        Raises:
+            KafkaError: an earlier delivery failed for good, or the brokers took nothing for too long.
+        """
+        self.collect()
+        for position, message in enumerate(messages, first):
+            partition = self._partition(message.key)
+            batch = self._open.get(partition)
+            if batch is None:
+                batch = self._begin(partition, position)
+            if batch.builder.append(key=message.key, value=message.value, timestamp=None) is None:
+                await self._hand_over(partition)
+                batch = self._begin(partition, position)
+                batch.builder.append(key=message.key, value=message.value, timestamp=None)
+            self._next = position + 1
+        for partition in list(self._open):
+            await self._hand_over(partition)
+
+    def _partition(self, key: bytes) -> int:
+        partition = self._partition_of.get(key)
+        if partition is None:
+            partition = self._partition_of[key] = self._partitioner(key, self._partitions, self._partitions)
+        return partition
+
+    def _begin(self, partition: int, position: int) -> _Batch:
+        batch = self._open[partition] = _Batch(self._producer.create_batch(), position)
+        return batch
+
+    async def _hand_over(self, partition: int) -> None:
+        batch = self._open[partition]
+        count = batch.builder.record_count()
+        delivery = await self._producer.send_batch(batch.builder, self._topic, partition=partition)
+        # Only now: when the hand-over fails the batch must still count as undelivered.
+        del self._open[partition]
+        self._in_flight.append(_Sent(delivery, batch.first, count))
+
+    def collect(self) -> None:
+        """Count what has arrived since the last time.
+
+        Raises:
+            KafkaError: a delivery failed for good. What it held stays undelivered.
+        """
+        still: list[_Sent] = []
+        failure: BaseException | None = None
+        for sent in self._in_flight:
+            if not sent.delivery.done():
+                still.append(sent)
+            elif (error := sent.delivery.exception()) is not None:
+                failure = failure or error
+                still.append(sent)
+            else:
+                self.delivered += sent.count
+        self._in_flight = still
+        if failure is not None:
+            raise failure
+
+    async def settle(self, limit_seconds: float) -> None:
+        """Wait until everything handed over has arrived.
+
+        Raises:
+            KafkaError: a delivery failed for good.
+            TimeoutError: something was still on its way after the limit.
+        """
+        deliveries = [sent.delivery for sent in self._in_flight]
+        if deliveries:
+            await asyncio.wait(deliveries, timeout=limit_seconds)
+        self.collect()
+        if self._in_flight:
+            raise TimeoutError(f"no acknowledgement within {limit_seconds:g} s")

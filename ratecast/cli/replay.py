@@ -1,0 +1,200 @@
+"""``ratecast replay``."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import logging
+import signal
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ratecast.cli import console
+from ratecast.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from producer.histories import Plan
+    from producer.pace import Pace
+    from producer.replay import ReplayProgress, ReplaySummary
+    from ratecast.settings import Settings
+
+INTERRUPTED = 130
+
+
+def register(app: typer.Typer) -> None:
+    """Attach the command."""
+    app.command(
+        "replay",
+        help="Publish historical rates as if they came in now: for each pair and day one message with the "
+        "rates up to that day, all pairs of a day before the next day. The same span always gives the same "
+        "messages, so a run can be resumed or repeated.",
+        epilog="Example: ratecast replay --from 2025-01-01 --pair EUR/USD --pair EUR/GBP --rate 50/s",
+    )(replay)
+
+
+def replay(  # noqa: PLR0913, PLR0917 - each argument is an option of the command
+    start: Annotated[
+        str | None, typer.Option("--from", metavar="DATE", help="First day to publish. [default: the oldest]")
+    ] = None,
+    end: Annotated[
+        str | None, typer.Option("--to", metavar="DATE", help="Last day to publish. [default: the newest]")
+    ] = None,
+    pair: Annotated[
+        list[str] | None,
+        typer.Option(metavar="AAA/BBB", help="A pair; repeatable. [default: 20 pairs, or all of --csv]"),
+    ] = None,
+    rate: Annotated[
+        str, typer.Option(metavar="N/s|max", help="Messages a second, or as fast as it goes.")
+    ] = "max",
+    loop: Annotated[bool, typer.Option("--loop", help="Begin again at the end, until Ctrl-C.")] = False,
+    window: Annotated[int, typer.Option(min=3, max=1024, help="Rates a message.")] = 61,
+    csv: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PATH", help="Your rates: date and a column a currency, or date,pair,rate. [default: ECB]"
+        ),
+    ] = None,
+    json: console.Json = False,
+    bootstrap_servers: console.BootstrapServers = None,
+) -> None:
+    """Read the rates, make the plan, publish it, say what was published."""
+    from producer import histories
+    from producer.pace import parse_rate
+    from ratecast import rates
+    from ratecast.cli.logs import configure_logging
+    from ratecast.settings import load_settings
+
+    settings = load_settings(bootstrap_servers=bootstrap_servers)
+    pace, first, last = parse_rate(rate), parse_day("--from", start), parse_day("--to", end)
+    configure_logging(settings)
+    quiet_client(settings)
+    table = rates.load_ecb() if csv is None else rates.load_csv(csv)
+    pairs = pair or (rates.DEFAULT_PAIRS if csv is None else tuple(table.columns))
+    plan = histories.plan(table, pairs, first, last, window)
+    if plan.left_out:
+        console.err.print(f"left out, no {window} rates there: {', '.join(plan.left_out)}", markup=False)
+    summary = asyncio.run(_run(settings, plan, pace, loop))
+    if json:
+        console.print_json(as_json(summary))
+    else:
+        show(summary)
+    if summary.resume_from is not None:
+        console.err.print(f"interrupted: resume with --from {summary.resume_from}", markup=False)
+        raise SystemExit(INTERRUPTED)
+
+
+def parse_day(option: str, text: str | None) -> dt.date | None:
+    """A day from an option.
+
+    Raises:
+        UsageError: it is not one.
+    """
+    try:
+        return None if text is None else dt.date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"{option}: {text!r} is not a date like 2025-01-31") from None
+
+
+def quiet_client(settings: Settings) -> None:
+    """Silence the client's own complaints, several a second: our errors say the same once."""
+    if settings.log_level != "DEBUG":
+        logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+
+
+async def _run(settings: Settings, plan: Plan, pace: Pace, loop: bool) -> ReplaySummary:  # noqa: FBT001
+    from producer.replay import replay as publish
+
+    stop = asyncio.Event()
+    with _stopped_by_signals(stop) as begun, _progress_bar(None if loop else len(plan)) as advance:
+
+        def on_progress(progress: ReplayProgress) -> None:
+            begun.set()
+            advance(progress)
+
+        try:
+            return await publish(settings, plan, pace, loop=loop, stop=stop, on_progress=on_progress)
+        except asyncio.CancelledError:
+            raise SystemExit(INTERRUPTED) from None
+
+
+@contextmanager
+def _stopped_by_signals(stop: asyncio.Event) -> Iterator[asyncio.Event]:
+    """The first SIGINT or SIGTERM stops in order; a second, or one before anything was sent, at once.
+
+    Yields the event to set when sending has begun.
+    """
+    running, task, begun = asyncio.get_running_loop(), asyncio.current_task(), asyncio.Event()
+    assert task is not None  # noqa: S101 - for the type checker; a coroutine runs in a task
+
+    def on_signal() -> None:
+        if begun.is_set() and not stop.is_set():
+            stop.set()
+        else:
+            task.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        running.add_signal_handler(number, on_signal)
+    try:
+        yield begun
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            running.remove_signal_handler(number)
+
+
+@contextmanager
+def _progress_bar(total: int | None) -> Iterator[Callable[[ReplayProgress], None]]:
+    """A bar with the rate on a terminal's stderr; nothing elsewhere."""
+    if not console.err.is_terminal:
+        yield lambda _: None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[speed]} msg/s"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console.err, transient=True) as bar:
+        task = bar.add_task("connecting", total=total, speed="-")
+
+        def advance(progress: ReplayProgress) -> None:
+            speed = bar.tasks[0].finished_speed or bar.tasks[0].speed
+            text = "-" if speed is None else f"{speed:,.0f}"
+            bar.update(task, description=progress.day, completed=progress.sent, speed=text)
+
+        yield advance
+
+
+def as_json(summary: ReplaySummary) -> dict[str, object]:
+    """The summary for programs."""
+    return {
+        **asdict(summary),
+        "seconds": round(summary.seconds, 3),
+        "messages_per_second": round(summary.messages_per_second, 1),
+    }
+
+
+def show(summary: ReplaySummary) -> None:
+    """The summary for people."""
+    from rich.table import Table
+
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column(style="dim")
+    table.add_column()
+    table.add_row("topic", summary.topic)
+    table.add_row("messages", f"{summary.messages:,}")
+    table.add_row("pairs", str(summary.pairs))
+    table.add_row("days", f"{summary.first_day} to {summary.last_day}" if summary.first_day else "none")
+    if summary.laps > 1:
+        table.add_row("laps", str(summary.laps))
+    table.add_row("time", f"{summary.seconds:,.2f} s, {summary.messages_per_second:,.0f} msg/s")
+    table.add_row("partitions", f"{summary.partitions_used} of {summary.partitions}")
+    console.out.print(table)

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from ratecast.errors import UsageError
+from ratecast.settings import ENV_PREFIX, Settings, load_settings
+
+README = Path(__file__).parents[2] / "README.md"
+
+
+def test_an_option_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RATECAST_GROUP_ID", "from-environment")
+    assert load_settings().group_id == "from-environment"
+    assert load_settings(group_id="from-option").group_id == "from-option"
+    assert load_settings(group_id=None).group_id == "from-environment"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "label"),
+    [
+        ("RATECAST_HTTP_PORT", "eighty", "RATECAST_HTTP_PORT"),
+        ("RATECAST_HTTP_PORT", "70000", "RATECAST_HTTP_PORT"),
+        ("RATECAST_SECURITY_PROTOCOL", "TLS", "RATECAST_SECURITY_PROTOCOL"),
+        ("RATECAST_LOG_LEVEL", "loud", "RATECAST_LOG_LEVEL"),
+    ],
+)
+def test_a_wrong_variable_is_named_in_one_line(monkeypatch: pytest.MonkeyPatch, name: str, value: str, label: str) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(UsageError, match=label) as caught:
+        load_settings()
+    assert "\n" not in str(caught.value)
+    assert value in str(caught.value)
+
+
+def test_a_wrong_option_is_named_as_an_option() -> None:
+    with pytest.raises(UsageError, match="--http-port"):
+        load_settings(http_port=-1)
+
+
+def test_sasl_without_credentials_is_refused() -> None:
+    with pytest.raises(UsageError, match="SASL user and password"):
+        load_settings(security_protocol="SASL_SSL")
+
+
+def test_a_password_is_not_printed() -> None:
+    settings = load_settings(security_protocol="SASL_SSL", sasl_username="u", sasl_password="hush")
+    assert "hush" not in repr(settings)
+
+
+def test_the_readme_lists_every_setting_with_its_default() -> None:
+    rows = dict(re.findall(rf"^\| `{ENV_PREFIX}([A-Z_]+)` \| `?([^|`]*)`? \|", README.read_text(), re.MULTILINE))
+    expected = {
+        name.upper(): "" if field.default is None else str(field.default).lower() if isinstance(field.default, bool) else str(field.default)
+        for name, field in Settings.model_fields.items()
+    }
+    assert {name: default.strip() for name, default in rows.items()} == expected

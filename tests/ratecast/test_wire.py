@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import json
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from ratecast import wire
+from ratecast.errors import ErrorCode, RecordError
+from ratecast.messages import Prediction, RateHistory
+from tests.bad_records import BAD, GOOD
+
+LIMIT = 1_000_000
+
+
+def decode(value: bytes | None) -> wire.History | RecordError:
+    return wire.decode_histories([value], LIMIT)[0]
+
+
+@pytest.mark.parametrize("name", [name for name, (_, code) in BAD.items() if code not in ("unknown_pair", "scoring_failed")])
+def test_a_bad_value_gets_its_code_and_its_neighbours_are_decoded(name: str) -> None:
+    value, code = BAD[name]
+    first, bad, last = wire.decode_histories([GOOD, value, GOOD], LIMIT)
+    assert isinstance(bad, RecordError)
+    assert bad.code == code, bad.message
+    assert bad.message
+    assert first.history == last.history == [0.85, 0.86, 0.87]
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"unknown": {"history": [1]}},
+        {"pair": None, "as_of": None, "times": None, "message_id": None},
+        {"pair": "EUR/GBP", "as_of": "2025-01-03T14:15:00+00:00", "message_id": "a:b:c"},
+        {"message_id": 'quote " and ü'},
+        {"times": ["2024-02-28", "2024-02-29", "2024-03-01"]},
+    ],
+)
+@pytest.mark.parametrize("separators", [(",", ":"), (", ", ": "), (" , ", " : ")])
+def test_every_spelling_of_a_good_message_is_decoded(extra: dict, separators: tuple[str, str]) -> None:
+    message = {"history": [0.85, 1, 8.7e-1], **extra}
+    decoded = decode(json.dumps(message, separators=separators).encode())
+    assert isinstance(decoded, wire.History), decoded
+    assert decoded.history == [0.85, 1.0, 0.87]
+    assert decoded.pair == extra.get("pair")
+    assert decoded.message_id == extra.get("message_id")
+    if extra.get("times"):
+        assert msgspec.json.decode(decoded.times) == extra["times"]
+
+
+dates = st.dates().map(lambda day: day.isoformat())
+odd_dates = dates | st.sampled_from(["2025-02-29", "2025-13-01", "2025-00-10", "0000-01-01", "2025-1-1", "", "20250101", "2025-W01-1", "2025-01-01T00:00:00"])
+numbers = st.floats(allow_nan=False) | st.integers(-3, 10**20)
+odd = st.none() | st.booleans() | st.text(max_size=5) | st.lists(st.integers(), max_size=2)
+documents = st.fixed_dictionaries(
+    {},
+    optional={
+        "history": st.lists(numbers.map(abs), min_size=2, max_size=6) | st.lists(numbers | odd, max_size=5) | odd,
+        "pair": st.sampled_from(["EUR/GBP", "XXX/YYY", "eur/gbp", "EUR/GBP\n", ""]) | odd,
+        "as_of": odd_dates | odd,
+        "times": st.lists(odd_dates, max_size=6) | odd,
+        "message_id": st.text(max_size=130) | odd,
+        "more": odd,
+        "a:b": odd,
+    },
+)
+
+
+@settings(max_examples=600, deadline=None)
+@given(documents, st.booleans(), st.sampled_from([(",", ":"), (", ", ": ")]))
+def test_the_fast_path_accepts_exactly_what_the_contract_accepts(document: dict, ascii_only: bool, separators: tuple) -> None:
+    value = json.dumps(document, ensure_ascii=ascii_only, separators=separators, allow_nan=True)
+    try:
+        encoded = value.encode()
+        expected: RateHistory | None = RateHistory.model_validate_json(encoded)
+    except (ValidationError, UnicodeEncodeError):
+        expected = None
+        encoded = value.encode("utf-8", "surrogatepass")
+    decoded = decode(encoded)
+    assert isinstance(decoded, wire.History) == (expected is not None), (decoded, document)
+    if expected is not None:
+        assert decoded.history == expected.history
+        assert (decoded.pair, decoded.as_of, decoded.message_id) == (expected.pair, expected.as_of, expected.message_id)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.binary(max_size=60))
+def test_any_bytes_are_decoded_or_refused_with_a_code(value: bytes) -> None:
+    decoded = decode(value)
+    assert isinstance(decoded, wire.History) or decoded.code in ErrorCode
+
+
+def test_a_predicted_row_is_the_contracts_prediction() -> None:
+    scores = wire.FeaturesRow(0.1, 0.2, 0.3, 4.0, -5.0)
+    row = wire.PredictionRow(
+        "id", "EUR/GBP", None, 0.87, 0.87,
+        wire.IntervalsRow((0.86, 0.88), (0.85, 0.89)), "static",
+        wire.FeaturesRow(0.87, 0.86, 0.85, 0.01, 0.01),
+        wire.DriftRow(True, ["return_1"], scores), [], "v", "2025-01-01T00:00:00+00:00",
+        wire.SourceRow("t", 1, 2),
+    )  # fmt: skip
+    encoded = wire.encode_prediction(row)
+    parsed = Prediction.model_validate_json(encoded)
+    assert parsed.intervals.level_95 == (0.85, 0.89)
+    assert parsed.drift.scores == {"lag_1": 0.1, "lag_2": 0.2, "lag_3": 0.3, "return_1": 4.0, "return_2": -5.0}
+    assert wire.decode_prediction(encoded) == row
+    assert json.loads(encoded).keys() == set(Prediction.model_fields)
