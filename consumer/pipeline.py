@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
-from consumer import dead_letters
+from consumer import dead_letters, header_keys
 from consumer.transactions import FencedError, Outgoing, PartitionTransactions
 from monitoring.lag import PartitionLag
 from ratecast.errors import OperationError
@@ -129,6 +129,10 @@ class PartitionPipeline:
                 if self._stopping.is_set():
                     return ()
                 raise
+            except UnicodeDecodeError:
+                header_keys.read_leniently()
+                self._consumer.seek(self.source, self._committed)
+                continue
             finally:
                 self._waiting = None
             if records := polled.get(self.source):

@@ -191,4 +191,6 @@ def _nothing(
     span = f"from {start or 'the beginning'} to {end or 'the end'}"
     held = f"{table.source} holds {table.dates[0]} to {table.dates[-1]}"
     subject = names[0] if len(names) == 1 else f"any of {len(names)} pairs"
-    return f"no {window} rates in a row of {subject} end {span}: {held}; choose other --from, --to or --window"
+    return (
+        f"no {window} rates in a row of {subject} end {span}: {held}; choose other --from, --to or --window"
+    )

@@ -161,7 +161,9 @@ async def _undelivered(outbox: Outbox, plan: Plan, error: Exception) -> Operatio
         await outbox.settle(_AFTERMATH_SECONDS)
     day = plan.day(outbox.first_undelivered % len(plan))
     reason = str(error) or type(error).__name__
-    return OperationError(f"{outbox.delivered:,} messages delivered, then: {reason}; resume with --from {day}")
+    return OperationError(
+        f"{outbox.delivered:,} messages delivered, then: {reason}; resume with --from {day}"
+    )
 
 
 if __name__ == "__main__":

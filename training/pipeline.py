@@ -82,7 +82,6 @@ def train(options: TrainOptions, progress: Progress = silent) -> TrainingResult:
         UsageError: the rates asked for do not exist or are too few.
         OperationError: the ONNX graph is not faithful, or the bundle cannot be written.
     """
-    progress("reading rates", 0, 1)
     histories, skipped = collect(options)
     default_pair = _default_pair(options, histories)
     until = max(history.stretches[-1].dates[-1] for history in histories)
@@ -143,8 +142,8 @@ def collect(options: TrainOptions) -> tuple[list[PairHistory], dict[str, str]]:
         else:
             skipped[pair] = fault
     if not histories:
-        reasons = "; ".join(f"{pair}: {fault}" for pair, fault in list(skipped.items())[:3])
-        raise UsageError(f"{table.source} has nothing to train on{_until(options.until)}: {reasons}")
+        pair, fault = next(iter(skipped.items()))
+        raise UsageError(f"{table.source} has no pair to train on{_until(options.until)}; {pair}: {fault}")
     return histories, skipped
 
 
@@ -162,7 +161,7 @@ def data_digest(histories: Sequence[PairHistory]) -> str:
 def _fault(history: PairHistory) -> str | None:
     longest = max((len(stretch.rates) for stretch in history.stretches), default=0)
     if longest < MIN_RATES:
-        return f"{longest} rates without a hole of over {rates.MAX_GAP_DAYS} days; {MIN_RATES} are needed"
+        return f"{longest} rates in a row are too few: {MIN_RATES} are needed"
     if not np.isfinite(pair_sigmas([history])[0]):
         return "the rate never moves"
     return None

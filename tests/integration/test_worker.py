@@ -5,6 +5,7 @@ import json
 from collections import Counter
 
 import aiohttp
+import confluent_kafka
 import pytest
 
 from consumer.worker import Worker
@@ -177,3 +178,17 @@ async def test_an_existing_topic_with_other_partitions_is_used_and_named(setting
     async with running_worker(settings) as worker:
         assert worker.readiness()["assigned"] == [0, 1]
     assert "has 2 partitions, not the configured 4" in caplog.text
+
+
+async def test_a_header_key_that_is_not_utf8_does_not_stop_its_partition(settings, monkeypatch):
+    from aiokafka.consumer import fetcher
+
+    monkeypatch.setattr(fetcher, "MemoryRecords", fetcher.MemoryRecords)  # put back after the test
+    await kafka.ensure_topics(settings)
+    producer = confluent_kafka.Producer({"bootstrap.servers": settings.bootstrap_servers})
+    for key, headers in ((b"before", []), (b"odd", [("ok", b"1"), ("\udcff".encode("utf-8", "surrogatepass"), b"2")]), (b"after", [])):
+        producer.produce(settings.input_topic, GOOD, key=key, headers=headers, partition=0)
+    assert producer.flush(10) == 0
+    async with running_worker(settings):
+        predictions = await read(settings, settings.output_topic, 3)
+    assert [record.key for record in predictions] == [b"before", b"odd", b"after"]

@@ -1,0 +1,224 @@
+"""``ratecast tail``."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from contextlib import aclosing
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ratecast.cli import console
+
+if TYPE_CHECKING:
+    from ratecast.settings import Settings
+    from ratecast.tail import Record
+    from ratecast.wire import PredictionRow
+
+
+class Which(StrEnum):
+    """What to look at."""
+
+    PREDICTIONS = "predictions"
+    DEAD_LETTERS = "dead-letters"
+
+
+def register(app: typer.Typer) -> None:
+    """Attach the command."""
+    app.command(
+        "tail",
+        help="Show predictions or dead letters as they come, or from the beginning. Only what is committed is "
+        "shown. No consumer group is joined: workers notice nothing. Ctrl-C ends it.",
+        epilog="Example: ratecast tail --from-beginning --no-follow --json | head -1",
+    )(tail)
+
+
+def tail(  # noqa: PLR0913, PLR0917 - each argument is an option of the command
+    which: Annotated[Which, typer.Argument(help="Which topic.")] = Which.PREDICTIONS,
+    from_beginning: Annotated[
+        bool, typer.Option("--from-beginning", help="Start with the oldest record, not with the next.")
+    ] = False,
+    follow: Annotated[
+        bool, typer.Option("--follow/--no-follow", help="Wait for more at the end, or stop there.")
+    ] = True,
+    limit: Annotated[int | None, typer.Option(min=1, help="Stop after so many records.")] = None,
+    pair: Annotated[
+        str | None, typer.Option(metavar="AAA/BBB", help="Only this pair (of a dead letter: its key).")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="A JSON object a line, for programs.")] = False,
+    bootstrap_servers: console.BootstrapServers = None,
+) -> None:
+    """Read the topic and write a line for each record."""
+    from ratecast.cli.logs import configure_logging
+    from ratecast.cli.replay import quiet_client
+    from ratecast.settings import load_settings
+
+    settings = load_settings(bootstrap_servers=bootstrap_servers)
+    configure_logging(settings)
+    quiet_client(settings)
+    lines = (DeadLetterLines if which is Which.DEAD_LETTERS else PredictionLines)(pair, as_json=json)
+    topic = settings.dead_letter_topic if which is Which.DEAD_LETTERS else settings.output_topic
+    try:
+        asyncio.run(_run(settings, topic, lines, from_beginning, follow, limit))
+    except BrokenPipeError:
+        # `| head` has what it wanted; without this the interpreter complains when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+async def _run(
+    settings: Settings,
+    topic: str,
+    lines: PredictionLines | DeadLetterLines,
+    from_beginning: bool,  # noqa: FBT001
+    follow: bool,  # noqa: FBT001
+    limit: int | None,
+) -> None:
+    running, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None  # noqa: S101 - for the type checker; a coroutine runs in a task
+    stopped = asyncio.Event()
+
+    def on_signal() -> None:
+        stopped.set()
+        task.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        running.add_signal_handler(number, on_signal)
+    try:
+        await _write(settings, topic, lines, from_beginning=from_beginning, follow=follow, limit=limit)
+    except asyncio.CancelledError:
+        # Being interrupted is how a live view ends: nothing failed.
+        if not stopped.is_set():
+            raise
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            running.remove_signal_handler(number)
+
+
+async def _write(
+    settings: Settings,
+    topic: str,
+    lines: PredictionLines | DeadLetterLines,
+    *,
+    from_beginning: bool,
+    follow: bool,
+    limit: int | None,
+) -> None:
+    """Write the lines of each batch at once: a reader of a pipe sees a lone record without delay."""
+    from ratecast.tail import open_reader
+
+    written = 0
+    async with open_reader(settings, [topic], from_beginning=from_beginning) as reader:
+        lines.begin()
+        async with aclosing(reader.batches(follow=follow)) as batches:
+            async for batch in batches:
+                for record in batch:
+                    written += lines.write(record)
+                    if written == limit:
+                        break
+                sys.stdout.flush()
+                if written == limit:
+                    return
+
+
+class _Lines:
+    """A line a record: aligned columns, coloured only on a terminal, or JSON.
+
+    Args:
+        pair: leave out every other.
+        as_json: JSON lines instead of columns.
+    """
+
+    HEADER = ""
+
+    def __init__(self, pair: str | None, *, as_json: bool) -> None:
+        self.pair = pair
+        self.as_json = as_json
+
+    def begin(self) -> None:
+        """The header, once."""
+        if not self.as_json:
+            self.line(self.HEADER, "bold")
+            sys.stdout.flush()
+
+    def line(self, text: str, style: str = "") -> None:
+        """One line on stdout."""
+        if style and console.out.is_terminal:
+            console.out.print(text, style=style, markup=False, soft_wrap=True)
+        else:
+            # Ten times faster than rich: a long topic is read at the brokers' speed.
+            sys.stdout.write(text + "\n")
+
+
+class PredictionLines(_Lines):
+    """Lines of the predictions topic."""
+
+    HEADER = f"{'as of':<10}  {'pair':<7}  {'last':>10}  {'forecast':>10}  {'95 % range':<23}  remarks"
+
+    def write(self, record: Record) -> bool:
+        """Write the record's line; False when it is not shown."""
+        import msgspec
+
+        from ratecast.wire import decode_prediction, encode_prediction
+
+        try:
+            prediction = decode_prediction(record.value or b"")
+        except msgspec.DecodeError as error:
+            place = f"{record.topic}-{record.partition}@{record.offset}"
+            console.err.print(f"{place} is not a prediction: {error}", markup=False, soft_wrap=True)
+            return False
+        if self.pair is not None and prediction.pair != self.pair:
+            return False
+        if self.as_json:
+            self.line(encode_prediction(prediction).decode())
+        else:
+            self.line(self.columns(prediction), "yellow" if prediction.drift.is_drift else "")
+        return True
+
+    @staticmethod
+    def columns(prediction: PredictionRow) -> str:
+        """The prediction as one aligned line."""
+        lower, upper = prediction.intervals.level_95
+        remarks = [f"drift: {' '.join(prediction.drift.features)}"] if prediction.drift.is_drift else []
+        remarks += prediction.alerts
+        return (
+            f"{(prediction.as_of or '-')[:10]:<10}  {prediction.pair:<7}  {prediction.baseline:>10.6g}  "
+            f"{prediction.prediction:>10.6g}  {f'{lower:.6g} .. {upper:.6g}':<23}  {', '.join(remarks)}"
+        ).rstrip()
+
+
+class DeadLetterLines(_Lines):
+    """Lines of the dead-letter topic."""
+
+    HEADER = f"{'came from':<32}  {'code':<17}  {'key':<12}  message"
+
+    def write(self, record: Record) -> bool:
+        """Write the record's line; False when it is not shown."""
+        from ratecast.tail import dead_letter
+
+        if self.pair is not None and record.key != self.pair.encode():
+            return False
+        letter = dead_letter(record)
+        if self.as_json:
+            console.print_json(letter)
+            return True
+        source = letter["source"]
+        place = f"{source['topic']}-{source['partition']}@{source['offset']}"
+        key = printable(record.key)
+        self.line(f"{place:<32}  {letter['code'] or '-':<17}  {key:<12}  {letter['message'] or '-'}", "red")
+        return True
+
+
+def printable(value: bytes | None, width: int = 12) -> str:
+    r"""Bytes for a column: one short line, whatever they are.
+
+    >>> printable(b"EUR/GBP"), printable(b"\xff\n"), printable(None)
+    ('EUR/GBP', '\\xff\\n', '-')
+    """
+    if value is None:
+        return "-"
+    text = repr(value)[2:-1]
+    return text if len(text) <= width else text[: width - 1] + "…"

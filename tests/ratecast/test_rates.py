@@ -1,0 +1,236 @@
+"""Rates: the ECB's, a user's, crosses, holes, windows, and every way a CSV can be wrong."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+
+import numpy as np
+import pytest
+
+from ratecast import rates
+from ratecast.errors import UsageError
+
+
+@pytest.fixture(scope="module")
+def ecb():
+    return rates.load_ecb()
+
+
+@pytest.fixture
+def write(tmp_path):
+    def _write(content):
+        path = tmp_path / "rates.csv"
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    return _write
+
+
+def days(*texts):
+    return np.array(texts, dtype="datetime64[D]")
+
+
+def test_ecb_rates_load_without_network_in_well_under_a_second():
+    start = time.process_time()
+    table = rates.load_ecb()
+    assert time.process_time() - start < 1.0  # 0.15 s measured; the bound only catches a slip
+    assert len(table.dates) > 7000
+    assert (np.diff(table.dates) > np.timedelta64(0, "D")).all()
+
+
+def test_ecb_quotes_are_taken_as_they_are(ecb):
+    (usd,) = rates.series(ecb, "EUR/USD")
+    assert str(usd.dates[0]) == "1999-01-04"
+    assert usd.rates[0] == 1.1789
+
+
+@pytest.mark.parametrize("pair", rates.DEFAULT_PAIRS)
+def test_every_default_pair_is_one_stretch_that_reaches_the_newest_day(ecb, pair):
+    (stretch,) = rates.series(ecb, pair)
+    assert stretch.dates[-1] == ecb.dates[-1]
+    assert len(stretch.rates) > 4000
+    assert np.isfinite(stretch.rates).all()
+    assert (stretch.rates > 0).all()
+
+
+def test_there_are_twenty_default_pairs_and_the_default_is_among_them():
+    assert len(set(rates.DEFAULT_PAIRS)) == 20
+    assert rates.DEFAULT_PAIR in rates.DEFAULT_PAIRS
+
+
+def test_the_nine_years_without_a_krona_split_its_series(ecb):
+    before, after = rates.series(ecb, "EUR/ISK")
+    assert str(before.dates[-1]) == "2008-12-09"
+    assert str(after.dates[0]) == "2018-02-01"
+
+
+@pytest.mark.parametrize(
+    ("pair", "last"),
+    [
+        ("EUR/TRL", "2004-12-31"),
+        ("EUR/ROL", "2005-06-30"),
+        ("EUR/EEK", "2010-12-31"),
+        ("EUR/RUB", "2022-03-01"),
+    ],
+)
+def test_ended_currencies_are_still_there_and_end_where_they_ended(ecb, pair, last):
+    assert str(rates.series(ecb, pair)[-1].dates[-1]) == last
+    assert pair not in rates.DEFAULT_PAIRS
+
+
+def test_a_redenominated_currency_is_not_joined_to_its_successor(ecb):
+    (lira,) = rates.series(ecb, "EUR/TRY")
+    assert str(lira.dates[0]) == "2005-01-03"
+    assert np.abs(np.diff(np.log(lira.rates))).max() < 0.5
+
+
+def test_a_cross_is_the_ratio_of_the_euro_rates_to_six_digits(ecb):
+    (cross,) = rates.series(ecb, "USD/JPY")
+    (usd,), (jpy,) = rates.series(ecb, "EUR/USD"), rates.series(ecb, "EUR/JPY")
+    np.testing.assert_allclose(cross.rates, jpy.rates / usd.rates, rtol=5e-6)
+    assert all(len(repr(rate).replace(".", "").strip("0")) <= 6 for rate in cross.rates.tolist())
+
+
+def test_a_cross_exists_only_on_common_days(ecb):
+    stretches = rates.series(ecb, "CYP/SIT")
+    assert str(stretches[-1].dates[-1]) == "2006-12-29"
+
+
+def test_an_inverse_is_the_reciprocal(ecb):
+    (inverse,) = rates.series(ecb, "USD/EUR")
+    assert inverse.rates[0] == float(f"{1 / 1.1789:.6g}")
+
+
+def test_currencies_that_never_met_have_no_series(ecb):
+    assert rates.series(ecb, "TRL/TRY") == []
+
+
+def test_start_and_end_are_included(ecb):
+    (stretch,) = rates.series(ecb, "EUR/USD", dt.date(2024, 1, 2), dt.date(2024, 1, 5))
+    assert [str(day) for day in stretch.dates] == ["2024-01-02", "2024-01-03", "2024-01-04", "2024-01-05"]
+
+
+def test_an_unknown_currency_is_refused_and_the_known_ones_listed(ecb):
+    with pytest.raises(UsageError, match=r"has no XYZ; it has AUD, BGN, .*ZAR$"):
+        rates.series(ecb, "EUR/XYZ")
+
+
+@pytest.mark.parametrize("pair", ["EURUSD", "eur/usd", "EUR/USD ", "EUR/EUR", "EUR/US", ""])
+def test_what_is_not_a_pair_is_refused(ecb, pair):
+    with pytest.raises(UsageError, match="is not a pair"):
+        rates.series(ecb, pair)
+
+
+@pytest.mark.parametrize(("gap", "stretches"), [(10, 1), (11, 2)])
+def test_a_hole_longer_than_ten_days_splits(gap, stretches):
+    dates = np.array(["2024-01-01"], dtype="datetime64[D]") + np.array([0, 1, 1 + gap, 2 + gap])
+    table = rates.RateTable("t", dates, {"EUR/USD": np.array([1.0, 1.1, 1.2, 1.3])})
+    found = rates.series(table, "EUR/USD")
+    assert len(found) == stretches
+    assert np.concatenate([stretch.rates for stretch in found]).tolist() == [1.0, 1.1, 1.2, 1.3]
+
+
+def test_windows_slide_by_one_and_are_full():
+    stretch = rates.Series(
+        "EUR/USD", np.arange("2024-01-01", "2024-01-08", dtype="datetime64[D]"), np.arange(1.0, 8)
+    )
+    found = list(rates.windows(stretch, 5))
+    assert [values.tolist() for _, values in found] == [[1, 2, 3, 4, 5], [2, 3, 4, 5, 6], [3, 4, 5, 6, 7]]
+    assert str(found[0][0][-1]) == "2024-01-05"
+
+
+def test_windows_of_a_period_are_filled_from_before_it():
+    stretch = rates.Series(
+        "EUR/USD", np.arange("2024-01-01", "2024-01-08", dtype="datetime64[D]"), np.arange(1.0, 8)
+    )
+    found = list(rates.windows(stretch, 3, dt.date(2024, 1, 5), dt.date(2024, 1, 6)))
+    assert [values.tolist() for _, values in found] == [[3, 4, 5], [4, 5, 6]]
+    assert list(rates.windows(stretch, 8)) == []
+    assert list(rates.windows(stretch, 3, dt.date(2024, 2, 1))) == []
+
+
+def test_a_wide_csv_holds_currencies_and_pairs_in_any_order_of_days(write):
+    table = rates.load_csv(write("Date,USD,GBP/USD\n2024-01-03,1.10,1.27\n2024-01-02,1.09,N/A\n"))
+    (usd,) = rates.series(table, "EUR/USD")
+    assert usd.rates.tolist() == [1.09, 1.10]
+    (cable,) = rates.series(table, "GBP/USD")
+    assert cable.rates.tolist() == [1.27]
+    assert str(cable.dates[0]) == "2024-01-03"
+
+
+def test_a_long_csv_holds_a_rate_a_line_and_ignores_further_columns(write):
+    text = (
+        "rate,pair,date,note\n1.10,EUR/USD,2024-01-03,x\n160,EUR/JPY,2024-01-03,\n1.09,EUR/USD,2024-01-02,\n"
+    )
+    table = rates.load_csv(write(text))
+    assert rates.series(table, "EUR/USD")[0].rates.tolist() == [1.09, 1.10]
+    assert rates.series(table, "USD/JPY")[0].rates.tolist() == [145.455]
+
+
+def test_a_spreadsheets_csv_with_bom_crlf_and_blank_lines_is_read(write):
+    table = rates.load_csv(write("\ufeffdate,USD,\r\n2024-01-02,1.09,\r\n\r\n2024-01-03, ,\r\n"))
+    assert rates.series(table, "EUR/USD")[0].rates.tolist() == [1.09]
+
+
+MALFORMED = {
+    "empty file": ("", "line 1: the file is empty"),
+    "blank first line": ("\n2024-01-02,1.1\n", "line 1: the file is empty"),
+    "only a header": ("date,USD\n", "line 1: there are no rates after the header"),
+    "no date column": ("day,USD\n2024-01-02,1.1\n", "line 1: no column 'date'"),
+    "semicolons": (
+        "date;USD\n2024-01-02;1.1\n",
+        "line 1: no column 'date' (columns are separated by commas)",
+    ),
+    "no value column": ("date\n2024-01-02\n", "line 1: no column beside 'date'"),
+    "unknown column": ("date,dollar\n2024-01-02,1\n", "line 1: column 'dollar' is neither a currency"),
+    "same column twice": ("date,USD,USD\n2024-01-02,1,1\n", "line 1: column 'USD' occurs twice"),
+    "euro column": ("date,EUR\n2024-01-02,1\n", "line 1: column 'EUR' is neither"),
+    "day first": ("date,USD\n02.01.2024,1.1\n", "line 2: '02.01.2024' is not a date like 2024-12-31"),
+    "no such day": ("date,USD\n2024-02-30,1.1\n", "line 2: '2024-02-30' is not a date"),
+    "week date": ("date,USD\n2024-W05-3,1.1\n", "line 2: '2024-W05-3' is not a date"),
+    "no date": ("date,USD\n,1.1\n", "line 2: '' is not a date"),
+    "same day twice": ("date,USD\n2024-01-02,1\n2024-01-02,1\n", "line 3: date 2024-01-02 occurs twice"),
+    "words": ("date,USD\n2024-01-02,1\n2024-01-03,about 1\n", "line 3: 'about 1' is not a number"),
+    "decimal comma": ('date,USD\n2024-01-02,"1,1"\n', "line 2: '1,1' is not a number"),
+    "zero": ("date,USD\n2024-01-02,0\n", "line 2: rate 0 is not positive and finite"),
+    "negative": ("date,USD\n2024-01-02,-1.1\n", "line 2: rate -1.1 is not positive"),
+    "nan": ("date,USD\n2024-01-02,nan\n", "line 2: rate nan is not positive"),
+    "infinite": ("date,USD\n2024-01-02,1e999\n", "line 2: rate 1e999 is not positive and finite"),
+    "short row": ("date,USD,GBP\n2024-01-02,1.1\n", "line 2: 2 cells where the header has 3"),
+    "long row": ("date,USD\n2024-01-02,1,1\n", "line 2: 3 cells where the header has 2"),
+    "not UTF-8": (b"date,USD\n2024-01-02,1\n2024-01-03,\xff\n", "line 3: not UTF-8"),
+    "long without rate": ("date,pair\n2024-01-02,EUR/USD\n", "line 1: no column 'rate'"),
+    "long without pair": ("date,rate\n2024-01-02,1.1\n", "line 1: no column 'pair'"),
+    "long, bad pair": ("date,pair,rate\n2024-01-02,EURUSD,1\n", "line 2: 'EURUSD' is not a pair"),
+    "long, twice": (
+        "date,pair,rate\n2024-01-02,EUR/USD,1\n2024-01-02,EUR/USD,1\n",
+        "line 3: date 2024-01-02 occurs twice for EUR/USD",
+    ),
+}
+
+
+@pytest.mark.parametrize(("content", "fault"), MALFORMED.values(), ids=MALFORMED.keys())
+def test_a_malformed_csv_is_refused_in_one_line_with_file_line_and_fault(write, content, fault):
+    path = write(content)
+    with pytest.raises(UsageError) as caught:
+        rates.load_csv(path)
+    message = str(caught.value)
+    assert message.startswith(f"{path}: ")
+    assert fault in message
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize("name", ["missing.csv", "."])
+def test_a_file_that_cannot_be_read_is_refused(tmp_path, name):
+    with pytest.raises(UsageError, match=r"No such file|Is a directory"):
+        rates.load_csv(tmp_path / name)
+
+
+def test_a_user_table_lists_what_it_has_when_asked_for_more(write):
+    table = rates.load_csv(write("date,GBP/USD\n2024-01-02,1.27\n"))
+    with pytest.raises(UsageError, match="has no EUR or JPY; it has GBP, USD"):
+        rates.series(table, "EUR/JPY")
+    two = rates.RateTable("t", days("2024-01-02"), {"AUD/USD": np.array([0.7]), "GBP/JPY": np.array([190.0])})
+    with pytest.raises(UsageError, match="has no USD/JPY; it quotes AUD/USD, GBP/JPY"):
+        rates.series(two, "USD/JPY")

@@ -1,0 +1,111 @@
+"""``ratecast train`` as a user meets it."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import subprocess
+import sys
+
+import pytest
+import typer
+
+from ratecast import model
+from ratecast.cli import main, training
+
+
+@pytest.fixture
+def ratecast(monkeypatch):
+    """Run the real ``main`` with the training commands only; returns the exit code."""
+
+    def _run(*arguments):
+        app = typer.Typer()
+        app.callback()(lambda: None)
+        training.register(app)
+        monkeypatch.setattr(main, "app", app)
+        monkeypatch.setattr(main, "register", lambda: None)
+        monkeypatch.setattr(sys, "argv", ["ratecast", *map(str, arguments)])
+        try:
+            main.main()
+        except SystemExit as exit_:
+            return exit_.code
+        return 0
+
+    return _run
+
+
+@pytest.fixture
+def csv(invent, write_csv):
+    return write_csv(invent(300)[:2])
+
+
+def test_train_on_a_csv_prints_the_headline_and_leaves_a_bundle(ratecast, csv, tmp_path, capsys):
+    assert ratecast("train", "--csv", csv, "--models-dir", tmp_path) == 0
+    printed = capsys.readouterr()
+    bundle = model.load(tmp_path)
+    assert bundle.stats.headline in printed.out
+    assert bundle.version in printed.out
+    assert str(tmp_path / bundle.version / "report.html") in printed.out
+    assert "EUR/GBP" in printed.out
+    assert "exporting and checking the ONNX graph" in printed.err
+
+
+def test_train_with_json_prints_one_document(ratecast, csv, tmp_path, capsys):
+    code = ratecast(
+        "train", "--csv", csv, "--models-dir", tmp_path, "--pair", "EUR/USD", "--seed", "7", "--json"
+    )
+    assert code == 0
+    (line,) = capsys.readouterr().out.splitlines()
+    found = json.loads(line)
+    assert found["version"] == model.current_version(tmp_path)
+    assert list(found["pairs"]) == ["EUR/USD"]
+    assert set(found["test"]["coverage"]) == {"80", "95"}
+    assert found["shrinkage"]["lambda"] >= 0
+    manifest = json.loads((tmp_path / found["version"] / model.MANIFEST).read_text())
+    assert manifest["seed"] == 7
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fault"),
+    [
+        (["--csv", "no-such-file.csv"], "error: no-such-file.csv: No such file or directory"),
+        (["--until", "yesterday"], "error: --until: 'yesterday' is not a date like 2024-12-31"),
+        (["--pair", "EUR/XXX"], "error: eurofxref-hist.zip has no XXX; it has AUD"),
+    ],
+)
+def test_wrong_use_is_one_line_and_exit_code_2(ratecast, tmp_path, capsys, arguments, fault):
+    assert ratecast("train", "--models-dir", tmp_path, *arguments) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(fault)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_malformed_csv_is_one_line_and_exit_code_2(ratecast, tmp_path, capsys):
+    path = tmp_path / "bad.csv"
+    path.write_text("date,USD\n2024-01-02,oops\n")
+    assert ratecast("train", "--csv", path, "--models-dir", tmp_path / "models") == 2
+    assert capsys.readouterr().err == f"error: {path}: line 2: 'oops' is not a number\n"
+
+
+def test_a_place_that_cannot_be_written_is_one_line_and_exit_code_1(ratecast, csv, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert ratecast("train", "--csv", csv, "--models-dir", tmp_path / "file") == 1
+    assert capsys.readouterr().err.splitlines()[-1].startswith("error: cannot write the model to")
+
+
+def test_without_the_training_extra_one_line_says_how_to_get_it(ratecast, csv, tmp_path, capsys, monkeypatch):
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "sklearn" else find_spec(name)
+    )
+    assert ratecast("train", "--csv", csv, "--models-dir", tmp_path) == 2
+    assert capsys.readouterr().err == "error: training needs sklearn: pip install 'ratecast[training]'\n"
+
+
+def test_the_command_line_loads_no_training_library_until_it_trains():
+    code = (
+        "import sys, typer; from ratecast.cli import training; training.register(typer.Typer()); "
+        "print([m for m in ('numpy', 'sklearn', 'matplotlib', 'onnx') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
