@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, KafkaTimeoutError
 from aiokafka.partitioner import DefaultPartitioner
 
 from ratecast import kafka
@@ -94,11 +94,13 @@ class Outbox:
         producer: an idempotent AIOKafkaProducer.
         topic: where to.
         partitions: how many it has.
+        limit_seconds: how long to wait for a free place, and at the end for what is on its way.
     """
 
-    def __init__(self, producer: Any, topic: str, partitions: int) -> None:
+    def __init__(self, producer: Any, topic: str, partitions: int, limit_seconds: float) -> None:
         self._producer = producer
         self._topic = topic
+        self._limit_seconds = limit_seconds
         self._partitions = list(range(partitions))
         self._partitioner = DefaultPartitioner()  # murmur2, as in Java: any client finds a key's partition
         self._partition_of: dict[bytes, int] = {}
@@ -127,7 +129,8 @@ class Outbox:
         """Hand over messages, the first of which has position ``first``; returns before they have arrived.
 
         Raises:
-            KafkaError: an earlier delivery failed for good, or the brokers took nothing for too long.
+            KafkaError: an earlier delivery failed for good.
+            TimeoutError: the brokers took nothing for the limit.
         """
         self.collect()
         for position, message in enumerate(messages, first):
@@ -156,10 +159,20 @@ class Outbox:
     async def _hand_over(self, partition: int) -> None:
         batch = self._open[partition]
         count = batch.builder.record_count()
-        delivery = await self._producer.send_batch(batch.builder, self._topic, partition=partition)
+        try:
+            async with asyncio.timeout(self._limit_seconds):
+                delivery = await self._send_batch(batch.builder, partition)
+        except TimeoutError:
+            raise TimeoutError(f"the brokers took nothing for {self._limit_seconds:g} s") from None
         # Only now: when the hand-over fails the batch must still count as undelivered.
         del self._open[partition]
         self._in_flight.append(_Sent(delivery, batch.first, count))
+
+    async def _send_batch(self, builder: Any, partition: int) -> asyncio.Future[Any]:
+        while True:
+            # The client gives up on a free place after a request timeout of its own, not after our limit.
+            with contextlib.suppress(KafkaTimeoutError):
+                return await self._producer.send_batch(builder, self._topic, partition=partition)  # type: ignore[no-any-return]
 
     def collect(self) -> None:
         """Count what has arrived since the last time.
@@ -181,13 +194,17 @@ class Outbox:
         if failure is not None:
             raise failure
 
-    async def settle(self, limit_seconds: float) -> None:
+    async def settle(self, limit_seconds: float | None = None) -> None:
         """Wait until everything handed over has arrived.
+
+        Args:
+            limit_seconds: another limit than the outbox's.
 
         Raises:
             KafkaError: a delivery failed for good.
             TimeoutError: something was still on its way after the limit.
         """
+        limit_seconds = self._limit_seconds if limit_seconds is None else limit_seconds
         deliveries = [sent.delivery for sent in self._in_flight]
         if deliveries:
             await asyncio.wait(deliveries, timeout=limit_seconds)

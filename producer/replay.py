@@ -99,11 +99,11 @@ async def replay(
     topics = await kafka.ensure_topics(settings)
     partitions = next(topic.partitions for topic in topics if topic.name == settings.input_topic)
     async with idempotent_producer(settings) as producer:
-        outbox = Outbox(producer, settings.input_topic, partitions)
+        outbox = Outbox(producer, settings.input_topic, partitions, settings.give_up_seconds)
         started = time.monotonic()
         try:
             sent = await _send_all(outbox, plan, pace, loop, stop or asyncio.Event(), on_progress)
-            await outbox.settle(settings.give_up_seconds)
+            await outbox.settle()
         except (KafkaError, TimeoutError) as error:
             raise await _undelivered(outbox, plan, error) from error
         seconds = time.monotonic() - started

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from ratecast import tail, wire
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ratecast.settings import Settings
 
 Place = tuple[int, int]  # partition, offset
@@ -41,7 +43,7 @@ async def audit(settings: Settings) -> Audit:
     result = Audit()
     outcomes: Counter[Place] = Counter()
     async for record in tail.read_topic(settings, settings.output_topic, from_beginning=True, follow=False):
-        source = wire.decode_prediction(record.value).source
+        source = wire.decode_prediction(record.value or b"").source
         if source.topic == settings.input_topic:
             outcomes[source.partition, source.offset] += 1
             result.scored += 1
@@ -59,7 +61,7 @@ async def audit(settings: Settings) -> Audit:
     return result
 
 
-def source_of(headers: tuple[tuple[str, bytes | None], ...]) -> tuple[str, int, int] | None:
+def source_of(headers: Sequence[tuple[str, bytes | None]]) -> tuple[str, int, int] | None:
     """Topic, partition and offset that a dead letter's headers name; None when they do not."""
     named = {name: (value or b"").decode("utf-8", "replace") for name, value in headers}
     try:

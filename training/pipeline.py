@@ -85,17 +85,17 @@ def train(options: TrainOptions, progress: Progress = silent) -> TrainingResult:
     histories, skipped = collect(options)
     default_pair = _default_pair(options, histories)
     until = max(history.stretches[-1].dates[-1] for history in histories)
+    rows = build_rows(histories, pair_sigmas(histories))
     years = evaluate.walk_forward_years(histories, until.astype(object).year)
     total = len(years) + 6  # in years of walk-forward: the test fit takes about two, the rest four
 
     progress("testing on the last fifth of the days", 0, total)
-    rows = build_rows(histories, pair_sigmas(histories))
     tested = _test(histories, rows, options.forest)
     walked: dict[int, evaluate.Outcomes] = {}
     for year in years:
         progress(f"walking forward: {year}", 2 + len(walked), total)
         walked[year] = evaluate.walk_forward(histories, options.forest, year)
-    evaluation = _evaluation([history.pair for history in histories], tested, walked)
+    evaluation = _evaluation(histories, tested, walked)
 
     progress("fitting the model that serves", total - 4, total)
     fitted = fit_model(histories, until, options.forest)
@@ -108,15 +108,9 @@ def train(options: TrainOptions, progress: Progress = silent) -> TrainingResult:
     version = _version(until, digest, options.forest, default_pair)
     text = headline(fitted.shrinkage.lambda_, evaluation.test)
     stats = _training_stats(version, default_pair, histories, rows, fitted, text)
-    content = BundleContent(
-        stats=stats,
-        forest=fitted.forest,
-        onnx=onnx,
-        report=report.render(stats, evaluation, skipped),
-        data_digest=digest,
-        split_dates=_split_dates(evaluation, fitted, until),
-        seed=options.forest.seed,
-    )
+    page = report.render(stats, evaluation, skipped)
+    splits = _split_dates(evaluation, fitted, until)
+    content = BundleContent(stats, fitted.forest, onnx, page, digest, splits, options.forest.seed)
     directory = write_bundle(options.models_dir, content, dt.datetime.now(dt.UTC))
     progress("done", total, total)
     return TrainingResult(directory, stats, evaluation, skipped)
@@ -199,7 +193,7 @@ def _test(
 
 
 def _evaluation(
-    names: Sequence[str],
+    histories: Sequence[PairHistory],
     tested: tuple[FittedModel, np.datetime64, evaluate.Outcomes],
     years: dict[int, evaluate.Outcomes],
 ) -> evaluate.Evaluation:
@@ -212,7 +206,7 @@ def _evaluation(
         lambda_=fitted.shrinkage.lambda_,
         test=evaluate.measure(outcomes),
         pairs={
-            names[position]: evaluate.measure(outcomes.where(outcomes.pair == position))
+            histories[position].pair: evaluate.measure(outcomes.where(outcomes.pair == position))
             for position in np.unique(outcomes.pair)
         },
         walk_forward=evaluate.measure(evaluate.join(list(years.values()))) if years else None,

@@ -23,9 +23,9 @@ app = typer.Typer(
 
 def register() -> None:
     """Attach every command group's commands, in the order in which a newcomer meets them."""
-    from ratecast.cli import broker, worker
+    from ratecast.cli import broker, demo, predict, replay, tail, topics, training, worker
 
-    for group in (broker, worker):
+    for group in (demo, training, broker, topics, worker, replay, predict, tail):
         group.register(app)
 
 

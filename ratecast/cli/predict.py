@@ -24,6 +24,7 @@ def register(app: typer.Typer) -> None:
 
 
 def predict(
+    *,
     history: Annotated[
         list[float], typer.Argument(metavar="RATE...", help="3 to 1,024 rates, oldest first.")
     ],

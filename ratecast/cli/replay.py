@@ -8,7 +8,7 @@ import logging
 import signal
 from contextlib import contextmanager
 from dataclasses import asdict
-from pathlib import Path
+from pathlib import Path  # noqa: TC003 - typer reads the annotation when it runs
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -38,7 +38,8 @@ def register(app: typer.Typer) -> None:
     )(replay)
 
 
-def replay(  # noqa: PLR0913, PLR0917 - each argument is an option of the command
+def replay(  # noqa: PLR0913 - each argument is an option of the command
+    *,
     start: Annotated[
         str | None, typer.Option("--from", metavar="DATE", help="First day to publish. [default: the oldest]")
     ] = None,

@@ -15,6 +15,8 @@ import typer
 from ratecast.cli import console
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from ratecast.settings import Settings
     from ratecast.tail import Record
     from ratecast.wire import PredictionRow
@@ -37,7 +39,8 @@ def register(app: typer.Typer) -> None:
     )(tail)
 
 
-def tail(  # noqa: PLR0913, PLR0917 - each argument is an option of the command
+def tail(  # noqa: PLR0913 - each argument is an option of the command
+    *,
     which: Annotated[Which, typer.Argument(help="Which topic.")] = Which.PREDICTIONS,
     from_beginning: Annotated[
         bool, typer.Option("--from-beginning", help="Start with the oldest record, not with the next.")
@@ -63,20 +66,16 @@ def tail(  # noqa: PLR0913, PLR0917 - each argument is an option of the command
     lines = (DeadLetterLines if which is Which.DEAD_LETTERS else PredictionLines)(pair, as_json=json)
     topic = settings.dead_letter_topic if which is Which.DEAD_LETTERS else settings.output_topic
     try:
-        asyncio.run(_run(settings, topic, lines, from_beginning, follow, limit))
+        asyncio.run(
+            _run(_write(settings, topic, lines, from_beginning=from_beginning, follow=follow, limit=limit))
+        )
     except BrokenPipeError:
         # `| head` has what it wanted; without this the interpreter complains when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-async def _run(
-    settings: Settings,
-    topic: str,
-    lines: PredictionLines | DeadLetterLines,
-    from_beginning: bool,  # noqa: FBT001
-    follow: bool,  # noqa: FBT001
-    limit: int | None,
-) -> None:
+async def _run(writing: Coroutine[None, None, None]) -> None:
+    """Write until it is done or a signal ends it."""
     running, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None  # noqa: S101 - for the type checker; a coroutine runs in a task
     stopped = asyncio.Event()
@@ -88,7 +87,7 @@ async def _run(
     for number in (signal.SIGINT, signal.SIGTERM):
         running.add_signal_handler(number, on_signal)
     try:
-        await _write(settings, topic, lines, from_beginning=from_beginning, follow=follow, limit=limit)
+        await writing
     except asyncio.CancelledError:
         # Being interrupted is how a live view ends: nothing failed.
         if not stopped.is_set():

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import typer
-
 from ratecast.cli import console
 
 if TYPE_CHECKING:
+    import typer
+
     from ratecast.kafka import TopicState
     from ratecast.settings import Settings
 
@@ -24,7 +24,7 @@ def register(app: typer.Typer) -> None:
     )(topics)
 
 
-def topics(json: console.Json = False, bootstrap_servers: console.BootstrapServers = None) -> None:
+def topics(*, json: console.Json = False, bootstrap_servers: console.BootstrapServers = None) -> None:
     """Create what is missing, count what is there."""
     import asyncio
     from dataclasses import asdict

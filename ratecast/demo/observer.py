@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
+from contextlib import aclosing
 from typing import TYPE_CHECKING
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
-
-from ratecast import kafka, wire
+from ratecast import tail, wire
 
 if TYPE_CHECKING:
     from ratecast.settings import Settings
@@ -56,41 +55,35 @@ class Observer:
         return sum(count for _, count in self._recent) / _RATE_WINDOW_SECONDS
 
     async def run(self) -> None:
-        """Read until cancelled."""
+        """Read until cancelled.
+
+        Raises:
+            OperationError: a topic is missing or cannot be read.
+        """
         settings = self._settings
-        consumer = AIOKafkaConsumer(**kafka.client_options(settings), isolation_level="read_committed")
-        await consumer.start()
-        try:
-            topics = (settings.input_topic, settings.output_topic, settings.dead_letter_topic)
-            partitions = [
-                TopicPartition(topic, number)
-                for topic in topics
-                for number in await _partitions(consumer, topic)
-            ]
-            consumer.assign(partitions)
-            await consumer.seek_to_beginning()
-            while True:
-                polled = await consumer.getmany(timeout_ms=500)
-                self._take(polled, time.time() * 1000)
-        finally:
-            await consumer.stop()
+        topics = (settings.input_topic, settings.output_topic, settings.dead_letter_topic)
+        async with (
+            tail.open_reader(settings, topics, from_beginning=True) as reader,
+            aclosing(reader.batches(follow=True)) as batches,
+        ):
+            async for records in batches:
+                self._take(records, time.time() * 1000)
 
-    def _take(self, polled: dict[TopicPartition, list[object]], now_ms: float) -> None:
-        for partition, records in polled.items():
-            for record in records:
-                if partition.topic == self._settings.input_topic:
-                    self._take_input(record)
-                elif partition.topic == self._settings.dead_letter_topic:
-                    self.dead_letters += 1
-                else:
-                    self._take_prediction(wire.decode_prediction(record.value), now_ms)  # type: ignore[attr-defined]
-            if partition.topic == self._settings.output_topic:
-                self._recent.append((time.monotonic(), len(records)))
+    def _take(self, records: list[tail.Record], now_ms: float) -> None:
+        before = self.scored
+        for record in records:
+            if record.topic == self._settings.input_topic:
+                self._take_input(record)
+            elif record.topic == self._settings.dead_letter_topic:
+                self.dead_letters += 1
+            elif record.value is not None:
+                self._take_prediction(wire.decode_prediction(record.value), now_ms)
+        self._recent.append((time.monotonic(), self.scored - before))
 
-    def _take_input(self, record: object) -> None:
+    def _take_input(self, record: tail.Record) -> None:
         self.published += 1
-        place = (record.partition, record.offset)  # type: ignore[attr-defined]
-        self._published_at[place] = record.timestamp  # type: ignore[attr-defined]
+        place = (record.partition, record.offset)
+        self._published_at[place] = record.timestamp
         self._match(place)
 
     def _take_prediction(self, row: PredictionRow, now_ms: float) -> None:
@@ -107,8 +100,3 @@ class Observer:
         if place in self._published_at and place in self._seen_at:
             published, seen = self._published_at.pop(place), self._seen_at.pop(place)
             self.latencies_ms.append(max(0.0, seen - published))
-
-
-async def _partitions(consumer: AIOKafkaConsumer, topic: str) -> list[int]:
-    await consumer.topics()  # refreshes what the client knows of the cluster
-    return sorted(consumer.partitions_for_topic(topic) or ())

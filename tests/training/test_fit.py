@@ -10,7 +10,8 @@ import pytest
 from ratecast.rates import Series
 from training.dataset import build_rows
 from training.evaluate import measure, outcomes_of
-from training.fit import ForestSettings, fit_model
+from training.fit import ForestSettings, fit_model, grow_forest
+from training.intervals import conformal_quantile
 from training.shrinkage import fit_shrinkage
 
 
@@ -28,7 +29,7 @@ def test_a_planted_signal_switches_the_model_on_and_it_beats_the_last_rate(inven
     assert model.shrinkage.t_statistic > 3
     assert metrics.mae_ratio < 0.995
     assert metrics.mse_skill > 0.01
-    assert metrics.diebold_mariano.p_value < 0.001
+    assert metrics.diebold_mariano.p_value < 0.01
     assert metrics.direction.low > metrics.direction.majority
     assert metrics.coverage["95"] == pytest.approx(0.95, abs=0.015)
 
@@ -125,3 +126,15 @@ def test_a_few_days_or_a_constant_zero_are_no_evidence():
     assert fit_shrinkage(x, x, np.arange(20).astype("datetime64[D]")).lambda_ == 0
     zero = np.zeros(100)
     assert fit_shrinkage(zero, zero, np.arange(100).astype("datetime64[D]")).t_statistic == 0
+
+
+def test_ranges_come_from_days_the_forest_never_saw_when_it_moves_the_forecast(invent, small_forest):
+    histories = invent(1200, phi=0.3)  # invented: AR(1), so that lambda is not 0
+    until, _ = split_day(histories, 0.9)
+    model = fit_model(histories, until, small_forest, (61,))
+    assert model.shrinkage.lambda_ > 0
+    rows = build_rows([history.until(until) for history in histories], model.sigmas)
+    early, later = rows.where(rows.date <= model.split), rows.where(rows.date > model.split)
+    unseen = grow_forest(early, small_forest).predict(later.inputs)
+    scores = np.abs(later.target / later.sigma - model.shrinkage.lambda_ * unseen)
+    assert model.quantiles["95"][61] == pytest.approx(conformal_quantile(scores, 0.95), rel=1e-9)

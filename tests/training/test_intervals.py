@@ -6,7 +6,8 @@ import pytest
 from training.intervals import conformal_quantile, quantile_table
 
 
-@pytest.mark.parametrize("n", [19, 20, 99, 1000])
+# No n whose rank (n + 1) * level is whole: there crepes counts 0.2 * 20 as 3.9999 and is one score too wide.
+@pytest.mark.parametrize("n", [20, 50, 103, 1000])
 @pytest.mark.parametrize("level", [0.8, 0.95])
 def test_the_quantile_is_that_of_crepes(n, level):
     crepes = pytest.importorskip("crepes")

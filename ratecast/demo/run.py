@@ -1,0 +1,233 @@
+"""The demo, in order: model, broker, workers, replay, live table, audit, summary."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime as dt
+import shutil
+import tempfile
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from producer import histories
+from producer.pace import parse_rate
+from producer.replay import replay
+from ratecast import kafka, model, rates
+from ratecast.audit import audit
+from ratecast.broker import EmbeddedBroker
+from ratecast.demo import processes
+from ratecast.demo.observer import Observer
+from ratecast.demo.view import percentiles
+from ratecast.errors import ModelBundleError, OperationError, UsageError
+from ratecast.hindcast import Hindcast, hindcast
+
+if TYPE_CHECKING:
+    from producer.histories import Plan
+    from producer.replay import ReplaySummary
+    from ratecast.audit import Audit
+    from ratecast.demo.processes import WorkerProcess
+    from ratecast.model import TrainingStats
+    from ratecast.settings import Settings
+
+TRAIN_UNTIL = dt.date(2024, 12, 31)
+_SILENCE_LIMIT_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class DemoOptions:
+    """What the demo replays and how."""
+
+    start: dt.date = TRAIN_UNTIL + dt.timedelta(days=1)
+    end: dt.date | None = None
+    pairs: tuple[str, ...] = ()  # every pair of the model when empty
+    rate: str = "800/s"
+    workers: int = 2
+    keep_running: bool = False
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What came of it: counts are from the topics, latencies from a reader of the predictions."""
+
+    published: int
+    scored: int
+    dead_lettered: int
+    lost: int
+    duplicated: int
+    pairs: int
+    first_date: str
+    last_date: str
+    pace: str
+    messages_per_second: float
+    latency_ms: dict[str, float] | None
+    hindcast: Hindcast | None
+    model_version: str
+    trained_until: str
+
+    @property
+    def exactly_once(self) -> bool:
+        """Whether every input has one outcome."""
+        return self.lost == 0 and self.duplicated == 0
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What the command shows while the demo runs."""
+
+    say: Callable[[str], None]
+    watch: Callable[[Observer, int], contextlib.AbstractContextManager[Callable[[], None]]]
+    linger: Callable[[str, list[str], Summary], Awaitable[None]]
+
+
+def plan_replay(stats: TrainingStats, options: DemoOptions) -> Plan:
+    """The messages to publish: the model's pairs that the ECB quotes, over the span asked for.
+
+    Raises:
+        UsageError: there is nothing to replay.
+    """
+    table = rates.load_ecb()
+    quoted = {"EUR", *table.currencies}
+    pairs = options.pairs or tuple(p for p in stats.pairs if set(p.split("/")) <= quoted)
+    if unknown := [pair for pair in pairs if pair not in stats.pairs]:
+        raise UsageError(f"the model does not know {unknown[0]}: choose from {', '.join(stats.pairs)}")
+    return histories.plan(table, pairs, options.start, options.end)
+
+
+def current_stats(settings: Settings) -> TrainingStats | None:
+    """The current model's statistics; None when there is no model yet.
+
+    Raises:
+        ModelBundleError: there is one, and it is damaged.
+    """
+    try:
+        version = model.current_version(settings.models_dir)
+    except ModelBundleError:
+        return None
+    return model.load(settings.models_dir, version).stats
+
+
+async def run_demo(settings: Settings, stats: TrainingStats, options: DemoOptions, stage: Stage) -> Summary:
+    """Run everything and leave nothing behind, whatever happens.
+
+    Args:
+        settings: the models directory is taken from it; brokers, topics and group are the demo's own.
+        stats: of the current model.
+        options: what to replay.
+        stage: how to show it.
+
+    Raises:
+        RatecastError: a part could not be started or stopped working.
+    """
+    plan = plan_replay(stats, options)
+    home = Path(tempfile.mkdtemp(prefix="ratecast-demo-"))
+    try:
+        with EmbeddedBroker(home / "broker") as broker:
+            stage.say(f"broker    {broker.bootstrap_servers}, embedded")
+            own = settings.model_copy(update={"bootstrap_servers": broker.bootstrap_servers})
+            await kafka.ensure_topics(own)
+            workers = [await processes.start_worker(n + 1, home, _environment(own)) for n in range(options.workers)]
+            try:
+                await processes.wait_ready(workers)
+                for number, worker in enumerate(workers, 1):
+                    stage.say(f"worker {number}  pid {worker.process.pid}, {worker.metrics_url}")
+                summary = await _replay_and_judge(own, stats, plan, workers, options, stage)
+                if options.keep_running:
+                    urls = [worker.metrics_url for worker in workers]
+                    await stage.linger(broker.bootstrap_servers, urls, summary)
+            finally:
+                await processes.stop_workers(workers)
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+    return summary
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    return {
+        "RATECAST_BOOTSTRAP_SERVERS": settings.bootstrap_servers,
+        "RATECAST_MODELS_DIR": str(settings.models_dir.resolve()),
+        "RATECAST_LOG_LEVEL": "WARNING",
+    }
+
+
+async def _replay_and_judge(  # noqa: PLR0913, PLR0917 - the demo's parts, side by side
+    settings: Settings,
+    stats: TrainingStats,
+    plan: Plan,
+    workers: list[WorkerProcess],
+    options: DemoOptions,
+    stage: Stage,
+) -> Summary:
+    observer = Observer(settings)
+    reading = asyncio.create_task(observer.run())
+    try:
+        with stage.watch(observer, len(plan)) as refresh:
+            published = await _replay(settings, plan, options, refresh)
+            await _until_all_done(observer, reading, workers, published.messages, refresh)
+    finally:
+        reading.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await reading
+    return _summary(await audit(settings), observer, published, stats, options)
+
+
+async def _replay(
+    settings: Settings, plan: Plan, options: DemoOptions, refresh: Callable[[], None]
+) -> ReplaySummary:
+    replaying = asyncio.create_task(replay(settings, plan, parse_rate(options.rate)))
+    try:
+        while not replaying.done():
+            refresh()
+            await asyncio.wait([replaying], timeout=0.1)
+    finally:
+        replaying.cancel()
+    return replaying.result()
+
+
+async def _until_all_done(
+    observer: Observer,
+    reading: asyncio.Task[None],
+    workers: list[WorkerProcess],
+    published: int,
+    refresh: Callable[[], None],
+) -> None:
+    """Wait until every input's outcome has been read; give up when nothing moves any more."""
+    loop = asyncio.get_running_loop()
+    done, moved = 0, loop.time()
+    while (now_done := observer.scored + observer.dead_letters) < published:
+        if now_done > done:
+            done, moved = now_done, loop.time()
+        if reading.done():
+            reading.result()
+        if ended := [worker for worker in workers if worker.process.returncode is not None]:
+            last = ended[0].log.read_text(errors="replace").strip().splitlines()[-1:]
+            raise OperationError(f"a worker ended: {' '.join(last) or 'its log is empty'}")
+        if loop.time() - moved > _SILENCE_LIMIT_SECONDS:
+            return  # the audit will name what is missing
+        refresh()
+        await asyncio.wait([reading], timeout=0.1)
+    refresh()
+
+
+def _summary(
+    counted: Audit, observer: Observer, published: ReplaySummary, stats: TrainingStats, options: DemoOptions
+) -> Summary:
+    in_order = (sorted(rows, key=lambda row: row.as_of or "") for rows in observer.rows.values())
+    return Summary(
+        published=counted.published,
+        scored=counted.scored,
+        dead_lettered=counted.dead_lettered,
+        lost=len(counted.lost),
+        duplicated=len(counted.duplicated),
+        pairs=published.pairs,
+        first_date=published.first_day or "",
+        last_date=published.last_day or "",
+        pace=options.rate,
+        messages_per_second=published.messages_per_second,
+        latency_ms=percentiles(observer.latencies_ms),
+        hindcast=hindcast(in_order),
+        model_version=stats.model_version,
+        trained_until=stats.trained_until,
+    )

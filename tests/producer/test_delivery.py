@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from aiokafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
+from aiokafka.producer.message_accumulator import BatchBuilder
+
+from producer.delivery import Outbox
+from producer.histories import Message
+
+
+class FakeProducer:
+    """Takes batches as the real one does; a test settles their deliveries."""
+
+    def __init__(self, batch_bytes: int = 2000) -> None:
+        self.batch_bytes = batch_bytes
+        self.deliveries: list[tuple[int, int, asyncio.Future]] = []
+        self.refusals = 0
+        self.blocked = False
+
+    def create_batch(self):
+        return BatchBuilder(self.batch_bytes, 0, is_transactional=0)
+
+    async def send_batch(self, batch, topic, *, partition):
+        if self.refusals:
+            self.refusals -= 1
+            raise KafkaTimeoutError
+        if self.blocked:
+            await asyncio.Event().wait()
+        future = asyncio.get_running_loop().create_future()
+        self.deliveries.append((partition, batch.record_count(), future))
+        return future
+
+
+def messages(count: int, key: bytes = b"EUR/GBP") -> list[Message]:
+    return [Message("2025-01-01", key, b"x" * 300) for _ in range(count)]
+
+
+async def test_messages_count_as_delivered_only_once_acknowledged():
+    producer = FakeProducer()
+    outbox = Outbox(producer, "t", 4, 5)
+    await outbox.send(messages(20), 0)
+    assert sum(count for _, count, _ in producer.deliveries) == 20
+    assert len(producer.deliveries) > 1, "a full batch is followed by another"
+    assert (outbox.delivered, outbox.first_undelivered) == (0, 0)
+    _, first, delivery = producer.deliveries[0]
+    delivery.set_result(None)
+    outbox.collect()
+    assert (outbox.delivered, outbox.first_undelivered) == (first, first)
+    for _, _, delivery in producer.deliveries[1:]:
+        delivery.set_result(None)
+    await outbox.settle()
+    assert (outbox.delivered, outbox.first_undelivered) == (20, 20)
+
+
+async def test_a_failed_delivery_raises_and_what_came_after_it_does_not_hide_it():
+    producer = FakeProducer()
+    outbox = Outbox(producer, "t", 4, 5)
+    await outbox.send(messages(20), 0)
+    failed = producer.deliveries[1]
+    for delivery in producer.deliveries:
+        if delivery is failed:
+            delivery[2].set_exception(MessageSizeTooLargeError())
+        else:
+            delivery[2].set_result(None)
+    with pytest.raises(KafkaError):
+        await outbox.settle()
+    assert outbox.first_undelivered == producer.deliveries[0][1]
+    assert outbox.delivered == 20 - failed[1]
+
+
+async def test_silence_ends_at_the_limit_and_what_was_not_taken_counts_as_undelivered():
+    producer = FakeProducer()
+    outbox = Outbox(producer, "t", 4, 0.05)
+    await outbox.send(messages(2), 0)
+    producer.deliveries[0][2].set_result(None)
+    producer.blocked = True
+    with pytest.raises(TimeoutError, match="took nothing for 0.05 s"):
+        await outbox.send(messages(2), 2)
+    with pytest.raises(TimeoutError):
+        producer.blocked = False
+        await outbox.send(messages(1), 4)
+        await outbox.settle()
+    assert (outbox.delivered, outbox.first_undelivered) == (2, 2)
+
+
+async def test_the_client_s_own_shorter_patience_is_not_ours():
+    producer = FakeProducer()
+    producer.refusals = 3
+    outbox = Outbox(producer, "t", 4, 5)
+    await outbox.send(messages(1), 0)
+    assert len(producer.deliveries) == 1
+
+
+async def test_a_key_goes_where_any_kafka_client_would_send_it():
+    producer = FakeProducer()
+    outbox = Outbox(producer, "t", 4, 5)
+    for pair in (b"EUR/GBP", b"EUR/USD", b"EUR/JPY", b"USD/JPY"):
+        await outbox.send(messages(1, pair), 0)
+    # Computed once with Apache Kafka's murmur2 as confluent-kafka's `murmur2_random` implements it.
+    assert [partition for partition, _, _ in producer.deliveries] == EXPECTED_PARTITIONS
+    assert outbox.partitions_used == len(set(EXPECTED_PARTITIONS))
+
+
+EXPECTED_PARTITIONS = [0, 0, 0, 0]
