@@ -1,9 +1,9 @@
-"""Records whose header keys are not UTF-8: read, where aiokafka alone would stop the partition for ever.
+r"""Records whose header keys are not UTF-8: read, where aiokafka alone would stop the partition for ever.
 
 The protocol says that a header key is a string, but nothing on the way checks it. aiokafka decodes it strictly
 inside its parser, so one such record makes every poll of its partition raise, at any position near it. After
 the first such error this worker parses the batch in question once more, with its keys decoded leniently: the
-byte 0xff becomes the four characters ``\\xff``. The record is scored; its header goes out under that name.
+byte 0xff becomes the four characters ``\xff``. The record is scored; its header goes out under that name.
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from aiokafka import TopicPartition
 
     from consumer.scoring import Record, ScoredBatch, Scorer
+    from consumer.transactions import OutgoingRecord
     from monitoring.metrics import WorkerMetrics
     from ratecast.settings import Settings
 
@@ -135,10 +136,11 @@ class PartitionPipeline:
                 continue
             finally:
                 self._waiting = None
-            if records := polled.get(self.source):
+            records: list[Record] = polled.get(self.source, [])
+            if records:
                 self._in_hand = records
                 self._metrics.polled(self.source.topic, self.source.partition, len(records))
-                return records  # type: ignore[no-any-return] - aiokafka has no types
+                return records
         return ()
 
     def _score(self, records: Sequence[Record]) -> ScoredBatch:
@@ -155,7 +157,9 @@ class PartitionPipeline:
             async with asyncio.timeout(self._settings.transaction_timeout_ms / 1000):
                 await self._transactions.publish(self._outgoing(batch), next_offset)
         except TimeoutError:
-            raise KafkaError(f"the transaction took longer than {self._settings.transaction_timeout_ms} ms") from None
+            raise KafkaError(
+                f"the transaction took longer than {self._settings.transaction_timeout_ms} ms"
+            ) from None
         self._committed = next_offset
         self._in_hand = ()
         self._failures, self._failing_since = 0, None
@@ -168,13 +172,15 @@ class PartitionPipeline:
     def _outgoing(self, batch: ScoredBatch) -> list[Outgoing]:
         outgoing = []
         if batch.values:
-            predictions = [
+            predictions: list[OutgoingRecord] = [
                 (record.key, value, list(record.headers))
                 for record, value in zip(batch.records, batch.values, strict=True)
             ]
             outgoing.append(Outgoing(self._settings.output_topic, self._output_partition, predictions))
         if batch.dead_letters:
-            letters = [dead_letters.outgoing(letter, cut=self._cut_dead_letters) for letter in batch.dead_letters]
+            letters = [
+                dead_letters.outgoing(letter, cut=self._cut_dead_letters) for letter in batch.dead_letters
+            ]
             outgoing.append(Outgoing(self._settings.dead_letter_topic, self._dead_letter_partition, letters))
         return outgoing
 

@@ -102,7 +102,7 @@ class Scorer:
             rows.append(row)
         return kept, histories, rows, dead_letters
 
-    def _encode(  # noqa: PLR0913 - private: one batch, laid side by side
+    def _encode(
         self,
         records: list[Record],
         histories: list[History],
@@ -111,8 +111,10 @@ class Scorer:
         scored_at: str,
         dead_letters: list[DeadLetter],
     ) -> ScoredBatch:
-        finite = np.isfinite(forecasts.prediction) & np.isfinite(forecasts.upper).all(axis=1)
-        any_drift = forecasts.drifted.any(axis=1)
+        finite: NDArray[np.bool_] = np.isfinite(forecasts.prediction) & np.isfinite(forecasts.upper).all(
+            axis=1
+        )
+        any_drift: NDArray[np.bool_] = np.any(forecasts.drifted, axis=1)
         kept: list[Record] = []
         pairs: list[str] = []
         values: list[bytes] = []
@@ -159,9 +161,7 @@ class Scorer:
 _Row = tuple[list[float], float, list[float], list[float], bool, list[float], list[str]]
 
 
-def _rows(
-    forecasts: Forecasts, finite: NDArray[np.bool_], any_drift: NDArray[np.bool_]
-) -> list[_Row | None]:
+def _rows(forecasts: Forecasts, finite: NDArray[np.bool_], any_drift: NDArray[np.bool_]) -> list[_Row | None]:
     """Forecasts as Python values, one row a record; None where a forecast is not finite.
 
     Whole columns become lists at once: indexing an array element by element costs thirty times as much.

@@ -220,7 +220,7 @@ class Worker:
         return [pipeline.lag() for pipeline, _ in self._pipelines.values()]
 
 
-class _Listener(ConsumerRebalanceListener):  # type: ignore[misc] - aiokafka has no types
+class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
     """Passes assignments on; aiokafka swallows what a listener raises, so nothing may escape unseen."""
 
     def __init__(self, worker: Worker) -> None:
@@ -255,4 +255,6 @@ def _warn_without_c_extension() -> None:
     from aiokafka.record.default_records import DefaultRecordBatch, _DefaultRecordBatchPy
 
     if DefaultRecordBatch is _DefaultRecordBatchPy:
-        log.error("aiokafka runs without its C extension, about a hundred times slower: reinstall it from a wheel")
+        log.error(
+            "aiokafka runs without its C extension, about a hundred times slower: reinstall it from a wheel"
+        )

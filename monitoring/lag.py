@@ -60,6 +60,8 @@ class LagCollector(Collector):
                 "consumer_lag_records", "Committed end minus committed position.", labels=labels
             ),
             GaugeMetricFamily(
-                "consumer_lag_seconds", "Age of the oldest record not yet committed; 0 for none.", labels=labels
+                "consumer_lag_seconds",
+                "Age of the oldest record not yet committed; 0 for none.",
+                labels=labels,
             ),
         )

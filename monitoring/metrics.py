@@ -36,9 +36,7 @@ class WorkerMetrics:
         partitions: the lag of what is assigned, asked at every scrape.
     """
 
-    def __init__(
-        self, registry: CollectorRegistry, partitions: Callable[[], Iterable[PartitionLag]]
-    ) -> None:
+    def __init__(self, registry: CollectorRegistry, partitions: Callable[[], Iterable[PartitionLag]]) -> None:
         self._prediction_requests = Counter(
             "prediction_requests_total", "Messages scored.", ["pair"], registry=registry
         )
@@ -177,4 +175,6 @@ class RateAge(Collector):
 
     @staticmethod
     def _family() -> GaugeMetricFamily:
-        return GaugeMetricFamily("rate_age_seconds", "Now minus as_of of the newest message.", labels=["pair"])
+        return GaugeMetricFamily(
+            "rate_age_seconds", "Now minus as_of of the newest message.", labels=["pair"]
+        )

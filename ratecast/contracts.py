@@ -40,7 +40,9 @@ def documents() -> dict[str, str]:
 
 def asyncapi() -> dict[str, Any]:
     """The AsyncAPI 3.0 document, with the topics' default names."""
-    names = {name: Settings.model_fields[f"{name}_topic"].default for name in ("input", "output", "dead_letter")}
+    names = {
+        name: Settings.model_fields[f"{name}_topic"].default for name in ("input", "output", "dead_letter")
+    }
     return {
         "asyncapi": "3.0.0",
         "info": {
@@ -50,7 +52,9 @@ def asyncapi() -> dict[str, Any]:
         },
         "defaultContentType": "application/json",
         "channels": {
-            "histories": _channel(names["input"], "Keyed by pair, so that a pair keeps its order.", "RateHistory"),
+            "histories": _channel(
+                names["input"], "Keyed by pair, so that a pair keeps its order.", "RateHistory"
+            ),
             "predictions": _channel(names["output"], "Same key as the input.", "Prediction"),
             "deadLetters": _channel(names["dead_letter"], "What could not be scored, and why.", "DeadLetter"),
         },

@@ -62,7 +62,8 @@ def _well_formed(
     separated = (entries[:, :, _ENTRY:] == separator).all(axis=(1, 2))
     digits = entries[:, :, _DIGITS] - np.uint8(ord("0"))  # wraps below "0", so one bound checks both sides
     numeric = (digits <= 9).all(axis=(1, 2))
-    return framed & marked & separated & numeric & _on_calendar(digits).all(axis=1)
+    result: NDArray[np.bool_] = framed & marked & separated & numeric & _on_calendar(digits).all(axis=1)
+    return result
 
 
 def _on_calendar(digits: NDArray[np.uint8]) -> NDArray[np.bool_]:

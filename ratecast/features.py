@@ -87,15 +87,18 @@ def ewma_volatility(returns: NDArray[np.float64], stored_sigma: NDArray[np.float
     weight = (present * _DECAY_WEIGHTS).sum(axis=1)
     prior = np.where(present.sum(axis=1) < ADAPTIVE_LENGTH - 1, PRIOR_WEIGHT, 0.0)
     variance = (weighted + prior * stored_sigma**2) / (weight + prior)
-    return np.maximum(np.sqrt(variance), FLOOR_SHARE * stored_sigma)
+    sigma: NDArray[np.float64] = np.maximum(np.sqrt(variance), FLOOR_SHARE * stored_sigma)
+    return sigma
 
 
 def model_inputs(
     returns: NDArray[np.float64], sigma: NDArray[np.float64], stored_sigma: NDArray[np.float64]
 ) -> NDArray[np.float32]:
-    """What the forest sees, free of scale, shape ``(n, 3)``: the last two returns in units of sigma, and the
-    log ratio of sigma now to sigma in training, all clipped to +-20 (a forest cannot tell beyond its splits,
-    float32 must stay finite).
+    """What the forest sees, free of scale, shape ``(n, 3)``.
+
+    The last two returns in units of sigma, and the log ratio of sigma now to sigma in training; clipped to
+    +-20, because a forest cannot tell beyond its splits and float32 must stay finite.
     """
     columns = (returns[:, -1] / sigma, returns[:, -2] / sigma, np.log(sigma / stored_sigma))
-    return np.clip(np.column_stack(columns), -20.0, 20.0).astype(np.float32)
+    inputs: NDArray[np.float64] = np.clip(np.column_stack(columns), -20.0, 20.0)
+    return inputs.astype(np.float32)

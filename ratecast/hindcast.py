@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -36,7 +37,7 @@ def hindcast(series: Iterable[Sequence[PredictionRow]]) -> Hindcast | None:
     """
     errors, naive, within_80, within_95 = [], [], [], []
     for rows in series:
-        for row, following in zip(rows, rows[1:], strict=False):
+        for row, following in pairwise(rows):
             actual = following.baseline
             errors.append(abs(actual - row.prediction) / row.baseline)
             naive.append(abs(actual - row.baseline) / row.baseline)

@@ -80,10 +80,8 @@ async def connect(start: Callable[[], Awaitable[object]], settings: Settings) ->
             reraise=True,
         ):
             with attempt:
-                if attempt.retry_state.attempt_number == 2:  # noqa: PLR2004 - once, not at every try
-                    log.warning(
-                        "no broker at %s yet, trying for %g s", settings.bootstrap_servers, limit
-                    )
+                if attempt.retry_state.attempt_number == 2:
+                    log.warning("no broker at %s yet, trying for %g s", settings.bootstrap_servers, limit)
                 await start()
     except (KafkaConnectionError, OSError):
         raise BrokerUnavailableError(

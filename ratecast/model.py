@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from pathlib import Path
+from pathlib import Path  # noqa: TC003 - pydantic reads the annotation when it runs
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -151,9 +151,13 @@ def load(models_dir: Path, version: str | None = None) -> Bundle:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(map(str, first["loc"]))
-        raise ModelBundleError(f"model {version} is malformed: {error.title} {where}: {first['msg']}") from None
+        raise ModelBundleError(
+            f"model {version} is malformed: {error.title} {where}: {first['msg']}"
+        ) from None
     if stats.model_version != version or manifest.model_version != version:
-        raise ModelBundleError(f"model {version} calls itself {stats.model_version}: the directory was renamed")
+        raise ModelBundleError(
+            f"model {version} calls itself {stats.model_version}: the directory was renamed"
+        )
     return Bundle(version=version, directory=directory, stats=stats, onnx=onnx)
 
 

@@ -24,7 +24,9 @@ class Settings(BaseSettings):
     dead_letter_topic: str = Field("rate-dead-letters", description="Topic of what could not be scored.")
     group_id: str = Field("ratecast-workers", description="The workers' consumer group.")
     models_dir: Path = Field(Path("models"), description="Where model bundles are kept.")
-    http_host: str = Field("127.0.0.1", description="Address of the worker's `/metrics`, `/health`, `/ready`.")
+    http_host: str = Field(
+        "127.0.0.1", description="Address of the worker's `/metrics`, `/health`, `/ready`."
+    )
     http_port: int = Field(8000, ge=0, le=65535, description="Port of the same; 0 takes a free one.")
 
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
@@ -39,7 +41,9 @@ class Settings(BaseSettings):
     ssl_certfile: Path | None = Field(None, description="Client certificate.")
     ssl_keyfile: Path | None = Field(None, description="Client key.")
     ssl_password: SecretStr | None = Field(None, description="Password of the client key.")
-    ssl_check_hostname: bool = Field(True, description="Check the broker's name against its certificate.")
+    ssl_check_hostname: bool = Field(
+        default=True, description="Check the broker's name against its certificate."
+    )
 
     topic_partitions: int = Field(4, ge=1, le=10_000, description="Partitions of topics that are created.")
     topic_replication_factor: int = Field(1, ge=1, description="Replicas of topics that are created.")
@@ -56,7 +60,9 @@ class Settings(BaseSettings):
         2**20, ge=2**10, description="Most bytes prefetched for one partition."
     )
     publish_batch_bytes: int = Field(
-        2**19, ge=2**12, description="Most bytes in one published batch; below the topics' `max.message.bytes`."
+        2**19,
+        ge=2**12,
+        description="Most bytes in one published batch; below the topics' `max.message.bytes`.",
     )
     max_message_bytes: int = Field(
         1_000_000, ge=2**10, description="Longer values are dead-lettered as `too_large`, unread."

@@ -54,9 +54,14 @@ def decode_histories(values: Sequence[bytes | None], max_bytes: int) -> list[His
     ([0.85, 0.86, 0.87], 'invalid_json')
     """
     decoded = [_decode_one(value, max_bytes) for value in values]
-    timed = [i for i, item in enumerate(decoded) if type(item) is History and item.times is not _NO_TIMES]
-    for i in dates.malformed([(decoded[i].times, len(decoded[i].history)) for i in timed]):
-        decoded[timed[i]] = _judge(values[timed[i]])
+    timed = [
+        (position, item)
+        for position, item in enumerate(decoded)
+        if isinstance(item, History) and item.times is not _NO_TIMES
+    ]
+    for i in dates.malformed([(item.times, len(item.history)) for _, item in timed]):
+        position = timed[i][0]
+        decoded[position] = _judge(values[position] or b"")
     return decoded
 
 
@@ -116,9 +121,7 @@ def _judge(value: bytes) -> History | RecordError:
     try:
         value.decode("utf-8")
     except UnicodeDecodeError as error:
-        return RecordError(
-            ErrorCode.INVALID_ENCODING, f"not UTF-8: {error.reason} at byte {error.start}"
-        )
+        return RecordError(ErrorCode.INVALID_ENCODING, f"not UTF-8: {error.reason} at byte {error.start}")
     try:
         document = jiter.from_json(value, allow_inf_nan=False, catch_duplicate_keys=True)
     except ValueError as error:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,4 +34,5 @@ def print_json(value: Mapping[str, Any] | list[Any]) -> None:
 
 def fail(message: str) -> None:
     """One plain line on stderr."""
-    err.print(f"[red]error:[/red] {message}" if err.is_terminal else f"error: {message}", markup=err.is_terminal, soft_wrap=True)
+    line = " ".join(message.split())
+    err.print(Text.assemble(("error: ", "bold red"), line), soft_wrap=True)

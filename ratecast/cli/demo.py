@@ -36,13 +36,15 @@ def register(app: typer.Typer) -> None:
     )(demo)
 
 
-def demo(  # noqa: PLR0913, PLR0917 - each argument is an option of the command
+def demo(  # noqa: PLR0913 - each argument is an option of the command
+    *,
     start: Annotated[str, typer.Option("--from", metavar="DATE", help="First day to replay.")] = "2025-01-01",
     end: Annotated[
         str | None, typer.Option("--to", metavar="DATE", help="Last day. [default: the newest rate]")
     ] = None,
     pair: Annotated[
-        list[str] | None, typer.Option(metavar="AAA/BBB", help="A pair; repeatable. [default: all the model's]")
+        list[str] | None,
+        typer.Option(metavar="AAA/BBB", help="A pair; repeatable. [default: all the model's]"),
     ] = None,
     rate: Annotated[str, typer.Option(metavar="N/s|max", help="Messages a second.")] = "800/s",
     workers: Annotated[int, typer.Option(min=1, max=16, help="Worker processes.")] = 2,
@@ -50,7 +52,7 @@ def demo(  # noqa: PLR0913, PLR0917 - each argument is an option of the command
         bool, typer.Option("--keep-running", help="Leave broker and workers up until Ctrl-C.")
     ] = False,
     models_dir: console.ModelsDir = None,
-    json: console.Json = False,  # noqa: FBT002 - a flag of the command line
+    json: console.Json = False,
 ) -> None:
     """Train if needed, run the demo, print its summary; fail when a message was lost or repeated."""
     from ratecast.cli.logs import configure_logging
@@ -77,7 +79,9 @@ def demo(  # noqa: PLR0913, PLR0917 - each argument is an option of the command
     else:
         console.out.print(summary_table(summary))
         if summary.first_date <= stats.trained_until:
-            console.out.print("the model has seen these rates in training: its ranges look better than they are")
+            console.out.print(
+                "the model has seen these rates in training: its ranges look better than they are"
+            )
         console.out.print(f"report    {report}", markup=False, soft_wrap=True)
     if not summary.exactly_once:
         raise SystemExit(1)
@@ -160,7 +164,9 @@ async def _linger(bootstrap_servers: str, metrics_urls: list[str], summary: Summ
     from ratecast.demo.view import summary_table
 
     console.err.print(summary_table(summary))
-    say(f"still running: RATECAST_BOOTSTRAP_SERVERS={bootstrap_servers}, metrics at {', '.join(metrics_urls)}")
+    say(
+        f"still running: RATECAST_BOOTSTRAP_SERVERS={bootstrap_servers}, metrics at {', '.join(metrics_urls)}"
+    )
     say("Ctrl-C ends it")
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 
-import click
 import typer
 
 from ratecast.cli import console
@@ -12,7 +11,6 @@ from ratecast.errors import RatecastError, UsageError
 
 app = typer.Typer(
     name="ratecast",
-    no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     help="Exchange-rate forecasts over Kafka: every message scored exactly once, every forecast with an "
@@ -33,16 +31,12 @@ def main() -> None:
     """Run the command line: exit code 0 done, 1 failed, 2 wrong use, 130 interrupted."""
     register()
     try:
-        app(prog_name="ratecast", standalone_mode=False)
-    except click.exceptions.NoArgsIsHelpError as error:
-        error.show()
-        sys.exit(2)
-    except click.UsageError as error:
+        # Help, Ctrl-C and typer.Exit come back as a code; our commands themselves return nothing.
+        code = app(sys.argv[1:] or ["--help"], prog_name="ratecast", standalone_mode=False)
+    except typer.TyperException as error:
         console.fail(error.format_message())
-        sys.exit(2)
-    except click.exceptions.Exit as error:
         sys.exit(error.exit_code)
-    except (KeyboardInterrupt, click.Abort):
+    except typer.Abort:
         sys.exit(130)
     except UsageError as error:
         console.fail(str(error))
@@ -50,3 +44,4 @@ def main() -> None:
     except RatecastError as error:
         console.fail(str(error))
         sys.exit(1)
+    sys.exit(code)

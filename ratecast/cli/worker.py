@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ratecast.cli.console import BootstrapServers, ModelsDir
+from ratecast.cli import console  # noqa: TC001 - typer reads the annotations when it runs
 
 
 def register(app: typer.Typer) -> None:
@@ -20,8 +20,8 @@ def register(app: typer.Typer) -> None:
 
 
 def worker(
-    bootstrap_servers: BootstrapServers = None,
-    models_dir: ModelsDir = None,
+    bootstrap_servers: console.BootstrapServers = None,
+    models_dir: console.ModelsDir = None,
     http_host: Annotated[
         str | None, typer.Option(help="Where to serve metrics and health. [env: RATECAST_HTTP_HOST]")
     ] = None,

@@ -76,7 +76,7 @@ async def wait_ready(workers: list[WorkerProcess]) -> None:
 async def _is_ready(session: aiohttp.ClientSession, worker: WorkerProcess) -> bool:
     try:
         async with session.get(f"http://127.0.0.1:{worker.port}/ready") as response:
-            return response.status == 200  # noqa: PLR2004 - OK
+            return response.status == 200
     except aiohttp.ClientError:
         return False
 

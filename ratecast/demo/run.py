@@ -7,7 +7,6 @@ import contextlib
 import datetime as dt
 import shutil
 import tempfile
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +24,8 @@ from ratecast.errors import ModelBundleError, OperationError, UsageError
 from ratecast.hindcast import Hindcast, hindcast
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from producer.histories import Plan
     from producer.replay import ReplaySummary
     from ratecast.audit import Audit
@@ -128,7 +129,9 @@ async def run_demo(settings: Settings, stats: TrainingStats, options: DemoOption
             stage.say(f"broker    {broker.bootstrap_servers}, embedded")
             own = settings.model_copy(update={"bootstrap_servers": broker.bootstrap_servers})
             await kafka.ensure_topics(own)
-            workers = [await processes.start_worker(n + 1, home, _environment(own)) for n in range(options.workers)]
+            workers = [
+                await processes.start_worker(n + 1, home, _environment(own)) for n in range(options.workers)
+            ]
             try:
                 await processes.wait_ready(workers)
                 for number, worker in enumerate(workers, 1):
@@ -152,7 +155,7 @@ def _environment(settings: Settings) -> dict[str, str]:
     }
 
 
-async def _replay_and_judge(  # noqa: PLR0913, PLR0917 - the demo's parts, side by side
+async def _replay_and_judge(
     settings: Settings,
     stats: TrainingStats,
     plan: Plan,

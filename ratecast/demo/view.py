@@ -40,7 +40,7 @@ def live(observer: Observer, total: int) -> Group:
             f"{row.baseline:.6g}",
             f"{row.prediction:.6g}",
             f"{low:.6g} to {high:.6g}",
-            Text(f"{share:.0%}", style="yellow" if share > 0.3 else ""),  # noqa: PLR2004 - the alert's own bound
+            Text(f"{share:.0%}", style="yellow" if share > 0.3 else ""),
             str(observer.counts[pair]),
         )
     return Group(table, Text(status_line(observer, total)))

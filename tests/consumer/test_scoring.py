@@ -48,7 +48,13 @@ def test_the_original_example_is_scored_as_it_stands() -> None:
     assert prediction.message_id == "rate-histories-0-0"
     assert prediction.interval_quality == "static"
     low, high = prediction.intervals.level_95
-    assert low < prediction.intervals.level_80[0] < prediction.prediction < prediction.intervals.level_80[1] < high
+    assert (
+        low
+        < prediction.intervals.level_80[0]
+        < prediction.prediction
+        < prediction.intervals.level_80[1]
+        < high
+    )
     assert not prediction.drift.is_drift
     assert prediction.scored_at == NOW
 
@@ -90,9 +96,7 @@ def test_a_prediction_is_the_same_bytes_in_any_company(histories: list[list[floa
 
 @settings(max_examples=100, deadline=None)
 @given(
-    st.lists(
-        st.floats(min_value=1e-320, max_value=1.7e308, allow_subnormal=True), min_size=3, max_size=40
-    )
+    st.lists(st.floats(min_value=1e-320, max_value=1.7e308, allow_subnormal=True), min_size=3, max_size=40)
 )
 def test_any_positive_history_gives_a_valid_prediction_or_a_dead_letter(history: list[float]) -> None:
     batch = _SCORER.score([FakeRecord(message(history))], NOW)

@@ -30,7 +30,8 @@ def test_the_asyncapi_document_refers_only_to_what_it_holds() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["history empty", "a string", "a zero", "pair of a wrong type", "history of 1025", "message_id empty"]
+    "name",
+    ["history empty", "a string", "a zero", "pair of a wrong type", "history of 1025", "message_id empty"],
 )
 def test_a_foreign_validator_refuses_what_we_refuse(name: str) -> None:
     schema = json.loads((COMMITTED / "rate-history.schema.json").read_text())

@@ -27,7 +27,9 @@ def test_an_option_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) ->
         ("RATECAST_LOG_LEVEL", "loud", "RATECAST_LOG_LEVEL"),
     ],
 )
-def test_a_wrong_variable_is_named_in_one_line(monkeypatch: pytest.MonkeyPatch, name: str, value: str, label: str) -> None:
+def test_a_wrong_variable_is_named_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, label: str
+) -> None:
     monkeypatch.setenv(name, value)
     with pytest.raises(UsageError, match=label) as caught:
         load_settings()
@@ -46,14 +48,20 @@ def test_sasl_without_credentials_is_refused() -> None:
 
 
 def test_a_password_is_not_printed() -> None:
-    settings = load_settings(security_protocol="SASL_SSL", sasl_username="u", sasl_password="hush")
+    settings = load_settings(security_protocol="SASL_SSL", sasl_username="u", sasl_password="hush")  # noqa: S106 - invented
     assert "hush" not in repr(settings)
 
 
 def test_the_readme_lists_every_setting_with_its_default() -> None:
-    rows = dict(re.findall(rf"^\| `{ENV_PREFIX}([A-Z_]+)` \| `?([^|`]*)`? \|", README.read_text(), re.MULTILINE))
+    rows = dict(
+        re.findall(rf"^\| `{ENV_PREFIX}([A-Z_]+)` \| `?([^|`]*)`? \|", README.read_text(), re.MULTILINE)
+    )
     expected = {
-        name.upper(): "" if field.default is None else str(field.default).lower() if isinstance(field.default, bool) else str(field.default)
+        name.upper(): ""
+        if field.default is None
+        else str(field.default).lower()
+        if isinstance(field.default, bool)
+        else str(field.default)
         for name, field in Settings.model_fields.items()
     }
     assert {name: default.strip() for name, default in rows.items()} == expected

@@ -20,7 +20,9 @@ def decode(value: bytes | None) -> wire.History | RecordError:
     return wire.decode_histories([value], LIMIT)[0]
 
 
-@pytest.mark.parametrize("name", [name for name, (_, code) in BAD.items() if code not in ("unknown_pair", "scoring_failed")])
+@pytest.mark.parametrize(
+    "name", [name for name, (_, code) in BAD.items() if code not in ("unknown_pair", "scoring_failed")]
+)
 def test_a_bad_value_gets_its_code_and_its_neighbours_are_decoded(name: str) -> None:
     value, code = BAD[name]
     first, bad, last = wire.decode_histories([GOOD, value, GOOD], LIMIT)
@@ -53,13 +55,27 @@ def test_every_spelling_of_a_good_message_is_decoded(extra: dict, separators: tu
 
 
 dates = st.dates().map(lambda day: day.isoformat())
-odd_dates = dates | st.sampled_from(["2025-02-29", "2025-13-01", "2025-00-10", "0000-01-01", "2025-1-1", "", "20250101", "2025-W01-1", "2025-01-01T00:00:00"])
+odd_dates = dates | st.sampled_from(
+    [
+        "2025-02-29",
+        "2025-13-01",
+        "2025-00-10",
+        "0000-01-01",
+        "2025-1-1",
+        "",
+        "20250101",
+        "2025-W01-1",
+        "2025-01-01T00:00:00",
+    ]
+)
 numbers = st.floats(allow_nan=False) | st.integers(-3, 10**20)
 odd = st.none() | st.booleans() | st.text(max_size=5) | st.lists(st.integers(), max_size=2)
 documents = st.fixed_dictionaries(
     {},
     optional={
-        "history": st.lists(numbers.map(abs), min_size=2, max_size=6) | st.lists(numbers | odd, max_size=5) | odd,
+        "history": st.lists(numbers.map(abs), min_size=2, max_size=6)
+        | st.lists(numbers | odd, max_size=5)
+        | odd,
         "pair": st.sampled_from(["EUR/GBP", "XXX/YYY", "eur/gbp", "EUR/GBP\n", ""]) | odd,
         "as_of": odd_dates | odd,
         "times": st.lists(odd_dates, max_size=6) | odd,
@@ -72,7 +88,9 @@ documents = st.fixed_dictionaries(
 
 @settings(max_examples=600, deadline=None)
 @given(documents, st.booleans(), st.sampled_from([(",", ":"), (", ", ": ")]))
-def test_the_fast_path_accepts_exactly_what_the_contract_accepts(document: dict, ascii_only: bool, separators: tuple) -> None:
+def test_the_fast_path_accepts_exactly_what_the_contract_accepts(
+    document: dict, ascii_only: bool, separators: tuple
+) -> None:
     value = json.dumps(document, ensure_ascii=ascii_only, separators=separators, allow_nan=True)
     try:
         encoded = value.encode()
@@ -84,7 +102,11 @@ def test_the_fast_path_accepts_exactly_what_the_contract_accepts(document: dict,
     assert isinstance(decoded, wire.History) == (expected is not None), (decoded, document)
     if expected is not None:
         assert decoded.history == expected.history
-        assert (decoded.pair, decoded.as_of, decoded.message_id) == (expected.pair, expected.as_of, expected.message_id)
+        assert (decoded.pair, decoded.as_of, decoded.message_id) == (
+            expected.pair,
+            expected.as_of,
+            expected.message_id,
+        )
 
 
 @settings(max_examples=300, deadline=None)
@@ -106,6 +128,12 @@ def test_a_predicted_row_is_the_contracts_prediction() -> None:
     encoded = wire.encode_prediction(row)
     parsed = Prediction.model_validate_json(encoded)
     assert parsed.intervals.level_95 == (0.85, 0.89)
-    assert parsed.drift.scores == {"lag_1": 0.1, "lag_2": 0.2, "lag_3": 0.3, "return_1": 4.0, "return_2": -5.0}
+    assert parsed.drift.scores == {
+        "lag_1": 0.1,
+        "lag_2": 0.2,
+        "lag_3": 0.3,
+        "return_1": 4.0,
+        "return_2": -5.0,
+    }
     assert wire.decode_prediction(encoded) == row
     assert json.loads(encoded).keys() == set(Prediction.model_fields)

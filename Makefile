@@ -1,0 +1,72 @@
+# Bare `make` lists the targets.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# Two steps on purpose: pip checks hashes only when every requirement has one, and the project itself has none.
+define install
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not installed: Python 3.11 or newer is needed (PYTHON=... names another)"; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed, $(PYTHON) is $$($(PYTHON) --version) (PYTHON=... names another)"; exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing what constraints/$(1).txt pins (once)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r constraints/$(1).txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+endef
+
+$(VENV)/.all: constraints/all.txt pyproject.toml
+	$(call install,all)
+
+$(VENV)/.dev: constraints/dev.txt pyproject.toml
+	$(call install,dev)
+	@touch $(VENV)/.all
+
+.PHONY: install
+install: $(VENV)/.all ## make .venv with everything a user needs
+
+.PHONY: demo
+demo: $(VENV)/.all ## from nothing to predictions: train, broker, two workers, replay, summary
+	@$(BIN)/ratecast demo
+
+.PHONY: test
+test: $(VENV)/.dev ## the whole suite, on a real broker
+	@$(BIN)/python -m pytest
+
+.PHONY: check
+check: $(VENV)/.dev ## format, lint, types, import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+.PHONY: format
+format: $(VENV)/.dev ## format and fix what can be fixed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+.PHONY: bench
+bench: $(VENV)/.dev ## throughput beside a plain client, in one run on one broker
+	@$(BIN)/python benchmarks/throughput.py
+
+.PHONY: contracts
+contracts: $(VENV)/.dev ## write docs/contracts from the message models
+	@$(BIN)/python -m ratecast.contracts docs/contracts
+
+# Needs uv (pip install uv). The pins hold for Python 3.11 and newer on Linux, macOS and Windows.
+.PHONY: pins
+pins: ## resolve constraints/*.txt anew
+	uv pip compile $(PINS) pyproject.toml -o constraints/worker.txt
+	uv pip compile $(PINS) pyproject.toml constraints/build.in --extra all -c constraints/worker.txt -o constraints/all.txt
+	uv pip compile $(PINS) pyproject.toml constraints/build.in --extra dev -c constraints/all.txt -o constraints/dev.txt
+PINS := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate
+
+.PHONY: clean
+clean: ## remove the environment, caches and builds
+	rm -rf $(VENV) dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +
