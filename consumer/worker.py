@@ -24,7 +24,7 @@ from ratecast.errors import BrokerUnavailableError
 from ratecast.forecast import Forecaster
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Coroutine, Iterable
 
     from aiokafka import TopicPartition
 
@@ -67,14 +67,27 @@ class Worker:
         """
         with _signals_set(self._stopping):
             try:
-                await self.startup()
-                await self.main_loop()
+                if await self._unless_stopped(self.startup()):
+                    await self.main_loop()
             finally:
                 await self.shutdown()
 
     def stop(self) -> None:
         """Ask the worker to finish the batches in hand, leave the group and end."""
         self._stopping.set()
+
+    async def _unless_stopped(self, work: Coroutine[Any, Any, None]) -> bool:
+        """Do some work to its end and say True; a stop in the meantime breaks it off."""
+        working, stopped = asyncio.ensure_future(work), asyncio.ensure_future(self._stopping.wait())
+        try:
+            await asyncio.wait((working, stopped), return_when=asyncio.FIRST_COMPLETED)
+            if working.done():
+                working.result()
+            return working.done() and not stopped.done()
+        finally:
+            for task in (working, stopped):
+                task.cancel()
+            await asyncio.gather(working, stopped, return_exceptions=True)
 
     async def startup(self) -> None:
         """Load the model, listen for HTTP, find the broker and the topics, join the group."""

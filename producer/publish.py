@@ -7,7 +7,7 @@ import time
 import uuid
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from aiokafka.errors import KafkaError
@@ -73,9 +73,12 @@ async def publish_and_wait(settings: Settings, message: RateHistory, timeout_sec
     await tail.existing_partitions(settings, [settings.input_topic])
     outcomes = [settings.output_topic, settings.dead_letter_topic]
     # The reader stands at the end before the message goes out: no answer can be missed.
-    async with tail.open_reader(settings, outcomes, from_beginning=False) as reader:
+    async with (
+        tail.open_reader(settings, outcomes, from_beginning=False) as reader,
+        idempotent_producer(settings) as producer,
+    ):
         started = time.perf_counter()
-        await _publish(settings, message, timeout_seconds)
+        await _publish(producer, settings.input_topic, message, timeout_seconds)
         try:
             async with asyncio.timeout(timeout_seconds):
                 prediction = await _outcome(settings, reader, message.message_id or "")
@@ -86,17 +89,16 @@ async def publish_and_wait(settings: Settings, message: RateHistory, timeout_sec
         return Answer(prediction, time.perf_counter() - started)
 
 
-async def _publish(settings: Settings, message: RateHistory, timeout_seconds: float) -> None:
+async def _publish(producer: Any, topic: str, message: RateHistory, timeout_seconds: float) -> None:
     value = msgspec.json.encode(message.model_dump(exclude_none=True))
     key = message.pair.encode() if message.pair else None
-    async with idempotent_producer(settings) as producer:
-        try:
-            # The client alone would retry for ever.
-            async with asyncio.timeout(timeout_seconds):
-                await producer.send_and_wait(settings.input_topic, value=value, key=key)
-        except (KafkaError, TimeoutError) as error:
-            reason = str(error) or f"no acknowledgement in {timeout_seconds:g} s"
-            raise OperationError(f"the message could not be published: {reason}") from error
+    try:
+        # The client alone would retry for ever.
+        async with asyncio.timeout(timeout_seconds):
+            await producer.send_and_wait(topic, value=value, key=key)
+    except (KafkaError, TimeoutError) as error:
+        reason = str(error) or f"no acknowledgement in {timeout_seconds:g} s"
+        raise OperationError(f"the message could not be published: {reason}") from error
 
 
 async def _outcome(settings: Settings, reader: tail.TopicReader, message_id: str) -> PredictionRow:

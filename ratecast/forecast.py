@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from ratecast import features
+from ratecast import features, onnx_runtime
 from ratecast.features import ADAPTIVE_LENGTH, FEATURE_NAMES
 
 if TYPE_CHECKING:
@@ -37,20 +37,14 @@ class StepModel(Protocol):
 
 
 class OnnxModel:
-    """The forest in ONNX Runtime, on one thread.
+    """The forest in ONNX Runtime.
 
-    One thread on purpose: a worker is scaled by partitions, and a thread pool would cost more than a small
-    batch takes.
+    Args:
+        onnx: the graph's bytes.
     """
 
     def __init__(self, onnx: bytes) -> None:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        self._session = onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
+        self._session = onnx_runtime.session(onnx)
         self._input = self._session.get_inputs()[0].name
 
     def predict(self, inputs: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -229,14 +229,15 @@ async def record_counts(settings: Settings, topics: Collection[str]) -> dict[str
 def dead_letter(record: Record) -> dict[str, Any]:
     """A dead letter as a JSON object: why, where from, the raw key and value, the original headers.
 
-    Bytes are text where they are UTF-8, else ``{"base64": "..."}``.
+    Bytes are text where they are UTF-8, else ``{"base64": "..."}``. A value that was cut to fit its topic has
+    its first length beside it, ``truncated_from_bytes``.
     """
     ours = {
         name.removeprefix(DEAD_LETTER_PREFIX): (value or b"").decode("utf-8", "replace")
         for name, value in record.headers
         if name.startswith(DEAD_LETTER_PREFIX)
     }
-    return {
+    shown: dict[str, Any] = {
         "code": ours.get("error.code"),
         "message": ours.get("error.message"),
         "source": {
@@ -254,6 +255,9 @@ def dead_letter(record: Record) -> dict[str, Any]:
             if not name.startswith(DEAD_LETTER_PREFIX)
         ],
     }
+    if (length := _integer(ours.get("value.truncated"))) is not None:
+        shown["truncated_from_bytes"] = length
+    return shown
 
 
 def readable(value: bytes | None) -> str | dict[str, str] | None:

@@ -42,7 +42,7 @@ class ForestSettings:
     trees: int = 100
     max_depth: int = 6
     max_leaf: int = 2000
-    # A quarter of the rows a tree: a quarter of the time, and errors equal to the fourth digit.
+    # A quarter of the rows a tree: a quarter of the time; MAE ratios changed by under 0.0001 on two splits.
     sample_share: float = 0.25
 
 

@@ -28,19 +28,17 @@ def broker(
 ) -> None:
     """Start the embedded broker and stay until it or the user ends it."""
     import signal
-    import time
+    import threading
 
     from ratecast.broker import EmbeddedBroker
     from ratecast.errors import OperationError
 
-    # SIGTERM then unwinds like Ctrl-C, and the child is stopped on the way out.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    stopping = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopping.set())
     with EmbeddedBroker(data_dir, port or None) as running:
         console.out.print(f"Kafka on {running.bootstrap_servers}, data in {data_dir} (Ctrl-C stops it)")
-        try:
-            while running.exit_code() is None:
-                time.sleep(0.2)
-        except KeyboardInterrupt:
-            console.out.print("stopping")
-            return
-        raise OperationError(f"the broker ended by itself with exit code {running.exit_code()}")
+        while not stopping.wait(0.2):
+            if (code := running.exit_code()) is not None:
+                raise OperationError(f"the broker ended by itself with exit code {code}")
+    console.out.print("stopped")

@@ -106,5 +106,5 @@ def _range(bounds: tuple[float, float]) -> str:
 def _drift(features: list[str], scores: Any) -> str:
     if not features:
         return "no"
-    named = (f"{name} {getattr(scores, name):+.1f} std" for name in features)
-    return f"yes: {', '.join(named)} from the training mean"
+    # In std of the training distribution, from its mean.
+    return "\n".join(["yes", *(f"{name} {getattr(scores, name):+,.1f} std" for name in features)])

@@ -28,7 +28,7 @@ def ratecast(monkeypatch):
         try:
             main.main()
         except SystemExit as exit_:
-            return exit_.code
+            return exit_.code or 0  # as Python does: None is success
         return 0
 
     return _run

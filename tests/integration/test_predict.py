@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+
+import pytest
+
+from producer.publish import new_message, publish_and_wait
+from ratecast import kafka
+from ratecast.cli import predict as command
+from ratecast.errors import BrokerUnavailableError, OperationError, UsageError
+from ratecast.settings import Settings
+from tests.integration.workers import running_worker
+from tests.producer import commands
+
+
+def invoke(*arguments: str):
+    return commands.invoke(command, *arguments)
+
+
+@pytest.fixture
+def _environment(settings, monkeypatch):
+    for name, value in commands.variables(settings).items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.mark.usefixtures("_environment")
+async def test_the_command_prints_its_own_answer_as_a_table_or_as_json(settings):
+    async with running_worker(settings):
+        # Threads: the command has an event loop of its own.
+        table = await asyncio.to_thread(invoke, "0.85", "0.86", "0.87")
+        document = await asyncio.to_thread(
+            invoke, "10", "20", "30", "--pair", "EUR/USD", "--as-of", "2025-01-31", "--json"
+        )
+    assert table.exit_code == 0, table.output
+    for text in ("EUR/GBP", "0.87", "80 % range", "95 % range", "static", "drift", "test-1", "ms"):
+        assert text in table.stdout
+    prediction = json.loads(document.stdout)
+    assert (prediction["pair"], prediction["as_of"], prediction["baseline"]) == ("EUR/USD", "2025-01-31", 30)
+    assert prediction["drift"]["is_drift"]
+
+
+@pytest.mark.usefixtures("_environment")
+async def test_drifted_features_are_named_with_their_distance(settings):
+    async with running_worker(settings):
+        result = await asyncio.to_thread(invoke, "10", "20", "30")
+    words = result.stdout.split()
+    drift = words[words.index("drift") + 1 : words.index("alerts")]
+    assert drift[0] == "yes"
+    assert drift[1::3] == ["lag_1", "lag_2", "lag_3", "return_1", "return_2"]
+    assert all(re.fullmatch(r"\+[\d,]+\.\d", score) for score in drift[2::3])
+
+
+async def test_each_of_many_callers_gets_its_own_answer(settings):
+    async with running_worker(settings):
+        messages = [new_message([1.0, 1.0, 1.0 + number / 100], "EUR/USD") for number in range(8)]
+        answers = await asyncio.gather(*(publish_and_wait(settings, message, 20) for message in messages))
+    assert [a.prediction.baseline for a in answers] == [m.history[-1] for m in messages]
+    assert [a.prediction.message_id for a in answers] == [m.message_id for m in messages]
+
+
+async def test_a_message_that_the_worker_refuses_is_reported_at_once_with_the_reason(settings):
+    async with running_worker(settings):
+        started = asyncio.get_running_loop().time()
+        with pytest.raises(OperationError, match=r"refused: unknown_pair: .*XXX/YYY"):
+            await publish_and_wait(settings, new_message([1, 2, 3], "XXX/YYY"), 30)
+        assert asyncio.get_running_loop().time() - started < 15
+
+
+async def test_without_a_worker_the_error_says_what_to_start(settings):
+    await kafka.ensure_topics(settings)
+    with pytest.raises(OperationError, match=r"no answer in 0.3 s: .*`ratecast worker`"):
+        await publish_and_wait(settings, new_message([1, 2, 3]), 0.3)
+
+
+async def test_without_topics_the_error_names_them(settings):
+    with pytest.raises(OperationError, match=rf"{settings.input_topic} does not exist .*`ratecast topics`"):
+        await publish_and_wait(settings, new_message([1, 2, 3]), 5)
+
+
+async def test_without_a_broker_the_error_comes_within_the_timeout():
+    result = await asyncio.to_thread(invoke, "1", "2", "3", "--timeout", "0.2", "-b", "127.0.0.1:9")
+    assert isinstance(result.exception, BrokerUnavailableError)
+    assert "after 0.2 s" in str(result.exception)
+
+
+def test_a_wrong_history_is_refused_before_any_broker_is_asked():
+    result = invoke("1", "2", "-b", "127.0.0.1:9")
+    assert isinstance(result.exception, UsageError)
+    assert Settings().connect_timeout_seconds > 5  # it would have been waited for

@@ -1,0 +1,232 @@
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime as dt
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+
+import confluent_kafka
+import numpy as np
+import pytest
+
+from producer import histories
+from producer.pace import Pace
+from producer.replay import replay
+from ratecast import kafka, tail
+from ratecast.broker import EmbeddedBroker
+from ratecast.cli import replay as command
+from ratecast.errors import BrokerUnavailableError, OperationError, UsageError
+from ratecast.messages import RateHistory
+from ratecast.rates import RateTable
+from ratecast.settings import Settings
+from tests.producer import commands
+
+PAIRS = ("EUR/USD", "EUR/GBP", "EUR/JPY", "EUR/CHF", "EUR/SEK")
+
+
+def plan(days: int, window: int = 5) -> histories.Plan:
+    dates = np.arange("2025-01-01", days + window - 1, dtype="datetime64[D]")
+    walk = 1 + 0.01 * np.sin(np.arange(len(dates)))
+    return histories.plan(RateTable("t", dates, dict.fromkeys(PAIRS, walk)), PAIRS, window=window)
+
+
+async def published(settings: Settings) -> list:
+    reading = tail.read_topic(settings, settings.input_topic, from_beginning=True, follow=False)
+    async with asyncio.timeout(20):
+        return [record async for record in reading]
+
+
+def identifiers(records: list) -> Counter[str]:
+    return Counter(json.loads(record.value)["message_id"] for record in records)
+
+
+async def test_every_message_of_the_plan_arrives_once_and_a_pair_keeps_its_order(settings):
+    whole = plan(1000)
+    summary = await replay(settings, whole, Pace(None))
+    records = await published(settings)
+    assert {record.value for record in records} == {m.value for m in whole.messages(0, len(whole))}
+    assert summary.messages == len(records) == len(whole) == 5000
+    for pair in PAIRS:
+        own = [record for record in records if record.key == pair.encode()]
+        days = [json.loads(record.value)["as_of"] for record in own]
+        assert days == sorted(days)
+        assert len({record.partition for record in own}) == 1
+    RateHistory.model_validate_json(records[0].value)
+    assert (summary.pairs, summary.laps, summary.partitions) == (5, 1, 4)
+    assert (summary.first_day, summary.last_day) == (whole.day(0), whole.day(len(whole) - 1))
+    assert summary.partitions_used == len({record.partition for record in records})
+    assert summary.resume_from is None
+
+
+async def test_a_foreign_client_finds_each_key_on_the_same_partition(settings):
+    await replay(settings, plan(1), Pace(None))
+    client = confluent_kafka.Producer(
+        {"bootstrap.servers": settings.bootstrap_servers, "partitioner": "murmur2_random"}
+    )
+    for pair in PAIRS:
+        client.produce(settings.input_topic, b"{}", key=pair.encode())
+    assert client.flush(20) == 0
+    places: dict[bytes, set[int]] = {}
+    for record in await published(settings):
+        places.setdefault(record.key, set()).add(record.partition)
+    assert {len(partitions) for partitions in places.values()} == {1}
+    assert len(set.union(*places.values())) > 1
+
+
+async def test_a_stopped_replay_ends_with_a_whole_day_and_resuming_there_repeats_and_skips_nothing(settings):
+    whole, stop = plan(200), asyncio.Event()
+
+    def stop_within_a_day(progress) -> None:
+        if progress.sent >= 502:  # 5 pairs: two messages into a day
+            stop.set()
+
+    first = await replay(settings, whole, Pace(20_000), stop=stop, on_progress=stop_within_a_day)
+    assert 502 <= first.messages < len(whole)
+    assert first.messages % 5 == 0
+    assert first.resume_from == str(np.datetime64(first.last_day) + 1)
+    rest = histories.plan(
+        RateTable("t", whole.tapes[0].dates, dict.fromkeys(PAIRS, 1 + 0.01 * np.sin(np.arange(204)))),
+        PAIRS,
+        dt.date.fromisoformat(first.resume_from),
+        window=5,
+    )
+    await replay(settings, rest, Pace(None))
+    assert set(identifiers(await published(settings)).values()) == {1}
+    assert len(identifiers(await published(settings))) == len(whole)
+
+
+async def test_a_loop_goes_on_until_stopped_and_its_message_ids_stay_unique(settings):
+    small, stop = plan(3), asyncio.Event()
+
+    def stop_in_the_third_lap(progress) -> None:
+        if progress.sent > 2 * len(small):
+            stop.set()
+
+    summary = await replay(
+        settings, small, Pace(None), loop=True, stop=stop, on_progress=stop_in_the_third_lap
+    )
+    seen = identifiers(await published(settings))
+    assert summary.laps == 3
+    assert len(seen) == summary.messages
+    assert set(seen.values()) == {1}
+
+
+async def test_the_pace_is_kept(settings):
+    summary = await replay(settings, plan(20), Pace(200.0))
+    assert summary.messages == 100
+    # The last of 100 messages is due after 99 / 200 s; being late by more would be a drift.
+    assert 0.495 <= summary.seconds < 1.5
+    stamps = sorted(record.timestamp for record in await published(settings))
+    assert stamps[-1] - stamps[0] >= 450, "messages were bunched"
+
+
+async def test_when_the_broker_goes_away_the_error_says_what_arrived_and_resuming_there_skips_nothing(
+    tmp_path,
+):
+    whole = plan(4000)
+    with EmbeddedBroker(tmp_path) as broker:
+        settings = Settings(bootstrap_servers=broker.bootstrap_servers, give_up_seconds=0.5)
+
+        def break_down(progress) -> None:
+            if progress.delivered >= 2000:
+                broker.stop()
+
+        with pytest.raises(OperationError) as failure:
+            await replay(settings, whole, Pace(None), on_progress=break_down)
+    match = re.fullmatch(
+        r"([\d,]+) messages delivered, then: .+; resume with --from (\S+)", str(failure.value)
+    )
+    assert match, str(failure.value)
+    delivered = int(match[1].replace(",", ""))
+    assert 2000 <= delivered < len(whole)
+    # Everything before that day has arrived: it cannot be more than was acknowledged.
+    assert np.searchsorted(whole.days, np.datetime64(match[2])) <= delivered
+
+
+async def test_without_a_broker_nothing_is_published_and_the_error_says_so():
+    settings = Settings(bootstrap_servers="127.0.0.1:9", connect_timeout_seconds=0.1)
+    with pytest.raises(BrokerUnavailableError, match="ratecast broker"):
+        await replay(settings, plan(1), Pace(None))
+
+
+def invoke(*arguments: str):
+    return commands.invoke(command, *arguments)
+
+
+@pytest.fixture
+def environment(settings, monkeypatch) -> dict[str, str]:
+    for name, value in commands.variables(settings).items():
+        monkeypatch.setenv(name, value)
+    return dict(os.environ)
+
+
+def test_the_command_replays_a_user_s_csv_and_sums_it_up(settings, environment, tmp_path):
+    csv = tmp_path / "rates.csv"
+    csv.write_text("date,USD,GBP\n" + "".join(f"2025-01-{day:02},1.1,0.8{day}\n" for day in range(1, 11)))
+    result = invoke(
+        "--csv", str(csv), "--window", "3", "--from", "2025-01-05", "--to", "2025-01-06", "--json"
+    )
+    assert result.exit_code == 0, result.output
+    summary = json.loads(result.stdout)
+    assert (summary["messages"], summary["pairs"], summary["resume_from"]) == (4, 2, None)
+    assert set(identifiers(asyncio.run(published(settings)))) == {
+        f"EUR/{name}@2025-01-0{day}+w3" for name in ("USD", "GBP") for day in (5, 6)
+    }
+    table = invoke("--csv", str(csv), "--window", "3", "--pair", "EUR/GBP")
+    assert re.search(r"messages +8 *\n", table.stdout)
+    assert "2025-01-03 to 2025-01-10" in table.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fault"),
+    [
+        (["--pair", "EUR/XXX"], "no XXX"),
+        (["--pair", "eurgbp"], "EUR/USD"),
+        (["--from", "2025-02-01", "--to", "2025-01-01"], "swap them"),
+        (["--from", "2999-01-01"], "holds 1999"),
+        (["--from", "yesterday"], "2025-01-31"),
+        (["--rate", "fast"], "500/s"),
+        (["--csv", "/nowhere.csv"], "/nowhere.csv"),
+    ],
+)
+def test_wrong_use_is_one_line_that_names_the_fix_before_any_broker_is_asked(arguments, fault):
+    result = invoke(*arguments, "--bootstrap-servers", "127.0.0.1:9")
+    assert isinstance(result.exception, UsageError)
+    assert fault in str(result.exception)
+
+
+def test_ctrl_c_stops_the_program_in_order_and_says_where_to_resume(settings, environment):
+    asyncio.run(kafka.ensure_topics(settings))
+    options = ["--from", "2020-01-01", "--rate", "300/s", "--json"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "producer.replay", *options],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            deadline = time.monotonic() + 30
+            while (
+                asyncio.run(tail.record_counts(settings, [settings.input_topic]))[settings.input_topic] < 50
+            ):
+                assert process.poll() is None, process.stderr.read()
+                assert time.monotonic() < deadline
+            process.send_signal(signal.SIGINT)
+            stdout, stderr = process.communicate(timeout=20)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+    summary = json.loads(stdout)
+    assert process.returncode == 130
+    assert stderr == f"interrupted: resume with --from {summary['resume_from']}\n"
+    records = asyncio.run(published(settings))
+    assert len(records) == summary["messages"]
+    assert max(json.loads(r.value)["as_of"] for r in records) == summary["last_day"] < summary["resume_from"]

@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry, Histogram, generate_latest
+
+from monitoring.batch_histogram import BatchHistogram
+
+BUCKETS = (0.001, 0.01, 0.5, 5.0)
+
+
+def exposed(registry: CollectorRegistry) -> list[str]:
+    return [line for line in generate_latest(registry).decode().splitlines() if "_created" not in line]
+
+
+@given(st.lists(st.sampled_from([0.0, 0.001, 0.0011, 0.01, 0.25, 0.5, 4.0, 5.0, 100.0]), max_size=30))
+def test_it_exposes_what_the_clients_own_histogram_does(values: list[float]) -> None:
+    ours, theirs = CollectorRegistry(), CollectorRegistry()
+    batch = BatchHistogram("seconds", "Help.", BUCKETS, ours)
+    batch.observe_all(np.array(values, dtype=np.float64))
+    batch.observe(0.25, times=3)
+    reference = Histogram("seconds", "Help.", buckets=BUCKETS, registry=theirs)
+    for value in [*values, 0.25, 0.25, 0.25]:
+        reference.observe(value)
+    mine, client = exposed(ours), exposed(theirs)
+    assert [line for line in mine if "_sum" not in line] == [line for line in client if "_sum" not in line]
+    total = float(next(line for line in mine if "_sum" in line).split()[1])
+    np.testing.assert_allclose(total, sum(values) + 0.75)

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from prometheus_client import CollectorRegistry
+
+from monitoring.lag import PartitionLag
+from monitoring.metrics import WorkerMetrics
+from ratecast.errors import ErrorCode
+
+README = Path(__file__).parents[2] / "README.md"
+
+
+@pytest.fixture
+def lags() -> list[PartitionLag]:
+    return []
+
+
+@pytest.fixture
+def registry() -> CollectorRegistry:
+    return CollectorRegistry()
+
+
+@pytest.fixture
+def metrics(registry: CollectorRegistry, lags: list[PartitionLag]) -> WorkerMetrics:
+    return WorkerMetrics(registry, lambda: lags)
+
+
+def test_every_metric_of_the_contract_is_there(metrics, registry) -> None:
+    names = {family.name for family in registry.collect()}
+    assert names >= {
+        "prediction_requests", "inference_latency_seconds", "data_drift_requests", "data_drift_ratio",
+        "http_requests", "message_latency_seconds", "rate_age_seconds", "consumer_lag_records",
+        "consumer_lag_seconds", "messages_consumed", "predictions_published", "dead_letters",
+        "batch_size_records", "transactions", "rebalances", "assigned_partitions", "model_info",
+        "model_loaded_timestamp_seconds",
+    }  # fmt: skip
+
+
+def test_the_readme_names_every_metric(metrics, registry) -> None:
+    listed = set(re.findall(r"^\| `([a-z_]+)` \|", README.read_text(), re.MULTILINE))
+    families = {f.name + ("_total" if f.type == "counter" else "") for f in registry.collect()}
+    assert families <= listed, families - listed
+
+
+def test_codes_and_outcomes_start_at_zero(metrics, registry) -> None:
+    for code in ErrorCode:
+        assert registry.get_sample_value("dead_letters_total", {"code": code}) == 0
+    for outcome in ("committed", "aborted", "fenced"):
+        assert registry.get_sample_value("transactions_total", {"outcome": outcome}) == 0
+    metrics.model_loaded("v", "2024-12-31", ["EUR/GBP"])
+    assert registry.get_sample_value("prediction_requests_total", {"pair": "EUR/GBP"}) == 0
+
+
+def test_a_scored_batch_counts_each_record(metrics, registry) -> None:
+    pairs = ["EUR/GBP", "EUR/USD", "EUR/GBP"]
+    metrics.scored(pairs, np.array([True, False, False]), seconds=0.004, records=4)
+    assert registry.get_sample_value("prediction_requests_total", {"pair": "EUR/GBP"}) == 2
+    assert registry.get_sample_value("data_drift_requests_total", {"pair": "EUR/GBP"}) == 1
+    assert registry.get_sample_value("data_drift_requests_total", {"pair": "EUR/USD"}) is None
+    assert registry.get_sample_value("data_drift_ratio") == pytest.approx(1 / 3)
+    assert registry.get_sample_value("inference_latency_seconds_bucket", {"le": "0.005"}) == 4
+    assert registry.get_sample_value("inference_latency_seconds_bucket", {"le": "0.0025"}) == 0
+
+
+def test_a_clock_behind_the_brokers_gives_no_negative_latency(metrics, registry) -> None:
+    metrics.committed(1, ["invalid_json"], [int(time.time() * 1000) + 60_000, 0], {"EUR/GBP": "2020-01-01"})
+    assert registry.get_sample_value("message_latency_seconds_bucket", {"le": "0.0005"}) == 1
+    assert registry.get_sample_value("message_latency_seconds_count") == 2
+    age = registry.get_sample_value("rate_age_seconds", {"pair": "EUR/GBP"})
+    assert age == pytest.approx(time.time() - 1577836800, abs=5)
+
+
+def test_an_older_replay_does_not_make_the_newest_rate_older(metrics, registry) -> None:
+    metrics.committed(1, [], [0], {"EUR/GBP": "2026-01-02T10:00:00+00:00"})
+    metrics.committed(1, [], [0], {"EUR/GBP": "1999-01-04"})
+    age = registry.get_sample_value("rate_age_seconds", {"pair": "EUR/GBP"})
+    assert age == pytest.approx(time.time() - 1767348000, abs=5)
+
+
+def test_a_revoked_partition_has_no_series(metrics, registry, lags) -> None:
+    labels = {"topic": "t", "partition": "3"}
+    lags.append(PartitionLag("t", 3, 7, int(time.time() * 1000) - 2000))
+    metrics.polled("t", 3, 10)
+    assert registry.get_sample_value("messages_consumed_total", labels) == 10
+    assert registry.get_sample_value("consumer_lag_records", labels) == 7
+    assert registry.get_sample_value("consumer_lag_seconds", labels) == pytest.approx(2, abs=0.5)
+    lags.clear()
+    metrics.revoked("t", 3)
+    metrics.revoked("t", 4)  # never polled
+    for name in ("messages_consumed_total", "consumer_lag_records", "consumer_lag_seconds"):
+        assert registry.get_sample_value(name, labels) is None
+
+
+def test_lag_before_the_first_fetch_is_unknown_not_zero(registry, metrics, lags) -> None:
+    lags.append(PartitionLag("t", 0, None, None))
+    assert registry.get_sample_value("consumer_lag_records", {"topic": "t", "partition": "0"}) is None
