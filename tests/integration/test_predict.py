@@ -52,12 +52,17 @@ async def test_drifted_features_are_named_with_their_distance(settings):
     assert all(re.fullmatch(r"\+[\d,]+\.\d", score) for score in drift[2::3])
 
 
-async def test_each_of_many_callers_gets_its_own_answer(settings):
+async def test_each_of_many_callers_gets_its_own_answer_or_its_own_refusal(settings):
+    good = [new_message([1.0, 1.0, 1.0 + number / 100], "EUR/USD") for number in range(6)]
+    bad = [new_message([1.0, 1.0, 1.0], pair) for pair in ("AAA/BBB", "CCC/DDD")]
     async with running_worker(settings):
-        messages = [new_message([1.0, 1.0, 1.0 + number / 100], "EUR/USD") for number in range(8)]
-        answers = await asyncio.gather(*(publish_and_wait(settings, message, 20) for message in messages))
-    assert [a.prediction.baseline for a in answers] == [m.history[-1] for m in messages]
-    assert [a.prediction.message_id for a in answers] == [m.message_id for m in messages]
+        outcomes = await asyncio.gather(
+            *(publish_and_wait(settings, message, 20) for message in [*bad, *good]), return_exceptions=True
+        )
+    assert ["AAA/BBB" in str(outcomes[0]), "CCC/DDD" in str(outcomes[1])] == [True, True]
+    answers = [outcome.prediction for outcome in outcomes[2:]]
+    assert [answer.message_id for answer in answers] == [message.message_id for message in good]
+    assert [answer.baseline for answer in answers] == [message.history[-1] for message in good]
 
 
 async def test_a_message_that_the_worker_refuses_is_reported_at_once_with_the_reason(settings):

@@ -145,8 +145,11 @@ async def test_a_live_view_shows_what_comes_and_ctrl_c_is_its_normal_end(setting
     assert (process.returncode, rest, errors) == (0, b"", b"")
 
 
-@pytest.mark.usefixtures("_scored")
-async def test_a_reader_that_has_seen_enough_is_no_error(environment):
+async def test_a_reader_that_has_seen_enough_is_no_error(settings, environment):
+    async with running_worker(settings):
+        # More than a pipe holds, so that the rest meets a closed one.
+        await publish(settings, [(b"EUR/GBP", body(number), []) for number in range(400)])
+        await read(settings, settings.output_topic, 400, quiet_seconds=0.1)
     line = f"{sys.executable} -m ratecast tail --from-beginning --no-follow --json | head -c 1"
     process = await asyncio.create_subprocess_shell(
         f"set -o pipefail; {line}",

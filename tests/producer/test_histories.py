@@ -56,10 +56,10 @@ def test_messages_hold_exactly_the_windows_of_the_rates_module(number, window, s
 
 
 def test_all_pairs_of_a_day_come_before_the_next_day_in_the_order_given():
-    three = table(USD=[1.0] * 10, GBP=[2.0] * 10, SEK=[3.0] * 10)
+    three = table(200, USD=[1.0] * 200, GBP=[2.0] * 200, SEK=[3.0] * 200)
     plan = histories.plan(three, ["EUR/USD", "EUR/GBP", "EUR/SEK", "EUR/USD"], window=8)
     assert [(m["as_of"], m["pair"]) for m in values(plan)] == [
-        (f"2025-01-{day:02}", pair) for day in (8, 9, 10) for pair in ("EUR/USD", "EUR/GBP", "EUR/SEK")
+        (str(day), pair) for day in three.dates[7:] for pair in ("EUR/USD", "EUR/GBP", "EUR/SEK")
     ]
     assert plan.end_of_day(0) == 0
     assert [plan.end_of_day(position) for position in (1, 2, 3, 4)] == [3, 3, 3, 6]

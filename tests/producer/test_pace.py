@@ -16,7 +16,9 @@ def test_a_late_wake_up_is_made_good_so_nothing_drifts(rate, late):
         # Never early, and never more behind than the bound on a burst makes it.
         assert (sent - 1) / rate <= elapsed + 1e-6
         assert sent >= min(int(elapsed * rate + 1e-9) + 1, BURST)
-        elapsed += pace.pause_seconds(elapsed, sent) + delay
+        pause = pace.pause_seconds(elapsed, sent)
+        assert elapsed + pause <= max(elapsed + 0.002, sent / rate) + 1e-9, "slept past the next message"
+        elapsed += pause + delay
 
 
 def test_messages_fall_due_one_by_one_at_a_low_rate():

@@ -41,7 +41,8 @@ def test_the_command_ends_cleanly_on_a_signal(tmp_path: Path, number: signal.Sig
     process = start_command(tmp_path)
     pid = child_of(process.pid)
     process.send_signal(number)
-    assert process.wait(15) == 0
+    out, _ = process.communicate(timeout=15)
+    assert (process.returncode, out) == (0, "stopped\n")
     wait_gone(pid)
 
 
@@ -50,7 +51,7 @@ def test_it_is_gone_when_its_owner_is_killed(tmp_path: Path) -> None:
     process = start_command(tmp_path)
     pid = child_of(process.pid)
     process.kill()
-    process.wait()
+    process.communicate()
     wait_gone(pid)
 
 
@@ -63,7 +64,6 @@ def start_command(data_dir: Path) -> subprocess.Popen:
     )
     assert process.stdout is not None
     assert process.stdout.readline().startswith("Kafka on 127.0.0.1:")
-    process.stdout.close()
     return process
 
 

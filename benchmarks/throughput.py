@@ -1,0 +1,166 @@
+"""Throughput and latency of the worker beside a plain client, in one run on one broker.
+
+Both are one process on the same topic of real 61-rate messages. A run ends when all outputs are committed; it
+begins with the first of them, so that start-up does not count. Runs alternate; medians are printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import datetime as dt
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from rich.console import Console
+from rich.table import Table
+
+from producer import histories
+from producer.pace import Pace
+from producer.replay import replay
+from ratecast import kafka, model, rates
+from ratecast.broker import EmbeddedBroker
+from ratecast.errors import UsageError
+from ratecast.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+HERE = Path(__file__).parent
+PEERS = "peers, same forest, measured once by the authors: FastStream 73, Quix Streams 79, MLServer 110 msg/s"
+
+
+@contextmanager
+def running(program: str, settings: Settings, output: str) -> Iterator[None]:
+    """The worker or the echo as a process, reading the input topic from its beginning, writing to ``output``."""
+    group = f"bench-{uuid.uuid4().hex[:8]}"
+    environment = {
+        **os.environ,
+        "RATECAST_BOOTSTRAP_SERVERS": settings.bootstrap_servers,
+        "RATECAST_INPUT_TOPIC": settings.input_topic,
+        "RATECAST_OUTPUT_TOPIC": output,
+        "RATECAST_GROUP_ID": group,
+        "RATECAST_MODELS_DIR": str(settings.models_dir),
+        "RATECAST_LOG_LEVEL": "ERROR",
+    }
+    echo = [str(HERE / "echo.py"), settings.bootstrap_servers, settings.input_topic, output, group]
+    command = echo if program == "echo" else ["-m", "ratecast", "worker", "--http-port", "0"]
+    process = subprocess.Popen([sys.executable, *command], env=environment, stderr=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait()
+
+
+async def throughput(program: str, settings: Settings, messages: int) -> float:
+    """Messages a second from the first committed output to the last."""
+    output = await new_output(settings)
+    partitions = [TopicPartition(output, number) for number in range(settings.topic_partitions)]
+    consumer = AIOKafkaConsumer(**kafka.client_options(settings), isolation_level="read_committed")
+    await consumer.start()
+    consumer.assign(partitions)
+    try:
+        first: tuple[float, int] | None = None
+        with running(program, settings, output):
+            seen = 0
+            while seen < messages:
+                polled = await asyncio.wait_for(consumer.getmany(timeout_ms=500), 120)
+                seen += sum(map(len, polled.values()))
+                if seen and first is None:
+                    first = time.perf_counter(), seen
+            if first is None or first[1] == messages:
+                raise SystemExit("all messages came in one batch: raise --messages")
+            return (messages - first[1]) / (time.perf_counter() - first[0])
+    finally:
+        await consumer.stop()
+
+
+async def latency(program: str, settings: Settings, lone: int) -> list[float]:
+    """Milliseconds from sending a lone message until its output can be read, after a warm-up."""
+    own = settings.model_copy(update={"input_topic": f"lone-{uuid.uuid4().hex[:8]}"})
+    output = await new_output(own)
+    table = rates.load_ecb()
+    plan = histories.plan(table, ["EUR/GBP"])
+    consumer = AIOKafkaConsumer(output, **kafka.client_options(own), isolation_level="read_committed")
+    producer = AIOKafkaProducer(**kafka.client_options(own), acks="all")
+    await consumer.start()
+    await producer.start()
+    took = []
+    try:
+        with running(program, own, output):
+            for message in plan.messages(0, lone + 20):
+                sent = time.perf_counter()
+                await producer.send(own.input_topic, message.value, key=message.key)
+                await asyncio.wait_for(consumer.getone(), 60)
+                took.append((time.perf_counter() - sent) * 1000)
+    finally:
+        await producer.stop()
+        await consumer.stop()
+    return took[20:]
+
+
+async def new_output(settings: Settings) -> str:
+    """A fresh output topic; the others are created too when missing."""
+    output = f"out-{uuid.uuid4().hex[:8]}"
+    await kafka.ensure_topics(settings.model_copy(update={"output_topic": output}))
+    return output
+
+
+async def compare(settings: Settings, options: argparse.Namespace, console: Console) -> None:
+    plan = histories.plan(rates.load_ecb(), options.pairs, start=dt.date(2017, 1, 1))
+    laps = -(-options.messages // len(plan))
+    total = 0
+    for _ in range(laps):
+        total += (await replay(settings, plan, Pace())).messages
+    console.print(f"{total:,} messages of 61 rates in {settings.topic_partitions} partitions")
+    rounds: dict[str, list[float]] = {"echo": [], "worker": []}
+    for number in range(options.rounds):
+        for program, results in rounds.items():
+            results.append(await throughput(program, settings, total))
+            console.print(f"round {number + 1}: {program} {results[-1]:,.0f} msg/s")
+    lone = {program: await latency(program, settings, options.lone) for program in rounds}
+    table = Table("", "msg/s (median)", "min", "max", "lone message p50 ms", "p99 ms")
+    for program, results in rounds.items():
+        cuts = statistics.quantiles(lone[program], n=100)
+        cells: list[Any] = [statistics.median(results), min(results), max(results)]
+        table.add_row(program, *(f"{cell:,.0f}" for cell in cells), f"{cuts[49]:.1f}", f"{cuts[98]:.1f}")
+    console.print(table)
+    ratio = statistics.median(rounds["worker"]) / statistics.median(rounds["echo"])
+    slower = statistics.median(lone["worker"]) / statistics.median(lone["echo"])
+    console.print(f"throughput worker / echo: {ratio:.2f}    latency worker / echo: {slower:.2f}")
+    console.print(PEERS)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--messages", type=int, default=18_000, help="at least so many (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=3, help="of each program (default: %(default)s)")
+    parser.add_argument("--lone", type=int, default=300, help="lone messages (default: %(default)s)")
+    parser.add_argument("--bootstrap-servers", help="a running broker (default: an embedded one)")
+    options = parser.parse_args()
+    console = Console()
+    base = load_settings(topic_partitions=4, input_topic=f"in-{uuid.uuid4().hex[:8]}")
+    base = base.model_copy(update={"models_dir": base.models_dir.resolve()})
+    options.pairs = list(model.load(base.models_dir).stats.pairs)[:8]
+    given = options.bootstrap_servers
+    with tempfile.TemporaryDirectory() as home:
+        embedded = nullcontext() if given else EmbeddedBroker(Path(home))
+        with embedded as broker:
+            servers = given or getattr(broker, "bootstrap_servers", None)
+            if servers is None:
+                raise UsageError("no broker")
+            asyncio.run(compare(base.model_copy(update={"bootstrap_servers": servers}), options, console))
+
+
+if __name__ == "__main__":
+    main()
