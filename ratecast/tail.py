@@ -74,7 +74,7 @@ class TopicReader:
         self._consumer = consumer
         self._settings = settings
         self._topics = set(topics)
-        self._broker_seen = time.monotonic()
+        self._broker_seen = self._broker_asked = time.monotonic()
 
     async def batches(self, *, follow: bool) -> AsyncGenerator[list[Record], None]:
         """Records as they come, in order within each partition.
@@ -117,8 +117,9 @@ class TopicReader:
 
     async def _watch(self) -> None:
         """When nothing comes: is there still somebody who could send it?"""
-        if time.monotonic() - self._broker_seen < _WATCH_SECONDS:
+        if time.monotonic() - max(self._broker_seen, self._broker_asked) < _WATCH_SECONDS:
             return
+        self._broker_asked = time.monotonic()
         try:
             topics = await asyncio.wait_for(self._consumer.topics(), _WATCH_SECONDS)
         except (KafkaError, OSError, TimeoutError):
@@ -155,7 +156,7 @@ async def open_reader(
             await consumer.seek_to_end(*partitions)
         yield TopicReader(consumer, settings, topics)
     finally:
-        await consumer.stop()
+        await _stop(consumer)
 
 
 async def _connected_consumer(settings: Settings, isolation_level: str = "read_committed") -> Any:
@@ -178,6 +179,19 @@ async def _connected_consumer(settings: Settings, isolation_level: str = "read_c
 
     await kafka.connect(start, settings)
     return clients[0]
+
+
+async def _stop(consumer: Any) -> None:
+    """Close a consumer, whatever its fetching is just doing."""
+    try:
+        await consumer.stop()
+    except asyncio.CancelledError:
+        # With the broker away its fetching pauses before the next try; cut off there, it lets its own
+        # cancellation out of stop(), in place of the error that ended us, and stays half open.
+        await consumer._client.close()  # noqa: SLF001 - stop() does nothing a second time
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
 
 
 async def read_topic(
@@ -222,7 +236,7 @@ async def record_counts(settings: Settings, topics: Collection[str]) -> dict[str
     except KafkaError as error:
         raise OperationError(f"the offsets of {', '.join(topics)} cannot be read: {error}") from error
     finally:
-        await consumer.stop()
+        await _stop(consumer)
     return {topic: sum(ends[p] - beginnings[p] for p in partitions if p.topic == topic) for topic in topics}
 
 

@@ -11,6 +11,7 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from consumer import dead_letters
 from consumer.scoring import DeadLetter
 from ratecast import kafka, tail
+from ratecast.broker import EmbeddedBroker
 from ratecast.errors import BrokerUnavailableError, ErrorCode, OperationError
 from ratecast.settings import Settings
 from tests.fakes import FakeRecord
@@ -142,6 +143,39 @@ async def test_without_a_broker_the_error_says_so():
     absent = Settings(bootstrap_servers="127.0.0.1:9", connect_timeout_seconds=0.1)
     with pytest.raises(BrokerUnavailableError, match="ratecast broker"):
         await everything(absent, "t")
+
+
+async def test_a_broker_that_goes_away_for_too_long_ends_a_live_view(tmp_path, monkeypatch):
+    monkeypatch.setattr(tail, "_WATCH_SECONDS", 0.2)
+    monkeypatch.setattr(tail, "_POLL_TIMEOUT_MS", 50)
+    with EmbeddedBroker(tmp_path) as broker:
+        settings = Settings(bootstrap_servers=broker.bootstrap_servers, give_up_seconds=0.5)
+        await kafka.ensure_topics(settings)
+        following = tail.read_topic(settings, settings.output_topic, from_beginning=True, follow=True)
+        async with producing(settings) as producer:
+            await producer.send_and_wait(settings.output_topic, b"1")
+        async with asyncio.timeout(20), aclosing(following):
+            assert (await anext(following)).value == b"1"
+            broker.stop()
+            with pytest.raises(BrokerUnavailableError, match=r"no broker at \S+ for \d+ s"):
+                await anext(following)
+
+
+async def test_a_deleted_topic_ends_a_live_view(monkeypatch):
+    monkeypatch.setattr(tail, "_WATCH_SECONDS", 0.0)
+
+    class Consumer:
+        """As on a broker that does not make topics of itself; the embedded one does at once."""
+
+        async def getmany(self, timeout_ms):
+            return {}
+
+        async def topics(self):
+            return {"other"}
+
+    async with aclosing(tail.TopicReader(Consumer(), Settings(), ["t"]).batches(follow=True)) as batches:
+        with pytest.raises(OperationError, match="topic t was deleted"):
+            await anext(batches)
 
 
 async def test_records_are_counted_over_all_partitions(settings):
