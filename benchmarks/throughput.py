@@ -143,7 +143,9 @@ async def compare(settings: Settings, options: argparse.Namespace, console: Cons
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--messages", type=int, default=18_000, help="at least so many (default: %(default)s)")
+    parser.add_argument(
+        "--messages", type=int, default=18_000, help="at least so many (default: %(default)s)"
+    )
     parser.add_argument("--rounds", type=int, default=3, help="of each program (default: %(default)s)")
     parser.add_argument("--lone", type=int, default=300, help="lone messages (default: %(default)s)")
     parser.add_argument("--bootstrap-servers", help="a running broker (default: an embedded one)")

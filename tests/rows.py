@@ -6,7 +6,11 @@ from ratecast import wire
 
 
 def prediction_row(
-    last: float, *, forecast: float | None = None, half: float = 0.01, place: tuple[str, int, int] = ("t", 0, 0)
+    last: float,
+    *,
+    forecast: float | None = None,
+    half: float = 0.01,
+    place: tuple[str, int, int] = ("t", 0, 0),
 ) -> wire.PredictionRow:
     centre = last if forecast is None else forecast
     features = wire.FeaturesRow(last, last, last, 0.0, 0.0)

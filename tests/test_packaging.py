@@ -20,8 +20,10 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     build = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(home)]
     subprocess.run([*build, "--sdist", str(ROOT)], check=True, capture_output=True)
     with tarfile.open(next(home.glob("*.tar.gz"))) as archive:
-        archive.extractall(home / "source", filter="data")
-    subprocess.run([*build, "--wheel", str(next((home / "source").iterdir()))], check=True, capture_output=True)
+        archive.extractall(home / "source", filter="data")  # noqa: S202 - our own archive, filtered
+    subprocess.run(
+        [*build, "--wheel", str(next((home / "source").iterdir()))], check=True, capture_output=True
+    )
     with zipfile.ZipFile(next(home.glob("*.whl"))) as wheel:
         wheel.extractall(home / "installed")
     return home / "installed"
@@ -30,7 +32,13 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(installed: Path, cwd: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": str(installed)}
     return subprocess.run(
-        [sys.executable, *arguments], cwd=cwd, env=environment, capture_output=True, text=True, timeout=120
+        [sys.executable, *arguments],
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        check=False,
+        text=True,
+        timeout=120,
     )
 
 

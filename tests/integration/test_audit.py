@@ -41,6 +41,8 @@ async def test_each_input_is_matched_with_its_outcomes_by_place(settings) -> Non
     assert not result.exactly_once
 
 
-@pytest.mark.parametrize("headers", [(), (("ratecast.source.topic", b"t"), ("ratecast.source.partition", b"x"))])
+@pytest.mark.parametrize(
+    "headers", [(), (("ratecast.source.topic", b"t"), ("ratecast.source.partition", b"x"))]
+)
 def test_a_dead_letter_of_somebody_else_has_no_source(headers: tuple) -> None:
     assert source_of(headers) is None

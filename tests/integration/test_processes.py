@@ -54,7 +54,9 @@ def free_port() -> int:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_a_signal_in_the_middle_of_the_work_loses_and_repeats_nothing(settings, number) -> None:
     await kafka.ensure_topics(settings)
-    messages = [history(n, pair) for n in range(1500) for pair in ("EUR/GBP", "EUR/USD", "EUR/JPY", "EUR/CHF")]
+    messages = [
+        history(n, pair) for n in range(1500) for pair in ("EUR/GBP", "EUR/USD", "EUR/JPY", "EUR/CHF")
+    ]
     await publish(settings, messages[:3000])
     first = await start(settings, "worker", "--http-port", "0")
     seen = await read(settings, settings.output_topic, 1, quiet_seconds=0.05)
@@ -124,7 +126,9 @@ async def test_health_is_served_while_the_broker_is_still_awaited(settings) -> N
     assert code == 0, err
 
 
-async def test_the_demo_in_a_short_form_counts_everything_once_and_leaves_nothing(settings, tmp_path: Path) -> None:
+async def test_the_demo_in_a_short_form_counts_everything_once_and_leaves_nothing(
+    settings, tmp_path: Path
+) -> None:
     arguments = ("--from", "2025-01-01", "--to", "2025-03-01", "--pair", "EUR/GBP", "--pair", "EUR/USD")
     before = set(Path("/proc").glob("[0-9]*"))
     process = await asyncio.create_subprocess_exec(

@@ -80,11 +80,16 @@ def test_data_survives_a_restart_on_the_same_port(tmp_path: Path) -> None:
 
 
 def test_a_taken_port_is_named(tmp_path: Path) -> None:
-    with EmbeddedBroker(tmp_path / "a") as first, pytest.raises(UsageError, match=f"port {first.port} is taken"):
+    with (
+        EmbeddedBroker(tmp_path / "a") as first,
+        pytest.raises(UsageError, match=f"port {first.port} is taken"),
+    ):
         EmbeddedBroker(tmp_path / "b", first.port).start()
 
 
-def test_without_the_extra_the_message_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_without_the_extra_the_message_says_how_to_get_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr(broker.importlib.util, "find_spec", lambda _: None)
     with pytest.raises(UsageError, match=r"ratecast\[embedded\].*docker compose"):
         EmbeddedBroker(tmp_path).start()
