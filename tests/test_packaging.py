@@ -20,12 +20,12 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     build = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(home)]
     subprocess.run([*build, "--sdist", str(ROOT)], check=True, capture_output=True)
     with tarfile.open(next(home.glob("*.tar.gz"))) as archive:
-        archive.extractall(home / "source", filter="data")  # noqa: S202 - our own archive, filtered
+        archive.extractall(home / "source", filter="data")
     subprocess.run(
         [*build, "--wheel", str(next((home / "source").iterdir()))], check=True, capture_output=True
     )
     with zipfile.ZipFile(next(home.glob("*.whl"))) as wheel:
-        wheel.extractall(home / "installed")
+        wheel.extractall(home / "installed")  # noqa: S202 - the wheel just built
     return home / "installed"
 
 
