@@ -9,15 +9,15 @@ aborts its predecessor's open transaction and fences the predecessor for good.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, ProducerFenced
+from aiokafka.errors import ProducerFenced
 
 from ratecast import kafka
+from ratecast.closing import stop_producer
 from ratecast.errors import RatecastError
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ log = logging.getLogger(__name__)
 
 # Key, value, headers; a list of headers, because the client's C code takes nothing else.
 OutgoingRecord = tuple[bytes | None, bytes | None, list[tuple[str, bytes | None]]]
-_STOP_LIMIT_SECONDS = 3.0
 
 
 class FencedError(RatecastError):
@@ -119,13 +118,4 @@ class PartitionTransactions:
 
         A transaction still open is left to the partition's next owner, whose start aborts it.
         """
-        try:
-            await asyncio.wait_for(self._producer.stop(), _STOP_LIMIT_SECONDS)
-        except TimeoutError:
-            # An idempotent producer retries its last batch for ever when the broker is away. Without its
-            # connections the sender's requests fail, and only then can it end.
-            await self._producer.client.close()
-            with contextlib.suppress(KafkaError, asyncio.CancelledError):
-                await self._producer._sender.close()  # noqa: SLF001 - stop() has already marked it closed
-        except KafkaError as error:
-            log.debug("producer of %s closed with %r", self._source, error)
+        await stop_producer(self._producer)

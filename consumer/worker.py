@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import signal
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +19,10 @@ from consumer.scoring import Scorer
 from monitoring.http import HttpServer
 from monitoring.metrics import WorkerMetrics
 from ratecast import kafka, model
+from ratecast.closing import stop_consumer
 from ratecast.errors import BrokerUnavailableError
 from ratecast.forecast import Forecaster
+from ratecast.signals import on_stop_signal
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable
@@ -65,7 +66,7 @@ class Worker:
         Raises:
             RatecastError: it could not start, or something failed for too long.
         """
-        with _signals_set(self._stopping):
+        with on_stop_signal(self._stopping.set):
             try:
                 if await self._unless_stopped(self.startup()):
                     await self.main_loop()
@@ -125,7 +126,7 @@ class Worker:
         try:
             await self._consumer.start()
         except BaseException:
-            await self._consumer.stop()
+            await stop_consumer(self._consumer)
             raise
 
     async def main_loop(self) -> None:
@@ -205,8 +206,7 @@ class Worker:
         """End in order: finish and commit what is in hand, leave the group, stop listening."""
         await self.revoke()
         if self._consumer is not None:
-            with contextlib.suppress(KafkaError):
-                await self._consumer.stop()
+            await stop_consumer(self._consumer)
         await self.http.stop()
         log.info("stopped")
 
@@ -244,20 +244,6 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
         await self._worker.assign(sorted(assigned))
-
-
-@contextlib.contextmanager
-def _signals_set(event: asyncio.Event) -> Any:
-    """SIGTERM and SIGINT only set the event; what to do about it is the loop's business."""
-    loop = asyncio.get_running_loop()
-    numbers = (signal.SIGTERM, signal.SIGINT)
-    try:
-        for number in numbers:
-            loop.add_signal_handler(number, event.set)
-        yield
-    finally:
-        for number in numbers:
-            loop.remove_signal_handler(number)
 
 
 def _numbers(partitions: Iterable[TopicPartition]) -> str:

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, KafkaTimeoutError
+from aiokafka.errors import KafkaTimeoutError
 from aiokafka.partitioner import DefaultPartitioner
 
 from ratecast import kafka
+from ratecast.closing import stop_producer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from ratecast.settings import Settings
 
 log = logging.getLogger(__name__)
-
-_STOP_LIMIT_SECONDS = 3.0
 
 
 @asynccontextmanager
@@ -53,20 +52,7 @@ async def idempotent_producer(settings: Settings) -> AsyncIterator[Any]:
     try:
         yield clients[0]
     finally:
-        await _stop(clients[0])
-
-
-async def _stop(producer: Any) -> None:
-    try:
-        await asyncio.wait_for(producer.stop(), _STOP_LIMIT_SECONDS)
-    except TimeoutError:
-        # An idempotent producer retries its last batch for ever when the broker is away. Without its
-        # connections the sender's requests fail, and only then can it end.
-        await producer.client.close()
-        with contextlib.suppress(KafkaError, asyncio.CancelledError):
-            await producer._sender.close()  # noqa: SLF001 - stop() has already marked it closed
-    except KafkaError as error:
-        log.debug("producer closed with %r", error)
+        await stop_producer(clients[0])
 
 
 @dataclass(frozen=True, slots=True)

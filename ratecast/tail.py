@@ -16,6 +16,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from ratecast import kafka
+from ratecast.closing import stop_consumer
 from ratecast.errors import BrokerUnavailableError, OperationError
 
 if TYPE_CHECKING:
@@ -156,7 +157,7 @@ async def open_reader(
             await consumer.seek_to_end(*partitions)
         yield TopicReader(consumer, settings, topics)
     finally:
-        await _stop(consumer)
+        await stop_consumer(consumer)
 
 
 async def _connected_consumer(settings: Settings, isolation_level: str = "read_committed") -> Any:
@@ -179,19 +180,6 @@ async def _connected_consumer(settings: Settings, isolation_level: str = "read_c
 
     await kafka.connect(start, settings)
     return clients[0]
-
-
-async def _stop(consumer: Any) -> None:
-    """Close a consumer, whatever its fetching is just doing."""
-    try:
-        await consumer.stop()
-    except asyncio.CancelledError:
-        # With the broker away its fetching pauses before the next try; cut off there, it lets its own
-        # cancellation out of stop(), in place of the error that ended us, and stays half open.
-        await consumer._client.close()  # noqa: SLF001 - stop() does nothing a second time
-        task = asyncio.current_task()
-        if task is not None and task.cancelling():
-            raise
 
 
 async def read_topic(
@@ -236,7 +224,7 @@ async def record_counts(settings: Settings, topics: Collection[str]) -> dict[str
     except KafkaError as error:
         raise OperationError(f"the offsets of {', '.join(topics)} cannot be read: {error}") from error
     finally:
-        await _stop(consumer)
+        await stop_consumer(consumer)
     return {topic: sum(ends[p] - beginnings[p] for p in partitions if p.topic == topic) for topic in topics}
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime as dt
-import signal
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +12,7 @@ import typer
 
 from ratecast.cli import console
 from ratecast.cli.replay import parse_day
+from ratecast.signals import on_stop_signal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -112,12 +112,11 @@ async def _interruptible(settings: Settings, stats: TrainingStats, options: Demo
     """Run the demo; SIGINT and SIGTERM end it in order, workers and broker included."""
     from ratecast.demo.run import run_demo
 
-    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    task = asyncio.current_task()
     assert task is not None  # noqa: S101 - a coroutine runs in a task; for the type checker
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, task.cancel)
     try:
-        return await run_demo(settings, stats, options, _stage())
+        with on_stop_signal(task.cancel):
+            return await run_demo(settings, stats, options, _stage())
     except asyncio.CancelledError:
         say("interrupted: everything is stopped")
         raise SystemExit(130) from None
@@ -169,7 +168,5 @@ async def _linger(bootstrap_servers: str, metrics_urls: list[str], summary: Summ
     )
     say("Ctrl-C ends it")
     stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stopped.set)
-    await stopped.wait()
+    with on_stop_signal(stopped.set):
+        await stopped.wait()

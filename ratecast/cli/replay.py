@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import logging
-import signal
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path  # noqa: TC003 - typer reads the annotation when it runs
@@ -15,6 +14,7 @@ import typer
 
 from ratecast.cli import console
 from ratecast.errors import UsageError
+from ratecast.signals import on_stop_signal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -130,7 +130,7 @@ def _stopped_by_signals(stop: asyncio.Event) -> Iterator[asyncio.Event]:
 
     Yields the event to set when sending has begun.
     """
-    running, task, begun = asyncio.get_running_loop(), asyncio.current_task(), asyncio.Event()
+    task, begun = asyncio.current_task(), asyncio.Event()
     assert task is not None  # noqa: S101 - for the type checker; a coroutine runs in a task
 
     def on_signal() -> None:
@@ -139,13 +139,8 @@ def _stopped_by_signals(stop: asyncio.Event) -> Iterator[asyncio.Event]:
         else:
             task.cancel()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        running.add_signal_handler(number, on_signal)
-    try:
+    with on_stop_signal(on_signal):
         yield begun
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            running.remove_signal_handler(number)
 
 
 @contextmanager

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import sys
 from contextlib import aclosing
 from enum import StrEnum
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ratecast.cli import console
+from ratecast.signals import on_stop_signal
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -76,7 +76,7 @@ def tail(  # noqa: PLR0913 - each argument is an option of the command
 
 async def _run(writing: Coroutine[None, None, None]) -> None:
     """Write until it is done or a signal ends it."""
-    running, task = asyncio.get_running_loop(), asyncio.current_task()
+    task = asyncio.current_task()
     assert task is not None  # noqa: S101 - for the type checker; a coroutine runs in a task
     stopped = asyncio.Event()
 
@@ -84,17 +84,13 @@ async def _run(writing: Coroutine[None, None, None]) -> None:
         stopped.set()
         task.cancel()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        running.add_signal_handler(number, on_signal)
     try:
-        await writing
+        with on_stop_signal(on_signal):
+            await writing
     except asyncio.CancelledError:
         # Being interrupted is how a live view ends: nothing failed.
         if not stopped.is_set():
             raise
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            running.remove_signal_handler(number)
 
 
 async def _write(

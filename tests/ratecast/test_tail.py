@@ -162,7 +162,7 @@ async def test_a_broker_that_goes_away_for_too_long_ends_a_live_view(tmp_path, m
 
 
 async def test_a_deleted_topic_ends_a_live_view(monkeypatch):
-    monkeypatch.setattr(tail, "_WATCH_SECONDS", 0.0)
+    monkeypatch.setattr(tail, "_WATCH_SECONDS", 0.01)
 
     class Consumer:
         """As on a broker that does not make topics of itself; the embedded one does at once."""

@@ -1,0 +1,43 @@
+"""Closing aiokafka's clients within a limit, whatever the brokers are doing."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from typing import Any
+
+from aiokafka.errors import KafkaError
+
+log = logging.getLogger(__name__)
+
+STOP_LIMIT_SECONDS = 3.0
+
+
+async def stop_producer(producer: Any) -> None:
+    """Close a producer (an AIOKafkaProducer), at the latest after a few seconds."""
+    try:
+        await asyncio.wait_for(producer.stop(), STOP_LIMIT_SECONDS)
+    except TimeoutError:
+        # An idempotent producer retries its last batch for ever when the broker is away. Without its
+        # connections the sender's requests fail, and only then can it end.
+        await producer.client.close()
+        with contextlib.suppress(KafkaError, asyncio.CancelledError):
+            await producer._sender.close()  # noqa: SLF001 - stop() has already marked it closed
+    except KafkaError as error:
+        log.debug("producer closed with %r", error)
+
+
+async def stop_consumer(consumer: Any) -> None:
+    """Close a consumer (an AIOKafkaConsumer), whatever its fetching is just doing."""
+    try:
+        await consumer.stop()
+    except KafkaError as error:
+        log.debug("consumer closed with %r", error)
+    except asyncio.CancelledError:
+        # With the broker away its fetching pauses before the next try; cut off there, it lets its own
+        # cancellation out of stop(), in place of the error that ended us, and stays half open.
+        await consumer._client.close()  # noqa: SLF001 - stop() does nothing a second time
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
