@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from consumer.publishing import OutgoingRecord
     from consumer.scoring import DeadLetter
-    from consumer.transactions import OutgoingRecord
 
 PREFIX = "ratecast."
 CUT_TO_BYTES = 2**16

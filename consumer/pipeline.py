@@ -3,31 +3,35 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime as dt
 import logging
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from aiokafka.errors import KafkaError, MessageSizeTooLargeError
+from aiokafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
 
 from consumer import dead_letters, header_keys
-from consumer.transactions import FencedError, Outgoing, PartitionTransactions
+from consumer.at_least_once import DeliverThenCommit
+from consumer.publishing import FencedError, Outgoing
+from consumer.transactions import PartitionTransactions
 from monitoring.lag import PartitionLag
 from ratecast.errors import OperationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 
     from aiokafka import TopicPartition
 
+    from consumer.publishing import OutgoingRecord, Publisher
     from consumer.scoring import Record, ScoredBatch, Scorer
-    from consumer.transactions import OutgoingRecord
     from monitoring.metrics import WorkerMetrics
     from ratecast.settings import Settings
 
 log = logging.getLogger(__name__)
 
 _POLL_TIMEOUT_MS = 1000
+T = TypeVar("T")
 
 
 class PartitionPipeline:
@@ -57,7 +61,7 @@ class PartitionPipeline:
         self._scorer = scorer
         self._settings = settings
         self._metrics = metrics
-        self._transactions: PartitionTransactions | None = None
+        self._publisher: Publisher | None = None
         self._output_partition = 0
         self._dead_letter_partition = 0
         self._committed: int | None = None
@@ -91,15 +95,32 @@ class PartitionPipeline:
             self._in_hand = ()
 
     def stop(self) -> None:
-        """Finish the batch in hand and end; a pipeline that only waits ends at once."""
+        """Finish the batch in hand and end; a pipeline that waits for records ends at once."""
         self._stopping.set()
         if self._waiting is not None:
             self._waiting.cancel()
 
+    async def _unless_stopped(self, work: Coroutine[Any, Any, T]) -> T | None:
+        """The result of some work that `stop` breaks off at once; None when it did."""
+        self._waiting = asyncio.ensure_future(work)
+        try:
+            result: T = await self._waiting
+        except asyncio.CancelledError:
+            if self._stopping.is_set():
+                return None
+            raise
+        finally:
+            self._waiting = None
+        return result
+
     async def _take_over(self) -> None:
         """Fence the last owner; only then is the committed offset final, and only there may reading begin."""
-        self._transactions = PartitionTransactions(self._settings, self.source)
-        await self._transactions.start()
+        async with self._deadline("taking over"):
+            self._publisher = self._new_publisher()
+            await self._publisher.start()
+            await self._position()
+
+    async def _position(self) -> None:
         committed = await self._consumer.committed(self.source)
         if committed is None:
             beginning = await self._consumer.beginning_offsets([self.source])
@@ -111,32 +132,28 @@ class PartitionPipeline:
         self._output_partition = await self._partition_of(self._settings.output_topic)
         self._dead_letter_partition = await self._partition_of(self._settings.dead_letter_topic)
 
+    def _new_publisher(self) -> Publisher:
+        if self._settings.guarantee == "at-least-once":
+            return DeliverThenCommit(self._settings, self.source, self._consumer)
+        return PartitionTransactions(self._settings, self.source)
+
     async def _partition_of(self, topic: str) -> int:
         """Outputs keep their input's partition number, so a pair keeps its order."""
-        assert self._transactions is not None  # noqa: S101 - for the type checker
-        return int(self.source.partition % await self._transactions.partitions(topic))
+        assert self._publisher is not None  # noqa: S101 - for the type checker
+        return int(self.source.partition % await self._publisher.partitions(topic))
 
     async def _poll(self) -> Sequence[Record]:
         """The next records, as soon as there are any; none when stopping."""
+        limit = self._settings.max_poll_records
         while not self._stopping.is_set():
-            self._waiting = asyncio.ensure_future(
-                self._consumer.getmany(
-                    self.source, timeout_ms=_POLL_TIMEOUT_MS, max_records=self._settings.max_poll_records
-                )
-            )
+            polling = self._consumer.getmany(self.source, timeout_ms=_POLL_TIMEOUT_MS, max_records=limit)
             try:
-                polled = await self._waiting
-            except asyncio.CancelledError:
-                if self._stopping.is_set():
-                    return ()
-                raise
+                polled = await self._unless_stopped(polling)
             except UnicodeDecodeError:
                 header_keys.read_leniently()
                 self._consumer.seek(self.source, self._committed)
                 continue
-            finally:
-                self._waiting = None
-            records: list[Record] = polled.get(self.source, [])
+            records: list[Record] = (polled or {}).get(self.source, [])
             if records:
                 self._in_hand = records
                 self._metrics.polled(self.source.topic, self.source.partition, len(records))
@@ -150,16 +167,10 @@ class PartitionPipeline:
         return batch
 
     async def _publish(self, batch: ScoredBatch, records: Sequence[Record]) -> None:
-        assert self._transactions is not None  # noqa: S101 - for the type checker
+        assert self._publisher is not None  # noqa: S101 - for the type checker
         next_offset = records[-1].offset + 1
-        # A transaction that hangs is a failure too: its producer is replaced, which settles its outcome.
-        try:
-            async with asyncio.timeout(self._settings.transaction_timeout_ms / 1000):
-                await self._transactions.publish(self._outgoing(batch), next_offset)
-        except TimeoutError:
-            raise KafkaError(
-                f"the transaction took longer than {self._settings.transaction_timeout_ms} ms"
-            ) from None
+        async with self._deadline("a transaction"):
+            await self._publisher.publish(self._outgoing(batch), next_offset)
         self._committed = next_offset
         self._in_hand = ()
         self._failures, self._failing_since = 0, None
@@ -168,6 +179,16 @@ class PartitionPipeline:
         self._metrics.committed(len(batch.values), codes, timestamps, batch.as_of)
         for letter in batch.dead_letters:
             log.warning("dead letter %s-%d@%d: %s: %s", *_place(letter.record), letter.code, letter.message)
+
+    @contextlib.asynccontextmanager
+    async def _deadline(self, what: str) -> AsyncIterator[None]:
+        """What hangs is a failure too: an idempotent producer alone would try for ever."""
+        limit_ms = self._settings.transaction_timeout_ms
+        try:
+            async with asyncio.timeout(limit_ms / 1000):
+                yield
+        except TimeoutError:
+            raise KafkaTimeoutError(f"{what} took longer than {limit_ms} ms") from None
 
     def _outgoing(self, batch: ScoredBatch) -> list[Outgoing]:
         outgoing = []
@@ -215,9 +236,9 @@ class PartitionPipeline:
             return
 
     async def _release(self) -> None:
-        transactions, self._transactions = self._transactions, None
-        if transactions is not None:
-            await transactions.stop()
+        publisher, self._publisher = self._publisher, None
+        if publisher is not None:
+            await publisher.stop()
 
     def lag(self) -> PartitionLag:
         """How far this partition is behind, as far as it is known."""

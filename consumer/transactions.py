@@ -1,4 +1,4 @@
-"""One transactional producer for each input partition: what it publishes and the offset stand or fall together.
+"""Exactly once: one transactional producer for each input partition.
 
 aiokafka speaks transactions v0: offsets are sent without the member's generation, so the group coordinator
 cannot refuse a worker that has lost a partition without knowing it (KIP-447 came later). What does refuse it
@@ -9,16 +9,14 @@ aborts its predecessor's open transaction and fences the predecessor for good.
 from __future__ import annotations
 
 import asyncio
-import logging
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import ProducerFenced
+from aiokafka.errors import InvalidProducerEpoch, ProducerFenced
 
+from consumer.publishing import FencedError, Outgoing, hand_over
 from ratecast import kafka
 from ratecast.closing import stop_producer
-from ratecast.errors import RatecastError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,27 +25,9 @@ if TYPE_CHECKING:
 
     from ratecast.settings import Settings
 
-log = logging.getLogger(__name__)
-
-# Key, value, headers; a list of headers, because the client's C code takes nothing else.
-OutgoingRecord = tuple[bytes | None, bytes | None, list[tuple[str, bytes | None]]]
-
-
-class FencedError(RatecastError):
-    """Another producer owns this partition's transactional id now: give the partition up."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outgoing:
-    """Records for one partition of one topic, in order."""
-
-    topic: str
-    partition: int
-    records: list[OutgoingRecord]
-
 
 class PartitionTransactions:
-    """The transactions of one input partition.
+    """A `consumer.publishing.Publisher` whose records and offset are committed together or not at all.
 
     Args:
         settings: where the brokers are, and limits.
@@ -67,55 +47,27 @@ class PartitionTransactions:
         )
 
     async def start(self) -> None:
-        """Fence every predecessor and abort what it left open.
-
-        Raises:
-            KafkaError: no coordinator answered.
-        """
+        """Fence every predecessor and abort what it left open."""
         await self._producer.start()
 
     async def publish(self, outgoing: Sequence[Outgoing], next_offset: int) -> None:
-        """Publish records and commit the input offset, all or nothing.
-
-        Args:
-            outgoing: what to publish; may be empty, then only the offset moves.
-            next_offset: the first input offset not dealt with by these records.
-
-        Raises:
-            FencedError: another worker owns the partition.
-            KafkaError: it failed or its outcome is unknown; a new producer's start settles which.
-        """
+        """Publish records and commit the input offset, all or nothing."""
         try:
             await self._producer.begin_transaction()
-            deliveries = [future for out in outgoing for future in await self._send(out)]
+            deliveries = [future for out in outgoing for future in await hand_over(self._producer, out)]
             await self._producer.send_offsets_to_transaction(
                 {self._source: next_offset}, self._settings.group_id
             )
             # flush() would wait but never raise; these futures do.
             await asyncio.gather(*deliveries)
             await self._producer.commit_transaction()
-        except ProducerFenced as error:
+        except (ProducerFenced, InvalidProducerEpoch) as error:
             raise FencedError(f"{self._source} is owned by another worker now") from error
-
-    async def _send(self, out: Outgoing) -> list[asyncio.Future[Any]]:
-        """Fill batches by hand and hand them over whole: several times faster than a send() a record."""
-        deliveries = []
-        batch = self._producer.create_batch()
-        for key, value, headers in out.records:
-            if batch.append(key=key, value=value, timestamp=None, headers=headers) is None:
-                deliveries.append(await self._producer.send_batch(batch, out.topic, partition=out.partition))
-                batch = self._producer.create_batch()
-                batch.append(key=key, value=value, timestamp=None, headers=headers)
-        deliveries.append(await self._producer.send_batch(batch, out.topic, partition=out.partition))
-        return deliveries
 
     async def partitions(self, topic: str) -> int:
         """How many partitions a topic has."""
         return len(await self._producer.partitions_for(topic))
 
     async def stop(self) -> None:
-        """Close the producer, at the latest after a few seconds.
-
-        A transaction still open is left to the partition's next owner, whose start aborts it.
-        """
+        """Close the producer; a transaction still open is aborted by the next owner's start."""
         await stop_producer(self._producer)

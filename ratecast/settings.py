@@ -45,6 +45,9 @@ class Settings(BaseSettings):
         default=True, description="Check the broker's name against its certificate."
     )
 
+    guarantee: Literal["exactly-once", "at-least-once"] = Field(
+        "exactly-once", description="`at-least-once` is for brokers without transactions."
+    )
     topic_partitions: int = Field(4, ge=1, le=10_000, description="Partitions of topics that are created.")
     topic_replication_factor: int = Field(1, ge=1, description="Replicas of topics that are created.")
     topic_max_message_bytes: int = Field(

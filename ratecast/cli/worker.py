@@ -19,7 +19,8 @@ def register(app: typer.Typer) -> None:
     )(worker)
 
 
-def worker(
+def worker(  # noqa: PLR0913 - each argument is an option of the command
+    *,
     bootstrap_servers: console.BootstrapServers = None,
     models_dir: console.ModelsDir = None,
     http_host: Annotated[
@@ -29,6 +30,12 @@ def worker(
         int | None, typer.Option(help="Port of the same; 0 takes a free one. [env: RATECAST_HTTP_PORT]")
     ] = None,
     group_id: Annotated[str | None, typer.Option(help="Consumer group. [env: RATECAST_GROUP_ID]")] = None,
+    guarantee: Annotated[
+        str | None,
+        typer.Option(
+            help="exactly-once, or at-least-once for brokers without transactions. [env: RATECAST_GUARANTEE]"
+        ),
+    ] = None,
     log_level: Annotated[
         str | None, typer.Option(help="DEBUG, INFO, WARNING or ERROR. [env: RATECAST_LOG_LEVEL]")
     ] = None,
@@ -46,6 +53,7 @@ def worker(
         http_host=http_host,
         http_port=http_port,
         group_id=group_id,
+        guarantee=guarantee,
         log_level=log_level,
     )
     configure_logging(settings)
