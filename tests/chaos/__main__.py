@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import logging
 import statistics
 import tempfile
 from pathlib import Path
@@ -52,6 +53,7 @@ def main() -> None:
     parser.add_argument("--report", type=Path, default=Path(".ratecast/chaos.json"))
     options = parser.parse_args()
     console = Console()
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # brokers that are gone are the point
     reports: list[ChaosReport] = []
     for seed in options.seed or [1, 2, 3]:
         chosen = ChaosOptions(

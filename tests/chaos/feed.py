@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from typing import TYPE_CHECKING
 
 from aiokafka import AIOKafkaProducer
@@ -68,8 +69,12 @@ class Feed:
 
     async def _send(self, producer: AIOKafkaProducer, messages: list[Message]) -> None:
         async with asyncio.timeout(15):
+            # All partitions in turn, so that every worker always has something in hand.
+            partitions = itertools.cycle(range(self._settings.topic_partitions))
             sent = [
-                await producer.send(self._settings.input_topic, message.value, key=message.key)
+                await producer.send(
+                    self._settings.input_topic, message.value, key=message.key, partition=next(partitions)
+                )
                 for message in messages
             ]
             await asyncio.gather(*sent)
