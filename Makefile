@@ -38,6 +38,11 @@ demo: $(VENV)/.all ## from nothing to predictions: train, broker, two workers, r
 test: $(VENV)/.dev ## the whole suite, on a real broker
 	@$(BIN)/python -m pytest
 
+.PHONY: chaos
+chaos: $(VENV)/.dev ## kill workers and brokers for half an hour, then count (SEEDS="11 12 13 14")
+	@$(BIN)/python -m tests.chaos $(foreach seed,$(SEEDS),--seed $(seed)) --rounds 2
+SEEDS := 11 12 13 14
+
 .PHONY: check
 check: $(VENV)/.dev ## format, lint, types, import contracts
 	$(BIN)/ruff format --check .

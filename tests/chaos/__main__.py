@@ -16,6 +16,7 @@ from rich.table import Table
 from ratecast.broker import free_port
 from tests import brokers
 from tests.bundles import write_bundle
+from tests.chaos.broken_worker import BREAKS
 from tests.chaos.faults import FAULTS
 from tests.chaos.run import ChaosOptions, ChaosReport, run_chaos
 
@@ -33,7 +34,17 @@ def table(reports: list[ChaosReport]) -> Table:
 
 def runs(reports: list[ChaosReport]) -> Table:
     result = Table(title="runs", title_justify="left")
-    for name in ("seed", "minutes", "published", "scored", "lost", "duplicated", "longest pause s", "gave up", "crashed"):
+    for name in (
+        "seed",
+        "minutes",
+        "published",
+        "scored",
+        "lost",
+        "duplicated",
+        "longest pause s",
+        "gave up",
+        "crashed",
+    ):
         result.add_column(name, justify="right")
     for report in reports:
         result.add_row(
@@ -47,8 +58,11 @@ def runs(reports: list[ChaosReport]) -> Table:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make chaos", description=__doc__)
     parser.add_argument("--seed", type=int, action="append", help="of a run; repeatable (default: 1 2 3)")
-    parser.add_argument("--rounds", type=int, default=2, help="each has every fault once (default: %(default)s)")
+    parser.add_argument(
+        "--rounds", type=int, default=2, help="each has every fault once (default: %(default)s)"
+    )
     parser.add_argument("--fault", action="append", choices=list(FAULTS), help="only these")
+    parser.add_argument("--break", dest="broken", choices=BREAKS, help="break the guarantee on purpose")
     parser.add_argument("--rate", type=float, default=200, help="messages a second (default: %(default)s)")
     parser.add_argument("--report", type=Path, default=Path(".ratecast/chaos.json"))
     options = parser.parse_args()
@@ -57,7 +71,11 @@ def main() -> None:
     reports: list[ChaosReport] = []
     for seed in options.seed or [1, 2, 3]:
         chosen = ChaosOptions(
-            seed=seed, rounds=options.rounds, rate=options.rate, faults=tuple(options.fault or FAULTS)
+            seed=seed,
+            rounds=options.rounds,
+            rate=options.rate,
+            faults=tuple(options.fault or FAULTS),
+            broken=options.broken,
         )
         with tempfile.TemporaryDirectory(prefix="ratecast-chaos-") as home:
             directory = Path(home)

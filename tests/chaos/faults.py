@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import signal
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aiokafka.client import AIOKafkaClient, CoordinationType
@@ -14,6 +14,7 @@ from ratecast import kafka
 from tests.chaos.armed_worker import TRAPS
 
 if TYPE_CHECKING:
+    import random
     from collections.abc import Awaitable, Callable
 
     from ratecast.kafka_jvm import JvmCluster
@@ -86,15 +87,17 @@ async def zombie(scene: Scene) -> None:
     await asyncio.sleep(scene.fleet.settings.session_timeout_ms / 1000 * 1.5 + 1)
     victim.send(signal.SIGCONT)
     await asyncio.sleep(5)
-    scene.notes.append("zombie fenced" if victim.says("fenced by another worker") else "zombie had nothing open")
+    scene.notes.append(
+        "zombie fenced" if victim.says("fenced by another worker") else "zombie had nothing open"
+    )
 
 
 def _is_frozen(member: Member) -> bool:
     try:
-        with open(f"/proc/{member.process.pid}/stat") as stat:  # noqa: ASYNC230 - a line of /proc
-            return stat.read().rsplit(")", 1)[1].split()[0] == "T"
+        stat = Path(f"/proc/{member.process.pid}/stat").read_text()
     except OSError:
         return True
+    return stat.rsplit(")", 1)[1].split()[0] == "T"
 
 
 async def terminate(scene: Scene) -> None:

@@ -59,7 +59,9 @@ class Feed:
             await stop_producer(producer)
 
     async def _new_producer(self) -> AIOKafkaProducer:
-        producer = AIOKafkaProducer(**kafka.client_options(self._settings), acks="all", enable_idempotence=True)
+        producer = AIOKafkaProducer(
+            **kafka.client_options(self._settings), acks="all", enable_idempotence=True
+        )
         try:
             await producer.start()
         except BaseException:

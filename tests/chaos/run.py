@@ -16,6 +16,7 @@ from ratecast import kafka, tail, wire
 from ratecast.audit import audit
 from ratecast.settings import Settings
 from tests.bundles import LEVELS
+from tests.chaos import broken_worker
 from tests.chaos.faults import FAULTS, Scene
 from tests.chaos.feed import Feed
 from tests.chaos.fleet import Fleet
@@ -41,7 +42,7 @@ class ChaosOptions:
     rate: float = 200.0
     no_broker_seconds: float = 60.0
     calm_seconds: tuple[float, float] = (4.0, 9.0)  # between faults
-    worker_module: str = "tests.chaos.armed_worker"
+    broken: str | None = None  # one of tests.chaos.broken_worker.BREAKS
 
 
 @dataclass
@@ -111,7 +112,10 @@ async def run_chaos(
     generator = random.Random(options.seed)
     report = ChaosReport(options.seed)
     proxied = ",".join(f"127.0.0.1:{port}" for port in proxy_ports)
-    fleet = Fleet(settings, log_dir, proxied, module=options.worker_module)
+    fleet = Fleet(settings, log_dir, proxied)
+    if options.broken is not None:
+        fleet.module = "tests.chaos.broken_worker"
+        fleet.extra_environment[broken_worker.VARIABLE] = options.broken
     started = time.time()
     async with contextlib.AsyncExitStack() as stack:
         proxies = [

@@ -1,0 +1,73 @@
+"""The worker with its guarantee broken on purpose, to see that a chaos run notices: ``--break`` chooses how.
+
+- ``one-id-a-worker``: transactional ids name the worker, not the partition, so that nobody fences a zombie.
+- ``commit-outside``: the offset is committed by the consumer, after the transaction.
+- ``no-seek``: after a failure the pipeline goes on where the client stands, not at the committed offset.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from consumer import pipeline, transactions
+from consumer.publishing import hand_over
+from tests.chaos import armed_worker
+
+BREAKS = ("one-id-a-worker", "commit-outside", "no-seek")
+VARIABLE = "RATECAST_CHAOS_BREAK"
+
+
+def _one_id_a_worker() -> None:
+    producer = transactions.AIOKafkaProducer
+
+    def named_after_the_worker(**options: Any) -> Any:
+        options["transactional_id"] += f"-{os.getpid()}"
+        return producer(**options)
+
+    transactions.AIOKafkaProducer = named_after_the_worker
+
+
+def _commit_outside() -> None:
+    async def publish(self: Any, outgoing: Any, next_offset: int) -> None:
+        await self._producer.begin_transaction()
+        for out in outgoing:
+            for delivery in await hand_over(self._producer, out):
+                await delivery
+        await self._producer.commit_transaction()
+        armed_worker._spring("sent")
+        await self.consumer.commit({self._source: next_offset})
+
+    make = pipeline.PartitionPipeline._new_publisher
+
+    def new_publisher(self: Any) -> Any:
+        publisher = make(self)
+        publisher.consumer = self._consumer
+        return publisher
+
+    transactions.PartitionTransactions.publish = publish
+    pipeline.PartitionPipeline._new_publisher = new_publisher
+
+
+def _no_seek() -> None:
+    position = pipeline.PartitionPipeline._position
+
+    async def keep_position(self: Any) -> None:
+        stands = await self._consumer.position(self.source)
+        await position(self)
+        if self._failures or getattr(self, "was_here", False):
+            self._consumer.seek(self.source, stands)
+        self.was_here = True
+
+    pipeline.PartitionPipeline._position = keep_position
+
+
+def main() -> None:
+    {"one-id-a-worker": _one_id_a_worker, "commit-outside": _commit_outside, "no-seek": _no_seek}[
+        os.environ[VARIABLE]
+    ]()
+    armed_worker.main()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+
+import pytest
+from aiokafka import TopicPartition
+
+from consumer.publishing import FencedError, Outgoing
+from consumer.transactions import PartitionTransactions
+from consumer.worker import Worker
+from ratecast import kafka
+from ratecast.audit import audit
+from ratecast.messages import Prediction
+from tests.integration.test_worker import history
+from tests.integration.workers import publish, read, running_worker, until
+
+
+async def test_at_least_once_scores_everything_and_commits_through_the_group(settings) -> None:
+    settings = settings.model_copy(update={"guarantee": "at-least-once"})
+    messages = [history(number, pair) for number in range(100) for pair in ("EUR/GBP", "EUR/USD")]
+    async with running_worker(settings):
+        await publish(settings, messages[:100])
+        await read(settings, settings.output_topic, 100)
+    async with running_worker(settings):
+        await publish(settings, messages[100:])
+        records = await read(settings, settings.output_topic, 200)
+    # Stopped in order, even this guarantee repeats nothing.
+    identifiers = Counter(Prediction.model_validate_json(record.value).message_id for record in records)
+    assert set(identifiers.values()) == {1}
+    assert len(identifiers) == 200
+
+
+async def test_a_predecessor_is_fenced_and_its_open_transaction_is_never_seen(settings) -> None:
+    await kafka.ensure_topics(settings)
+    source = TopicPartition(settings.input_topic, 0)
+    old, new = PartitionTransactions(settings, source), PartitionTransactions(settings, source)
+
+    def outgoing(value: bytes) -> list[Outgoing]:
+        return [Outgoing(settings.output_topic, 0, [(b"k", value, [])])]
+
+    await old.start()
+    try:
+        await old.publish(outgoing(b"first"), 1)
+        await old._producer.begin_transaction()
+        batch = old._producer.create_batch()
+        batch.append(key=b"k", value=b"left open", timestamp=None, headers=[])
+        await (await old._producer.send_batch(batch, settings.output_topic, partition=0))
+        await new.start()
+        await new.publish(outgoing(b"second"), 2)
+        with pytest.raises(Exception) as caught:  # noqa: PT011 - whichever the broker answers first
+            await old._producer.commit_transaction()
+        assert "epoch" in repr(caught.value).lower() or "fenced" in repr(caught.value).lower()
+        with pytest.raises(FencedError):
+            third = PartitionTransactions(settings, source)
+            await third.start()
+            try:
+                await new.publish(outgoing(b"zombie"), 3)
+            finally:
+                await third.stop()
+    finally:
+        await old.stop()
+        await new.stop()
+    records = await read(settings, settings.output_topic, 2)
+    assert [record.value for record in records] == [b"first", b"second"]
+
+
+async def test_a_fenced_partition_says_so_and_is_taken_again_when_it_is_still_ours(settings, caplog) -> None:
+    settings = settings.model_copy(update={"session_timeout_ms": 6000})
+    async with running_worker(settings) as worker:
+        await publish(settings, [history(1)])
+        await read(settings, settings.output_topic, 1)
+        intruders = [
+            PartitionTransactions(settings, TopicPartition(settings.input_topic, number))
+            for number in range(4)
+        ]
+        for intruder in intruders:
+            await intruder.start()
+            await intruder.stop()
+        await publish(settings, [history(2)])
+        await until(lambda: "fenced by another worker" in caplog.text)
+        await read(settings, settings.output_topic, 2)
+        assert worker.readiness()["ready"]
+    counted = await audit(settings)
+    assert (counted.published, counted.scored, counted.exactly_once) == (2, 2, True)
+
+
+async def test_one_failing_partition_does_not_hold_up_the_others(settings, monkeypatch) -> None:
+    publish_in_transaction = PartitionTransactions.publish
+
+    async def failing(self: PartitionTransactions, outgoing: list[Outgoing], next_offset: int) -> None:
+        if self._source.partition == 0 and not mended.is_set():
+            raise kafka.KafkaConnectionError("on purpose")
+        await publish_in_transaction(self, outgoing, next_offset)
+
+    mended = asyncio.Event()
+    monkeypatch.setattr(PartitionTransactions, "publish", failing)
+    async with running_worker(settings):
+        for partition in range(4):
+            await publish(settings, [history(partition)], partition=partition)
+        records = await read(settings, settings.output_topic, 3)
+        assert sorted(record.partition for record in records) == [1, 2, 3]
+        mended.set()
+        await read(settings, settings.output_topic, 4)
+    assert (await audit(settings)).exactly_once
+
+
+async def test_a_partition_that_fails_for_too_long_ends_the_worker(settings, monkeypatch) -> None:
+    async def failing(self: PartitionTransactions, outgoing: list[Outgoing], next_offset: int) -> None:
+        raise kafka.KafkaConnectionError("on purpose")
+
+    monkeypatch.setattr(PartitionTransactions, "publish", failing)
+    worker = Worker(settings.model_copy(update={"give_up_seconds": 0.5}))
+    task = asyncio.create_task(worker.run())
+    await until(lambda: worker.readiness()["ready"])
+    await publish(settings, [history(1)])
+    with pytest.raises(Exception, match=r"failed for 0\.5 s, last: .*on purpose"):
+        await asyncio.wait_for(task, 30)
+
+
+async def test_heartbeats_go_on_while_a_large_batch_is_scored(settings, monkeypatch) -> None:
+    """A batch of the greatest size takes far less than a session; no rebalance may come of it."""
+    settings = settings.model_copy(update={"session_timeout_ms": 6000, "max_poll_records": 20_000})
+    await kafka.ensure_topics(settings)
+    await publish(settings, [history(number) for number in range(20_000)])
+    async with running_worker(settings) as worker:
+        await read(settings, settings.output_topic, 20_000)
+        assert worker.metrics.rebalances._value.get() == 1
