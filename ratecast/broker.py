@@ -11,11 +11,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import IO, TYPE_CHECKING, Self
 
 from ratecast.errors import OperationError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from types import TracebackType
 
 START_LIMIT_SECONDS = 20.0
@@ -51,9 +52,47 @@ def free_port() -> int:
         return port
 
 
-def _is_taken(port: int) -> bool:
+def is_taken(port: int) -> bool:
+    """Whether something listens on the port on loopback."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def start_child(
+    command: Sequence[str],
+    *,
+    stdout: int | IO[bytes],
+    stderr: int | IO[bytes],
+    cwd: Path | None = None,
+    kill: bool = False,
+) -> subprocess.Popen[bytes]:
+    """A child process in a session of its own that ends when its owner ends, even by kill -9 (Linux).
+
+    The kernel's owner of a child is the *thread* that started it: start from one that lives as long as the child.
+    """
+
+    def die_with_parent() -> None:
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL if kill else signal.SIGTERM)
+
+    return subprocess.Popen(  # noqa: S603 - our own child, no shell
+        command,
+        cwd=cwd,
+        stdin=subprocess.DEVNULL,
+        stdout=stdout,
+        stderr=stderr,
+        # Ctrl-C in the terminal is for the owner, which then stops the child in its own order.
+        start_new_session=True,
+        preexec_fn=die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 - takes no lock
+    )
+
+
+def wait_or_kill(process: subprocess.Popen[bytes], limit_seconds: float) -> None:
+    """Wait for the end of a process; kill it when it takes longer."""
+    try:
+        process.wait(limit_seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 class EmbeddedBroker:
@@ -87,27 +126,19 @@ class EmbeddedBroker:
             OperationError: it ended at once or did not listen in time; the message quotes its log.
         """
         program = executable()
-        if self.port is not None and _is_taken(self.port):
+        if self.port is not None and is_taken(self.port):
             raise UsageError(f"port {self.port} is taken: choose another with --port")
         self.port = self.port or free_port()
         self.data_dir.mkdir(parents=True, exist_ok=True)
         command = [str(program), "start", "--only", "kafka", "--kafka-port", str(self.port)]
         with self._log_path.open("ab") as log:
-            self._process = subprocess.Popen(  # noqa: S603 - our own child, no shell
-                [*command, "--data-dir", str(self.data_dir)],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                # Ctrl-C in the terminal is for the owner, which then stops the broker in its own order.
-                start_new_session=True,
-                preexec_fn=_die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 - no threads yet
-            )
+            self._process = start_child([*command, "--data-dir", str(self.data_dir)], stdout=log, stderr=log)
         self._wait_until_listening()
 
     def _wait_until_listening(self) -> None:
         assert self.port is not None  # noqa: S101 - set by start, for the type checker
         deadline = time.monotonic() + START_LIMIT_SECONDS
-        while not _is_taken(self.port):
+        while not is_taken(self.port):
             if self.exit_code() is not None or time.monotonic() > deadline:
                 tail = self._log_path.read_text(errors="replace").strip().splitlines()[-1:]
                 self.stop()
@@ -125,14 +156,9 @@ class EmbeddedBroker:
     def stop(self) -> None:
         """Stop the broker and wait for its end; a second call does nothing."""
         process, self._process = self._process, None
-        if process is None:
-            return
-        process.terminate()
-        try:
-            process.wait(STOP_LIMIT_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        if process is not None:
+            process.terminate()
+            wait_or_kill(process, STOP_LIMIT_SECONDS)
 
     def __enter__(self) -> Self:
         self.start()
@@ -142,8 +168,3 @@ class EmbeddedBroker:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
-
-
-def _die_with_parent() -> None:
-    """In the child: end when the owner ends, even by kill -9 (Linux)."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -1,18 +1,22 @@
-"""Fixtures shared by the suite: a real broker, and settings whose topics no other test sees."""
+"""Fixtures shared by the suite: real brokers, and settings whose topics no other test sees."""
 
 from __future__ import annotations
 
+import contextlib
 import uuid
 from typing import TYPE_CHECKING
 
 import pytest
 
-from ratecast.broker import EmbeddedBroker
+from ratecast.kafka_jars import KAFKA_VERSION
 from ratecast.settings import Settings
+from tests import brokers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from ratecast.kafka_jvm import JvmCluster
 
 
 @pytest.fixture(autouse=True)
@@ -25,10 +29,51 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
 
 
+def pytest_report_header() -> str:
+    return f"brokers of the integration tests: {brokers.outlook()}"
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Integration tests run on both engines; whatever else needs a broker takes the embedded one."""
+    if "bootstrap_servers" in metafunc.fixturenames:
+        both = "integration" in metafunc.definition.path.parts
+        engines = ["embedded", "kafka"] if both else ["embedded"]
+        metafunc.parametrize("bootstrap_servers", engines, indirect=True, scope="session")
+
+
+_used: list[str] = []
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for line in _used:
+        terminalreporter.write_line(f"ran on {line}")
+
+
 @pytest.fixture(scope="session")
-def bootstrap_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with EmbeddedBroker(tmp_path_factory.mktemp("broker")) as broker:
-        yield broker.bootstrap_servers
+def bootstrap_servers(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """The broker of one engine; the first test of a session that asks for it starts it."""
+    engine = {"embedded": brokers.embedded, "kafka": brokers.apache_kafka}[request.param]
+    with contextlib.ExitStack() as stack:
+        try:
+            servers, name = stack.enter_context(engine(tmp_path_factory.mktemp(request.param)))
+        except brokers.NotHereError as reason:
+            pytest.skip(f"no Apache Kafka: {reason}")
+        _used.append(name)
+        yield servers
+
+
+@pytest.fixture(scope="session")
+def kafka_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JvmCluster]:
+    """Three Apache Kafka brokers on the JVM, replication 3, for tests that kill them and bring them back."""
+    with contextlib.ExitStack() as stack:
+        try:
+            cluster = stack.enter_context(brokers.three_brokers(tmp_path_factory.mktemp("cluster")))
+        except brokers.NotHereError as reason:
+            pytest.skip(f"no cluster of Apache Kafka: {reason}")
+        _used.append(f"three brokers of Apache Kafka {KAFKA_VERSION} on the JVM")
+        yield cluster
 
 
 @pytest.fixture

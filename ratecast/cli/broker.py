@@ -2,43 +2,113 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ratecast.cli import console
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ratecast.broker import EmbeddedBroker
+    from ratecast.kafka_jars import Progress
+    from ratecast.kafka_jvm import JvmCluster
+
+
+class Engine(StrEnum):
+    """What serves the Kafka protocol."""
+
+    EMBEDDED = "embedded"
+    KAFKA = "kafka"
+
+
+_DATA_DIRS = {Engine.EMBEDDED: Path(".ratecast/broker"), Engine.KAFKA: Path(".ratecast/kafka")}
 
 
 def register(app: typer.Typer) -> None:
     """Attach the command."""
     app.command(
         "broker",
-        help="Run a Kafka broker for development: one small process on 127.0.0.1, no Docker, no Java. Its data "
-        "stays in a directory, so it survives restarts. Ctrl-C stops it.",
+        help="Run a Kafka broker for development on 127.0.0.1. Its data stays in a directory, so it survives "
+        "restarts. Ctrl-C stops it.",
         epilog="In another terminal: ratecast worker",
     )(broker)
 
 
 def broker(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Where to listen; 0 takes a free port.")] = 9092,
-    data_dir: Annotated[Path, typer.Option(help="Where records and offsets are kept.")] = Path(
-        ".ratecast/broker"
-    ),
+    data_dir: Annotated[
+        Path | None,
+        typer.Option(
+            help="Where records and offsets are kept.", show_default=".ratecast/broker or .ratecast/kafka"
+        ),
+    ] = None,
+    engine: Annotated[
+        Engine,
+        typer.Option(
+            help="embedded: one small process, ready at once, needs nothing; for development and demos. "
+            "kafka: Apache Kafka itself, for what must hold in production, such as workers that are killed; "
+            "needs Java 17 or newer, and on first use Maven and 45 MB."
+        ),
+    ] = Engine.EMBEDDED,
 ) -> None:
-    """Start the embedded broker and stay until it or the user ends it."""
+    """Start the broker and stay until it or the user ends it."""
     import signal
     import threading
 
-    from ratecast.broker import EmbeddedBroker
     from ratecast.errors import OperationError
 
+    directory = data_dir or _DATA_DIRS[engine]
+    chosen = _embedded(directory, port) if engine is Engine.EMBEDDED else _apache_kafka(directory, port)
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
-    with EmbeddedBroker(data_dir, port or None) as running:
-        console.out.print(f"Kafka on {running.bootstrap_servers}, data in {data_dir} (Ctrl-C stops it)")
+    with chosen as running:
+        console.out.print(
+            f"Kafka on {running.bootstrap_servers}, data in {directory} (Ctrl-C stops it)", soft_wrap=True
+        )
         while not stopping.wait(0.2):
             if (code := running.exit_code()) is not None:
                 raise OperationError(f"the broker ended by itself with exit code {code}")
     console.out.print("stopped")
+
+
+def _embedded(data_dir: Path, port: int) -> EmbeddedBroker:
+    from ratecast.broker import EmbeddedBroker
+
+    return EmbeddedBroker(data_dir, port or None)
+
+
+def _apache_kafka(data_dir: Path, port: int) -> JvmCluster:
+    """Apache Kafka, its jars fetched: here, where Ctrl-C still ends the program at once."""
+    from ratecast import kafka_jars
+    from ratecast.kafka_jvm import JvmCluster
+
+    kafka_jars.java()
+    if not kafka_jars.are_cached():
+        with _progress_bar() as progress:
+            kafka_jars.class_path(progress=progress)
+    return JvmCluster(data_dir, port=port or None)
+
+
+@contextmanager
+def _progress_bar() -> Iterator[Progress]:
+    """A bar on a terminal's stderr; a line at the start and at the end elsewhere."""
+    if not console.err.is_terminal:
+
+        def say(stage: str, done: int, total: int) -> None:
+            if done in {0, total}:
+                console.err.print(f"[{done}/{total}] {stage}", markup=False)
+
+        yield say
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console.err, transient=True) as bar:
+        task = bar.add_task("starting", total=None)
+        yield lambda stage, done, total: bar.update(task, description=stage, completed=done, total=total)

@@ -2,7 +2,7 @@
 
 - ``one-id-a-worker``: transactional ids name the worker, not the partition, so that nobody fences a zombie.
 - ``commit-outside``: the offset is committed by the consumer, after the transaction.
-- ``no-seek``: after a failure the pipeline goes on where the client stands, not at the committed offset.
+- ``no-seek``: after fencing its predecessor a pipeline begins where the client happens to stand.
 """
 
 from __future__ import annotations
@@ -50,16 +50,12 @@ def _commit_outside() -> None:
 
 
 def _no_seek() -> None:
-    position = pipeline.PartitionPipeline._position
+    async def stay(self: Any) -> None:
+        self._committed = await self._consumer.position(self.source)
+        self._output_partition = await self._partition_of(self._settings.output_topic)
+        self._dead_letter_partition = await self._partition_of(self._settings.dead_letter_topic)
 
-    async def keep_position(self: Any) -> None:
-        stands = await self._consumer.position(self.source)
-        await position(self)
-        if self._failures or getattr(self, "was_here", False):
-            self._consumer.seek(self.source, stands)
-        self.was_here = True
-
-    pipeline.PartitionPipeline._position = keep_position
+    pipeline.PartitionPipeline._position = stay
 
 
 def main() -> None:

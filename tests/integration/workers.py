@@ -62,12 +62,12 @@ async def publish(settings: Settings, messages: Sequence[Message], partition: in
 
 async def read(settings: Settings, topic: str, count: int, quiet_seconds: float = 0.5) -> list[Any]:
     """Read committed records of a topic from the beginning: at least ``count``, and then until it is quiet."""
+    async with kafka.admin(settings) as client:
+        count_of_partitions = (await kafka.partition_counts(client))[topic]
     consumer = AIOKafkaConsumer(**kafka.client_options(settings), isolation_level="read_committed")
     await consumer.start()
     try:
-        await consumer.topics()
-        partitions = consumer.partitions_for_topic(topic) or set()
-        consumer.assign([TopicPartition(topic, partition) for partition in partitions])
+        consumer.assign([TopicPartition(topic, partition) for partition in range(count_of_partitions)])
         await consumer.seek_to_beginning()
         records: list[Any] = []
         deadline = time.monotonic() + DEADLINE_SECONDS

@@ -55,9 +55,9 @@ def test_it_is_gone_when_its_owner_is_killed(tmp_path: Path) -> None:
     wait_gone(pid)
 
 
-def start_command(data_dir: Path) -> subprocess.Popen:
+def start_command(data_dir: Path, *options: str) -> subprocess.Popen:
     process = subprocess.Popen(
-        [sys.executable, "-m", "ratecast", "broker", "--port", "0", "--data-dir", str(data_dir)],
+        [sys.executable, "-m", "ratecast", "broker", "--port", "0", "--data-dir", str(data_dir), *options],
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
