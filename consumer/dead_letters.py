@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from consumer.scoring import DeadLetter
 
 PREFIX = "ratecast."
+HOPS = "ratecast.hops"  # how often it was replayed; written by producer/redelivery.py
 CUT_TO_BYTES = 2**16
 
 
@@ -32,6 +33,7 @@ def outgoing(letter: DeadLetter, *, cut: bool) -> OutgoingRecord:
     if cut and value is not None and len(value) > CUT_TO_BYTES:
         fields["value.truncated"] = str(len(value))
         value = value[:CUT_TO_BYTES]
-    # Ours from an earlier round would contradict the new ones.
-    kept = [header for header in record.headers if not header[0].startswith(PREFIX)]
+    # Ours from an earlier round would contradict the new ones. Without the hops a record that can never be
+    # scored would go round for ever.
+    kept = [header for header in record.headers if header[0] == HOPS or not header[0].startswith(PREFIX)]
     return record.key, value, [*kept, *((PREFIX + name, text.encode()) for name, text in fields.items())]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -167,7 +169,32 @@ async def ensure_topics(settings: Settings) -> list[TopicState]:
                     settings.topic_partitions,
                 )
             states.append(TopicState(name, partitions, created))
+        if any(state.created for state in states):
+            await _until_led(client, states, settings.connect_timeout_seconds)
     return states
+
+
+async def _until_led(client: Any, states: list[TopicState], limit_seconds: float) -> None:
+    """Wait until every partition is shown with a leader: a topic is created before it can be used.
+
+    Raises:
+        OperationError: that did not come about in time.
+    """
+    deadline = time.monotonic() + limit_seconds
+    expected = {state.name: state.partitions for state in states}
+    while True:
+        described = await client.describe_topics(list(expected))
+        led = {
+            topic["topic"]: sum(partition["leader"] >= 0 for partition in topic["partitions"])
+            for topic in described
+            if topic["error_code"] == 0
+        }
+        missing = [name for name, count in expected.items() if led.get(name, 0) < count]
+        if not missing:
+            return
+        if time.monotonic() > deadline:
+            raise OperationError(f"topic {missing[0]} was created, but its partitions have no leaders")
+        await asyncio.sleep(0.05)
 
 
 async def _create(client: Any, name: str, config: dict[str, str], settings: Settings) -> bool:

@@ -30,3 +30,23 @@ def prediction_row(
         "2025-01-01T00:00:00+00:00",
         wire.SourceRow(*place),
     )
+
+
+def prediction(place: tuple[str, int, int]) -> bytes:
+    """An encoded prediction made from the input at this topic, partition and offset."""
+    return wire.encode_prediction(prediction_row(1.0, place=place))
+
+
+def dead_letter(
+    place: tuple[str, int, int], code: str = "invalid_json"
+) -> tuple[bytes, list[tuple[str, bytes | None]]]:
+    """Value and headers of a dead letter made from the input at this topic, partition and offset."""
+    fields = {
+        "error.code": code,
+        "error.message": "invented for tests",
+        "source.topic": place[0],
+        "source.partition": str(place[1]),
+        "source.offset": str(place[2]),
+        "source.timestamp": "0",
+    }
+    return b"x", [(f"ratecast.{name}", text.encode()) for name, text in fields.items()]

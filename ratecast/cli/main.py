@@ -21,9 +21,21 @@ app = typer.Typer(
 
 def register() -> None:
     """Attach every command group's commands, in the order in which a newcomer meets them."""
-    from ratecast.cli import broker, demo, predict, replay, tail, topics, training, worker
+    from ratecast.cli import (
+        broker,
+        dead_letters,
+        demo,
+        predict,
+        replay,
+        tail,
+        topics,
+        training,
+        verify,
+        worker,
+    )
 
-    for group in (demo, training, broker, topics, worker, replay, predict, tail):
+    groups = (demo, training, broker, topics, worker, replay, predict, tail, verify, dead_letters)
+    for group in groups:
         group.register(app)
 
 

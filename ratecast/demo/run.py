@@ -222,7 +222,7 @@ def _summary(
         published=counted.published,
         scored=counted.scored,
         dead_lettered=counted.dead_lettered,
-        lost=len(counted.lost),
+        lost=len(counted.lost) + len(counted.pending),
         duplicated=len(counted.duplicated),
         pairs=published.pairs,
         first_date=published.first_day or "",

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import json
 import logging
+import shutil
 import statistics
 import tempfile
 from pathlib import Path
@@ -49,7 +50,7 @@ def runs(reports: list[ChaosReport]) -> Table:
     for report in reports:
         result.add_row(
             str(report.seed), f"{report.seconds / 60:.1f}", f"{report.published:,}", f"{report.scored:,}",
-            str(report.lost), str(report.duplicated), f"{report.longest_pause_seconds:.1f}",
+            str(report.lost), str(report.duplicated), str(report.pending), f"{report.longest_pause_seconds:.1f}",
             str(report.workers_gave_up), str(len(report.workers_crashed)),
         )  # fmt: skip
     return result
@@ -82,20 +83,21 @@ def main() -> None:
             write_bundle(directory / "models")
             ports = (free_port(), free_port(), free_port())
             console.print(f"seed {seed}: starting three brokers")
+            logs = options.report.parent / f"chaos-{seed}"
+            shutil.rmtree(logs, ignore_errors=True)
+            logs.mkdir(parents=True)
             with brokers.three_brokers(directory / "kafka", ports) as cluster:
                 report = asyncio.run(
-                    run_chaos(cluster, ports, directory / "models", directory, chosen, console.print)
+                    run_chaos(cluster, ports, directory / "models", logs, chosen, console.print)
                 )
             for line in report.workers_crashed:
-                number = line.split()[1]
-                console.print(line)
-                console.print((directory / f"worker-{number}.log").read_text()[-3000:], markup=False)
+                console.print(line, markup=False)
         reports.append(report)
         options.report.parent.mkdir(parents=True, exist_ok=True)
         options.report.write_text(json.dumps([each.as_dict() for each in reports], indent=2) + "\n")
         console.print(runs(reports))
     console.print(table(reports))
-    console.print(f"report: {options.report}")
+    console.print(f"report: {options.report}, logs beside it")
     raise SystemExit(0 if all(report.exactly_once for report in reports) else 1)
 
 

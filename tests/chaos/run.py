@@ -66,6 +66,7 @@ class ChaosReport:
     dead_lettered: int = 0
     lost: int = 0
     duplicated: int = 0
+    pending: int = 0  # still without an outcome when the run gave up waiting
     longest_pause_seconds: float = 0.0
     latency_p50_ms: float = 0.0
     faults: list[FaultRecord] = field(default_factory=list)
@@ -75,7 +76,7 @@ class ChaosReport:
 
     @property
     def exactly_once(self) -> bool:
-        return self.lost == 0 and self.duplicated == 0
+        return self.lost == self.duplicated == self.pending == 0
 
     def as_dict(self) -> dict[str, object]:
         return {**asdict(self), "exactly_once": self.exactly_once}
@@ -145,6 +146,7 @@ async def run_chaos(
         counted.published, counted.scored, counted.dead_lettered,
     )  # fmt: skip
     report.lost, report.duplicated = len(counted.lost), len(counted.duplicated)
+    report.pending = len(counted.pending)
     report.workers_gave_up, report.workers_crashed = fleet.gave_up, fleet.crashed
     await _measure(settings, report)
     return report
@@ -164,8 +166,7 @@ async def _settled(settings: Settings) -> Audit:
     deadline = time.monotonic() + _SETTLE_LIMIT_SECONDS
     while True:
         counted = await audit(settings)
-        done = counted.scored + counted.dead_lettered >= counted.published and not counted.lost
-        if done or time.monotonic() > deadline:
+        if counted.exactly_once or counted.duplicated or time.monotonic() > deadline:
             return counted
         await asyncio.sleep(2)
 

@@ -1,0 +1,188 @@
+"""``ratecast verify``."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ratecast.cli import console
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from ratecast.audit import Audit, PartitionAudit
+    from ratecast.settings import Settings
+
+_SHOWN_RUNS = 8
+
+
+def register(app: typer.Typer) -> None:
+    """Attach the command."""
+    app.command(
+        "verify",
+        help="Count, from the topics themselves, what became of every input: one prediction or dead letter, "
+        "none, or several. It may run while workers do: an input without an outcome is pending from the "
+        "workers' committed offset on, and lost below it. Exit code 1 when anything is lost or duplicated; "
+        "0 otherwise, also while something is pending. Memory: three bytes an offset.",
+        epilog="Example: ratecast verify --wait 60",
+    )(verify)
+
+
+def verify(
+    *,
+    wait: Annotated[
+        float, typer.Option(min=0, metavar="SECONDS", help="Go on for so long while anything is pending.")
+    ] = 0.0,
+    json: console.Json = False,
+    bootstrap_servers: console.BootstrapServers = None,
+) -> None:
+    """Read the topics, say what was found, fail when it is not sound."""
+    from ratecast.cli.logs import configure_logging
+    from ratecast.cli.replay import quiet_client
+    from ratecast.errors import OperationError
+    from ratecast.settings import load_settings
+
+    settings = load_settings(bootstrap_servers=bootstrap_servers)
+    configure_logging(settings)
+    quiet_client(settings)
+    result = asyncio.run(_audit(settings, wait))
+    if json:
+        console.print_json(as_json(settings, result))
+    else:
+        show(settings, result)
+    if not result.sound:
+        lost = sum(part.lost.size for part in result.partitions)
+        duplicated = sum(part.duplicated.size for part in result.partitions)
+        raise OperationError(f"{lost:,} of {result.published:,} inputs lost, {duplicated:,} duplicated")
+
+
+async def _audit(settings: Settings, wait_seconds: float) -> Audit:
+    from consumer import header_keys
+    from ratecast.audit import audit
+
+    topics = [settings.input_topic, settings.output_topic, settings.dead_letter_topic]
+    with reading_bar(await total_to_read(settings, topics)) as advance:
+        try:
+            return await audit(settings, wait_seconds=wait_seconds, on_progress=advance)
+        except UnicodeDecodeError:
+            # A header's name that is not UTF-8: workers read past it, so must we.
+            header_keys.read_leniently()
+            return await audit(settings, wait_seconds=wait_seconds, on_progress=advance)
+
+
+async def total_to_read(settings: Settings, topics: list[str]) -> int:
+    """How many records a bar is drawn for; not asked for when none is."""
+    from ratecast.tail import record_counts
+
+    return sum((await record_counts(settings, topics)).values()) if console.err.is_terminal else 0
+
+
+@contextmanager
+def reading_bar(total: int) -> Iterator[Callable[[int], None]]:
+    """A bar on a terminal's stderr; nothing elsewhere."""
+    if not console.err.is_terminal:
+        yield lambda _: None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("reading"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console.err, transient=True) as bar:
+        # Transactions' markers are in the total but never read; while one reads, more comes than was there.
+        task = bar.add_task("reading", total=total)
+        yield lambda read: bar.update(task, completed=read, total=max(read, total))
+
+
+def as_json(settings: Settings, result: Audit) -> dict[str, Any]:
+    """The result for programs; offenders in full, as ``[first, last]`` offsets of each unbroken run."""
+    return {
+        "input_topic": settings.input_topic,
+        "group_id": settings.group_id,
+        "published": result.published,
+        "scored": result.scored,
+        "dead_lettered": result.dead_lettered,
+        "exactly_one": sum(part.exactly_one for part in result.partitions),
+        "pending": sum(part.pending.size for part in result.partitions),
+        "lost": sum(part.lost.size for part in result.partitions),
+        "duplicated": sum(part.duplicated.size for part in result.partitions),
+        "unmatched": result.unmatched,
+        "unreadable": result.unreadable,
+        "exactly_once": result.exactly_once,
+        "partitions": [_partition_as_json(part) for part in result.partitions],
+    }
+
+
+def _partition_as_json(part: PartitionAudit) -> dict[str, Any]:
+    from ratecast.audit import ranges
+
+    return {
+        "partition": part.partition,
+        "committed": part.committed,
+        "inputs": part.inputs,
+        "scored": part.scored,
+        "dead_lettered": part.dead_lettered,
+        "exactly_one": part.exactly_one,
+        "pending": ranges(part.pending),
+        "lost": ranges(part.lost),
+        "duplicated": ranges(part.duplicated),
+        "unmatched": part.unmatched,
+    }
+
+
+def show(settings: Settings, result: Audit) -> None:
+    """The result for people: a row a partition, the offenders, and what it comes to."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, show_footer=True)
+    rows = [_counts(part) for part in result.partitions]
+    table.add_column("partition", "all", justify="right")
+    for number, name in enumerate(
+        ("inputs", "scored", "dead-lettered", "exactly one", "pending", "lost", "duplicated")
+    ):
+        table.add_column(name, f"{sum(row[number] for row in rows):,}", justify="right")
+    for part, row in zip(result.partitions, rows, strict=True):
+        table.add_row(str(part.partition), *(f"{count:,}" for count in row))
+    console.out.print(table)
+    for line in _remarks(settings, result):
+        console.out.print(line, markup=False, soft_wrap=True)
+
+
+def _counts(part: PartitionAudit) -> tuple[int, ...]:
+    return (
+        *(part.inputs, part.scored, part.dead_lettered, part.exactly_one),
+        *(part.pending.size, part.lost.size, part.duplicated.size),
+    )
+
+
+def _remarks(settings: Settings, result: Audit) -> Iterator[str]:
+    from ratecast.audit import ranges
+
+    for part in result.partitions:
+        for name, offsets in (("lost", part.lost), ("duplicated", part.duplicated)):
+            if offsets.size:
+                yield f"{name} on partition {part.partition}: offsets {_runs(ranges(offsets))}"
+    if pending := sum(part.pending.size for part in result.partitions):
+        has_committed = any(part.committed is not None for part in result.partitions)
+        why = "has not come to them yet" if has_committed else "has never committed"
+        yield f"pending: {pending:,} inputs have no outcome yet, group {settings.group_id} {why}"
+    if result.unmatched:
+        yield f"unmatched: {result.unmatched:,} outcomes are of inputs that are not on {settings.input_topic} (any more)"
+    if result.unreadable:
+        yield f"unreadable: {result.unreadable:,} records are neither predictions nor dead letters"
+    if not result.published:
+        yield f"there are no inputs on {settings.input_topic}"
+    elif result.exactly_once:
+        yield "every input has exactly one outcome"
+
+
+def _runs(runs: list[tuple[int, int]]) -> str:
+    """The first runs of offsets.
+
+    >>> _runs([(3, 5), (9, 9)])
+    '3-5, 9'
+    """
+    shown = ", ".join(f"{first}-{last}" if last > first else str(first) for first, last in runs[:_SHOWN_RUNS])
+    rest = len(runs) - _SHOWN_RUNS
+    return f"{shown} and {rest:,} more (--json has all)" if rest > 0 else shown

@@ -1,0 +1,239 @@
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections import Counter
+
+import pytest
+from aiokafka import AIOKafkaProducer
+from typer import Typer
+from typer.testing import CliRunner
+
+from producer.redelivery import Refusal, Selection, redeliver
+from ratecast import kafka, tail
+from ratecast.cli import dead_letters as command
+from ratecast.errors import OperationError, UsageError
+from tests.bad_records import GOOD
+from tests.bundles import LEVELS, write_bundle
+from tests.integration.test_audit import create_topics
+from tests.integration.workers import publish, read, running_worker
+from tests.producer import commands
+from tests.rows import dead_letter
+
+LONG = json.dumps({"history": [0.85, 0.86, 0.87], "padding": "x" * 2_000_000}).encode()
+
+
+@pytest.fixture(autouse=True)
+def _environment(settings, monkeypatch) -> None:
+    for name, value in commands.variables(settings).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("ratecast.cli.logs.configure_logging", lambda _: None)
+    monkeypatch.setattr("ratecast.cli.replay.quiet_client", lambda _: None)
+    # Signal handlers belong to the main thread, which runs the test's own loop.
+    monkeypatch.setattr(command, "on_stop_signal", lambda _: contextlib.nullcontext())
+
+
+async def run(*arguments: str):
+    app = Typer()
+    command.register(app)
+    return await asyncio.to_thread(CliRunner().invoke, app, ["dead-letters", *arguments])
+
+
+async def put(settings, letters, topic: str | None = None) -> None:
+    """Dead letters as a worker writes them: (key, value, headers beside ours, code), all on partition 1."""
+    await create_topics(settings)
+    producer = AIOKafkaProducer(**kafka.client_options(settings))
+    await producer.start()
+    try:
+        for offset, (key, value, headers, code) in enumerate(letters):
+            _, ours = dead_letter((topic or settings.input_topic, 0, offset), code)
+            batch = producer.create_batch()  # send() refuses a record without key and value
+            batch.append(timestamp=None, key=key, value=value, headers=[*headers, *ours])
+            await (await producer.send_batch(batch, settings.dead_letter_topic, partition=1))
+    finally:
+        await producer.stop()
+
+
+async def inputs(settings) -> list:
+    reading = tail.read_topic(settings, settings.input_topic, from_beginning=True, follow=False)
+    return [record async for record in reading]
+
+
+async def test_letters_are_listed_by_code_with_their_newest_and_where_they_lie(settings):
+    letters = [(b"k", b"%d" % number, [], "invalid_json") for number in range(3)]
+    await put(settings, [*letters, (b"\xff", b"\xff" * 500, [("ratecast.hops", b"2")], "invalid_encoding")])
+    result = await run("list", "--json", "--limit", "2")
+    assert result.exit_code == 0, result.exception
+    first, second = json.loads(result.stdout)
+    assert (first["code"], first["count"]) == ("invalid_json", 3)
+    assert [(sample["partition"], sample["offset"]) for sample in first["samples"]] == [(1, 2), (1, 1)]
+    assert first["samples"][0]["source"] == {
+        "topic": settings.input_topic,
+        "partition": 0,
+        "offset": 2,
+        "timestamp": 0,
+    }
+    assert (second["count"], second["samples"][0]["hops"]) == (1, 2)
+    assert len(second["samples"][0]["value"]) <= 60
+    one = await run("list", "--code", "invalid_encoding")
+    assert "invalid_encoding" in one.stdout
+    assert "invalid_json" not in one.stdout
+    assert f"at partition 1 offset 3, from {settings.input_topic}-0@3, replayed 2 times" in one.stdout
+
+
+async def test_a_topic_without_letters_is_said_to_be_empty(settings):
+    await create_topics(settings)
+    listed = await run("list")
+    assert listed.exit_code == 0, repr(listed.exception)
+    assert listed.stdout.strip() == f"no dead letters on {settings.dead_letter_topic}"
+    assert json.loads((await run("list", "--json")).stdout) == []
+    assert json.loads((await run("replay", "--all", "--json")).stdout)["chosen"] == 0
+
+
+async def test_once_the_cause_is_mended_a_replayed_letter_is_scored_with_its_own_key_and_headers(
+    settings, tmp_path, monkeypatch
+):
+    headers = [("trace", b"t"), ("null", None)]
+    unknown = json.dumps({"history": [7.4, 7.5, 7.6], "pair": "EUR/DKK", "message_id": "m"}).encode()
+    async with running_worker(settings):
+        await publish(settings, [(b"EUR/DKK", unknown, headers), (None, LONG, []), (b"k", b"{", [])])
+        await read(settings, settings.dead_letter_topic, 3, quiet_seconds=0.1)
+    result = await run("replay", "--code", "unknown_pair", "--code", "too_large", "--json")
+    assert result.exit_code == 0, result.exception
+    summary = json.loads(result.stdout)
+    assert (summary["chosen"], summary["published"], summary["refused"]) == (2, 2, {})
+    assert summary["by_code"] == {"unknown_pair": 1, "too_large": 1}
+    monkeypatch.setitem(LEVELS, "EUR/DKK", 7.5)
+    write_bundle(tmp_path, "test-2")
+    mended = settings.model_copy(update={"models_dir": tmp_path, "max_message_bytes": 3 * 2**20})
+    async with running_worker(mended):
+        records = await read(settings, settings.output_topic, 2, quiet_seconds=0.1)
+    predictions = {record.key: record for record in records}
+    assert set(predictions) == {b"EUR/DKK", None}
+    assert json.loads(predictions[b"EUR/DKK"].value)["message_id"] == "m"
+    assert list(predictions[b"EUR/DKK"].headers) == [*headers, ("ratecast.hops", b"1")]
+    (again,) = [record for record in await inputs(settings) if dict(record.headers).get("trace") and
+                dict(record.headers).get("ratecast.hops")]  # fmt: skip
+    assert (again.key, again.value) == (b"EUR/DKK", unknown)
+
+
+async def test_a_poison_record_is_refused_after_the_most_hops(settings):
+    """Replayed whenever it comes back; workers carry the hops on."""
+    async with running_worker(settings):
+        await publish(settings, [(b"k", b"{", [("trace", b"t")])], partition=0)
+        for hops in range(3):
+            letters = await read(settings, settings.dead_letter_topic, hops + 1, quiet_seconds=0.1)
+            newest = max(letters, key=lambda letter: int(dict(letter.headers).get("ratecast.hops", b"0")))
+            assert dict(newest.headers).get("ratecast.hops", b"0") == b"%d" % hops
+            only = Selection(partition=newest.partition, first=newest.offset, last=newest.offset)
+            result = await redeliver(settings, only, max_hops=2)
+            assert (result.chosen, result.published) == (1, int(hops < 2))
+    assert len(letters) == 3
+    place = json.loads((await run("list", "--json", "--limit", "9")).stdout)[0]["samples"]
+    assert sorted(sample["hops"] for sample in place) == [0, 1, 2]
+    source = tail.dead_letter(newest)["source"]
+    assert result.refused == {
+        Refusal.MAX_HOPS: [f"{settings.input_topic}-{source['partition']}@{source['offset']}"]
+    }
+
+
+async def test_what_cannot_be_replayed_is_refused_and_named(settings):
+    await put(
+        settings,
+        [
+            (b"k", b"cut", [("ratecast.value.truncated", b"99999")], "too_large"),
+            (b"k", b"round", [("ratecast.hops", b"3")], "invalid_json"),
+            (b"k", b"garbled hops", [("ratecast.hops", b"many")], "invalid_json"),
+        ],
+    )
+    await put(settings, [(b"k", b"elsewhere", [], "invalid_json")], topic="another-topic")
+    summary = json.loads((await run("replay", "--all", "--json")).stdout)
+    topic = settings.input_topic
+    assert summary["refused"] == {
+        "cut": [f"{topic}-0@0"],
+        "max_hops": [f"{topic}-0@1"],
+        "elsewhere": ["another-topic-0@0"],
+    }
+    assert (summary["chosen"], summary["published"]) == (4, 1)
+    (record,) = await inputs(settings)
+    assert (record.value, list(record.headers)) == (b"garbled hops", [("ratecast.hops", b"1")])
+    shown = await run("replay", "--all", "--max-hops", "9")
+    assert f"{topic}-0@0" in shown.stdout
+    assert f"{topic}-0@1" not in shown.stdout
+
+
+async def test_an_offset_range_chooses_both_its_ends_and_a_code_narrows_it(settings):
+    codes = ["invalid_json", "invalid_json", "invalid_rate", "invalid_json", "invalid_json"]
+    await put(settings, [(b"k", b"%d" % number, [], code) for number, code in enumerate(codes)])
+    arguments = ("--partition", "1", "--from-offset", "1", "--to-offset", "3", "--code", "invalid_json")
+    result = await run("replay", *arguments)
+    assert result.exit_code == 0, result.exception
+    assert [record.value for record in await inputs(settings)] == [b"1", b"3"]
+    assert (await run("replay", "--partition", "0")).exit_code == 0
+    assert isinstance((await run("replay", "--partition", "4")).exception, UsageError)
+
+
+async def test_a_key_goes_where_every_client_puts_it_and_keeps_its_order(settings):
+    letters = [(b"%d" % (number % 7), b"%d" % number, [], "invalid_json") for number in range(70)]
+    await put(settings, letters)
+    await run("replay", "--all")
+    replayed = await inputs(settings)
+    await publish(settings, [(b"%d" % key, GOOD, []) for key in range(7)])
+    partitions = {record.key: record.partition for record in await inputs(settings) if record.value == GOOD}
+    assert len(replayed) == 70
+    assert all(record.partition == partitions[record.key] for record in replayed)
+    for key in partitions:
+        numbers = [int(record.value) for record in replayed if record.key == key]
+        assert numbers == sorted(numbers)
+
+
+async def test_a_dry_run_publishes_nothing_and_replaying_twice_publishes_twice(settings):
+    await put(settings, [(b"k", b"{", [], "invalid_json"), (None, None, [], "empty_value")])
+    dry = await run("replay", "--all", "--dry-run", "--json")
+    assert await inputs(settings) == []
+    summary = json.loads(dry.stdout)
+    assert (summary["accepted"], summary["published"], summary["dry_run"]) == (2, 0, True)
+    assert "would be published" in (await run("replay", "--all", "--dry-run")).stdout
+    await run("replay", "--all")
+    await run("replay", "--all")
+    assert Counter((record.key, record.value) for record in await inputs(settings)) == {
+        (b"k", b"{"): 2,
+        (None, None): 2,
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fault"),
+    [
+        ((), "nothing is chosen"),
+        (("--from-offset", "1"), "need --partition"),
+        (("--partition", "0", "--from-offset", "2", "--to-offset", "1"), "lies behind"),
+        (("--all", "--code", "invalid_json"), "contradicts"),
+    ],
+)
+async def test_without_a_clear_choice_nothing_is_replayed(arguments, fault):
+    result = await run("replay", *arguments)
+    assert isinstance(result.exception, UsageError)
+    assert fault in str(result.exception)
+
+
+async def test_an_interrupted_replay_says_how_to_go_on(settings, monkeypatch):
+    def stop_at_once(react):
+        react()
+        return contextlib.nullcontext()
+
+    monkeypatch.setattr(command, "on_stop_signal", stop_at_once)
+    await put(settings, [(b"k", b"{", [], "invalid_json")])
+    result = await run("replay", "--all")
+    assert result.exit_code == 130
+    assert "go on with --partition 1 --from-offset 1" in result.stderr
+    assert len(await inputs(settings)) == 1
+
+
+async def test_a_refused_delivery_is_one_clear_error_that_says_how_to_go_on(settings):
+    narrow = settings.model_copy(update={"topic_max_message_bytes": 2**16})
+    await create_topics(narrow)
+    await put(settings, [(b"k", b"x" * 100_000, [], "invalid_json")])
+    with pytest.raises(OperationError, match=r"0 letters delivered, then: .*start again"):
+        await redeliver(settings, Selection(), max_hops=3)
