@@ -16,6 +16,7 @@ from consumer.at_least_once import DeliverThenCommit
 from consumer.publishing import FencedError, Outgoing
 from consumer.transactions import PartitionTransactions
 from monitoring.lag import PartitionLag
+from ratecast.closing import is_cancelled
 from ratecast.errors import OperationError
 
 if TYPE_CHECKING:
@@ -89,6 +90,12 @@ class PartitionPipeline:
                     await self._step_back()
                 except KafkaError as error:
                     await self._back_off(error)
+                except asyncio.CancelledError:
+                    if is_cancelled():
+                        raise
+                    # The client lets its own tasks' cancellations out. Nobody asked this pipeline to end, and
+                    # ending unasked would leave its partition without a reader for as long as the group holds.
+                    await self._back_off(KafkaError("the client gave up a task of its own"))
                 finally:
                     await self._release()
         finally:

@@ -55,11 +55,11 @@ class PartitionTransactions:
         try:
             await self._producer.begin_transaction()
             deliveries = [future for out in outgoing for future in await hand_over(self._producer, out)]
-            await self._producer.send_offsets_to_transaction(
+            offsets = self._producer.send_offsets_to_transaction(
                 {self._source: next_offset}, self._settings.group_id
             )
-            # flush() would wait but never raise; these futures do.
-            await asyncio.gather(*deliveries)
+            # flush() would wait but never raise; these do, and gathered together none is left unlooked at.
+            await asyncio.gather(offsets, *deliveries)
             await self._producer.commit_transaction()
         except (ProducerFenced, InvalidProducerEpoch) as error:
             raise FencedError(f"{self._source} is owned by another worker now") from error

@@ -178,6 +178,7 @@ class Worker:
         log.info("assigned: %s", _numbers(self._pipelines) or "nothing, standing by")
 
     def _pipeline_ended(self, task: asyncio.Task[None]) -> None:
+        # Cancelled only by `revoke`, when its time is up.
         if not task.cancelled() and (error := task.exception()) is not None:
             self._failure = self._failure or error
             self._stopping.set()

@@ -18,14 +18,16 @@ async def stop_producer(producer: Any) -> None:
     """Close a producer (an AIOKafkaProducer), at the latest after a few seconds."""
     try:
         await asyncio.wait_for(producer.stop(), STOP_LIMIT_SECONDS)
-    except TimeoutError:
+    except KafkaError as error:
+        log.debug("producer closed with %r", error)
+    except (TimeoutError, asyncio.CancelledError):
         # An idempotent producer retries its last batch for ever when the broker is away. Without its
         # connections the sender's requests fail, and only then can it end.
         await producer.client.close()
         with contextlib.suppress(KafkaError, asyncio.CancelledError):
             await producer._sender.close()  # noqa: SLF001 - stop() has already marked it closed
-    except KafkaError as error:
-        log.debug("producer closed with %r", error)
+        if is_cancelled():
+            raise asyncio.CancelledError from None
 
 
 async def stop_consumer(consumer: Any) -> None:
@@ -38,6 +40,14 @@ async def stop_consumer(consumer: Any) -> None:
         # With the broker away its fetching pauses before the next try; cut off there, it lets its own
         # cancellation out of stop(), in place of the error that ended us, and stays half open.
         await consumer._client.close()  # noqa: SLF001 - stop() does nothing a second time
-        task = asyncio.current_task()
-        if task is not None and task.cancelling():
+        if is_cancelled():
             raise
+
+
+def is_cancelled() -> bool:
+    """Whether somebody asked the current task to end.
+
+    A CancelledError alone does not say so: aiokafka lets the cancellation of its own tasks out of its methods.
+    """
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

@@ -28,6 +28,31 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line, ensure_ascii=False)
 
 
+class SaidRecently(logging.Filter):
+    """Lets the client say the same thing once in so many seconds.
+
+    While a broker is away it would say it ten times a second.
+
+    Args:
+        quiet_seconds: how long a message of the same form is held back.
+    """
+
+    def __init__(self, quiet_seconds: float = 10.0) -> None:
+        super().__init__()
+        self._quiet_seconds = quiet_seconds
+        self._said: dict[tuple[str, int], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether to let a record through."""
+        if not record.name.startswith("aiokafka"):
+            return True
+        place = record.pathname, record.lineno  # bounded by the number of log calls there are
+        if record.created - self._said.get(place, 0.0) < self._quiet_seconds:
+            return False
+        self._said[place] = record.created
+        return True
+
+
 def configure_logging(settings: Settings) -> None:
     """Send everything to stderr in the configured form."""
     handler = logging.StreamHandler(sys.stderr)
@@ -35,6 +60,7 @@ def configure_logging(settings: Settings) -> None:
         handler.setFormatter(JsonFormatter())
     else:
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S"))
+    handler.addFilter(SaidRecently())
     logging.basicConfig(level=settings.log_level, handlers=[handler], force=True)
     # The client's own INFO lines are about its inner life; its warnings are kept.
     if settings.log_level != "DEBUG":

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from aiokafka import TopicPartition
 from aiokafka.client import AIOKafkaClient, CoordinationType
 
+from consumer.transactions import PartitionTransactions
 from ratecast import kafka
 from tests.chaos.armed_worker import TRAPS
 
@@ -100,6 +102,17 @@ def _is_frozen(member: Member) -> bool:
     return stat.rsplit(")", 1)[1].split()[0] == "T"
 
 
+async def fence_all(scene: Scene) -> None:
+    """Somebody starts a producer under every partition's transactional id and goes away: a zombie's last act."""
+    settings = scene.fleet.settings
+    for partition in range(settings.topic_partitions):
+        intruder = PartitionTransactions(settings, TopicPartition(settings.input_topic, partition))
+        try:
+            await intruder.start()
+        finally:
+            await intruder.stop()
+
+
 async def terminate(scene: Scene) -> None:
     """SIGTERM, and another worker in its place."""
     code = await scene.fleet.remove(scene.victim())
@@ -179,6 +192,7 @@ FAULTS: dict[str, Callable[[Scene], Awaitable[None]]] = {
         kill_between_send_and_commit,
         kill_inside_commit,
         zombie,
+        fence_all,
         terminate,
         add_worker,
         remove_worker,

@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import json
+import logging
+
+import pytest
+
+from ratecast.cli.logs import JsonFormatter, SaidRecently
+
+
+def record(name: str, line: int, created: float) -> logging.LogRecord:
+    made = logging.LogRecord(name, logging.ERROR, "client.py", line, "no %s", ("broker",), None)
+    made.created = created
+    return made
+
+
+@pytest.mark.parametrize(
+    ("name", "let_through"), [("aiokafka.client", [True, False, True]), ("consumer.worker", [True] * 3)]
+)
+def test_only_the_client_s_repetitions_are_held_back(name: str, let_through: list[bool]) -> None:
+    said = SaidRecently(quiet_seconds=10)
+    assert [said.filter(record(name, 1, at)) for at in (100.0, 109.9, 110.0)] == let_through
+    assert said.filter(record(name, 2, 110.0))
+
+
+def test_a_json_line_is_one_object() -> None:
+    line = json.loads(JsonFormatter().format(record("consumer.worker", 1, 0.0)))
+    assert line == {
+        "time": "1970-01-01T00:00:00+00:00",
+        "level": "error",
+        "logger": "consumer.worker",
+        "message": "no broker",
+    }
