@@ -20,7 +20,7 @@ from monitoring.http import HttpServer
 from monitoring.metrics import WorkerMetrics
 from ratecast import kafka, model
 from ratecast.closing import stop_consumer
-from ratecast.errors import BrokerUnavailableError
+from ratecast.errors import BrokerUnavailableError, OperationError
 from ratecast.forecast import Forecaster
 from ratecast.signals import on_stop_signal
 
@@ -178,10 +178,16 @@ class Worker:
         log.info("assigned: %s", _numbers(self._pipelines) or "nothing, standing by")
 
     def _pipeline_ended(self, task: asyncio.Task[None]) -> None:
-        # Cancelled only by `revoke`, when its time is up.
         if not task.cancelled() and (error := task.exception()) is not None:
-            self._failure = self._failure or error
-            self._stopping.set()
+            self._fail(error)
+        elif any(task is running for _, running in self._pipelines.values()):
+            # `revoke` takes a pipeline out before it ends it. One that ends otherwise would leave its partition
+            # unread for as long as the group holds, with nobody the wiser.
+            self._fail(OperationError(f"the pipeline of {task.get_name()} ended unasked"))
+
+    def _fail(self, error: BaseException) -> None:
+        self._failure = self._failure or error
+        self._stopping.set()
 
     async def revoke(self) -> None:
         """The group takes all partitions back (aiokafka rebalances eagerly): finish what is in hand.

@@ -23,7 +23,8 @@ async def stop_producer(producer: Any) -> None:
     except (TimeoutError, asyncio.CancelledError):
         # An idempotent producer retries its last batch for ever when the broker is away. Without its
         # connections the sender's requests fail, and only then can it end.
-        await producer.client.close()
+        with contextlib.suppress(KafkaError, asyncio.CancelledError):
+            await producer.client.close()
         with contextlib.suppress(KafkaError, asyncio.CancelledError):
             await producer._sender.close()  # noqa: SLF001 - stop() has already marked it closed
         if is_cancelled():

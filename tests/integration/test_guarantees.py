@@ -118,6 +118,38 @@ async def test_a_partition_that_fails_for_too_long_ends_the_worker(settings, mon
         await asyncio.wait_for(task, 30)
 
 
+@pytest.mark.parametrize("method", ["start", "publish"])
+async def test_a_cancellation_let_out_by_the_client_does_not_end_a_pipeline(
+    settings, monkeypatch, method
+) -> None:
+    """aiokafka does that when brokers vanish; the partition then had no reader until the next rebalance."""
+    original, raised = getattr(PartitionTransactions, method), set()
+
+    async def leaking(self: PartitionTransactions, *args: object) -> None:
+        if self._source not in raised:
+            raised.add(self._source)
+            raise asyncio.CancelledError
+        await original(self, *args)
+
+    monkeypatch.setattr(PartitionTransactions, method, leaking)
+    async with running_worker(settings):
+        for partition in range(4):
+            await publish(settings, [history(partition)], partition=partition)
+        await read(settings, settings.output_topic, 4)
+    assert len(raised) == 4
+    assert (await audit(settings)).exactly_once
+
+
+async def test_a_pipeline_that_ends_unasked_ends_the_worker(settings) -> None:
+    worker = Worker(settings)
+    task = asyncio.create_task(worker.run())
+    await until(lambda: worker.readiness()["ready"])
+    _, pipeline = next(iter(worker._pipelines.values()))
+    pipeline.cancel()
+    with pytest.raises(Exception, match="ended unasked"):
+        await asyncio.wait_for(task, 30)
+
+
 async def test_heartbeats_go_on_while_a_large_batch_is_scored(settings, monkeypatch) -> None:
     """A batch of the greatest size takes far less than a session; no rebalance may come of it."""
     settings = settings.model_copy(update={"session_timeout_ms": 6000, "max_poll_records": 20_000})
