@@ -52,6 +52,8 @@ def running(program: str, settings: Settings, output: str) -> Iterator[None]:
         "RATECAST_MODELS_DIR": str(settings.models_dir),
         "RATECAST_LOG_LEVEL": "ERROR",
     }
+    if program == "worker, at least once":
+        environment["RATECAST_GUARANTEE"] = "at-least-once"
     echo = [str(HERE / "echo.py"), settings.bootstrap_servers, settings.input_topic, output, group]
     command = echo if program == "echo" else ["-m", "ratecast", "worker", "--http-port", "0"]
     process = subprocess.Popen([sys.executable, *command], env=environment, stderr=subprocess.DEVNULL)
@@ -123,7 +125,7 @@ async def compare(settings: Settings, options: argparse.Namespace, console: Cons
     for _ in range(laps):
         total += (await replay(settings, plan, Pace())).messages
     console.print(f"{total:,} messages of 61 rates in {settings.topic_partitions} partitions")
-    rounds: dict[str, list[float]] = {"echo": [], "worker": []}
+    rounds: dict[str, list[float]] = {"echo": [], "worker": [], "worker, at least once": []}
     for number in range(options.rounds):
         for program, results in rounds.items():
             results.append(await throughput(program, settings, total))
@@ -137,7 +139,9 @@ async def compare(settings: Settings, options: argparse.Namespace, console: Cons
     console.print(table)
     ratio = statistics.median(rounds["worker"]) / statistics.median(rounds["echo"])
     slower = statistics.median(lone["worker"]) / statistics.median(lone["echo"])
+    once = statistics.median(rounds["worker, at least once"]) / statistics.median(rounds["worker"])
     console.print(f"throughput worker / echo: {ratio:.2f}    latency worker / echo: {slower:.2f}")
+    console.print(f"throughput at least once / exactly once: {once:.2f}")
     console.print(PEERS)
 
 
