@@ -13,6 +13,7 @@ from aiokafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeEr
 
 from consumer import dead_letters, header_keys
 from consumer.at_least_once import DeliverThenCommit
+from consumer.offsets import committed_offset
 from consumer.publishing import FencedError, Outgoing
 from consumer.transactions import PartitionTransactions
 from monitoring.lag import PartitionLag
@@ -128,7 +129,7 @@ class PartitionPipeline:
             await self._position()
 
     async def _position(self) -> None:
-        committed = await self._consumer.committed(self.source)
+        committed = await committed_offset(self._settings, self.source)
         if committed is None:
             beginning = await self._consumer.beginning_offsets([self.source])
             committed = beginning[self.source]

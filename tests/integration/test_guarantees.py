@@ -152,9 +152,9 @@ async def test_a_pipeline_that_ends_unasked_ends_the_worker(settings) -> None:
 
 async def test_heartbeats_go_on_while_a_large_batch_is_scored(settings, monkeypatch) -> None:
     """A batch of the greatest size takes far less than a session; no rebalance may come of it."""
-    settings = settings.model_copy(update={"session_timeout_ms": 6000, "max_poll_records": 20_000})
+    settings = settings.model_copy(update={"session_timeout_ms": 6000, "max_poll_records": 6_000})
     await kafka.ensure_topics(settings)
-    await publish(settings, [history(number) for number in range(20_000)])
+    await publish(settings, [history(number) for number in range(6_000)])
     async with running_worker(settings) as worker:
-        await read(settings, settings.output_topic, 20_000)
+        await read(settings, settings.output_topic, 6_000)
         assert worker.metrics.rebalances._value.get() == 1
