@@ -42,6 +42,7 @@ def runs(reports: list[ChaosReport]) -> Table:
         "scored",
         "lost",
         "duplicated",
+        "pending",
         "longest pause s",
         "gave up",
         "crashed",
