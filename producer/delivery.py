@@ -32,27 +32,20 @@ async def idempotent_producer(settings: Settings) -> AsyncIterator[Any]:
     Raises:
         BrokerUnavailableError: no broker answered.
     """
-    clients: list[Any] = []
-
-    async def start() -> None:
-        client = AIOKafkaProducer(
+    producer = await kafka.started(
+        lambda: AIOKafkaProducer(
             **kafka.client_options(settings),
             enable_idempotence=True,
             acks="all",
             max_batch_size=settings.publish_batch_bytes,
-        )
-        try:
-            await client.start()
-        except BaseException:
-            await client.stop()
-            raise
-        clients.append(client)
-
-    await kafka.connect(start, settings)
+        ),
+        stop_producer,
+        settings,
+    )
     try:
-        yield clients[0]
+        yield producer
     finally:
-        await stop_producer(clients[0])
+        await stop_producer(producer)
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,19 +96,12 @@ async def _until_decided(consumer: Any, written: dict[TopicPartition, int], limi
 @asynccontextmanager
 async def _consumer(settings: Settings, isolation_level: str) -> AsyncIterator[Any]:
     """A consumer that reads nothing, only asks for the ends as its isolation level sees them."""
-    clients: list[Any] = []
-
-    async def start() -> None:
-        client = AIOKafkaConsumer(**kafka.client_options(settings), isolation_level=isolation_level)
-        try:
-            await client.start()
-        except BaseException:
-            await client.stop()
-            raise
-        clients.append(client)
-
-    await kafka.connect(start, settings)
+    consumer = await kafka.started(
+        lambda: AIOKafkaConsumer(**kafka.client_options(settings), isolation_level=isolation_level),
+        stop_consumer,
+        settings,
+    )
     try:
-        yield clients[0]
+        yield consumer
     finally:
-        await stop_consumer(clients[0])
+        await stop_consumer(consumer)

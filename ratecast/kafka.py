@@ -94,9 +94,15 @@ async def connect(start: Callable[[], Awaitable[object]], settings: Settings) ->
         client_log.setLevel(level)
 
 
-@asynccontextmanager
-async def admin(settings: Settings) -> AsyncIterator[Any]:
-    """A connected admin client, closed at the end.
+async def started(
+    make: Callable[[], Any], close: Callable[[Any], Awaitable[object]], settings: Settings
+) -> Any:
+    """A client that is connected: made anew for each try, closed when a try fails.
+
+    Args:
+        make: makes an aiokafka client; one that has failed to start cannot be started again.
+        close: closes it.
+        settings: how long to try.
 
     Raises:
         BrokerUnavailableError: no broker answered.
@@ -104,19 +110,32 @@ async def admin(settings: Settings) -> AsyncIterator[Any]:
     clients: list[Any] = []
 
     async def start() -> None:
-        client = AIOKafkaAdminClient(**client_options(settings))
+        client = make()
         try:
             await client.start()
         except BaseException:
-            await client.close()
+            await close(client)
             raise
         clients.append(client)
 
     await connect(start, settings)
+    return clients[0]
+
+
+@asynccontextmanager
+async def admin(settings: Settings) -> AsyncIterator[Any]:
+    """A connected admin client, closed at the end.
+
+    Raises:
+        BrokerUnavailableError: no broker answered.
+    """
+    client = await started(
+        lambda: AIOKafkaAdminClient(**client_options(settings)), AIOKafkaAdminClient.close, settings
+    )
     try:
-        yield clients[0]
+        yield client
     finally:
-        await clients[0].close()
+        await client.close()
 
 
 @dataclass(frozen=True)

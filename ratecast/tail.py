@@ -161,25 +161,17 @@ async def open_reader(
 
 
 async def _connected_consumer(settings: Settings, isolation_level: str = "read_committed") -> Any:
-    clients: list[Any] = []
-
-    async def start() -> None:
-        client = AIOKafkaConsumer(
+    return await kafka.started(
+        lambda: AIOKafkaConsumer(
             **kafka.client_options(settings),
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             isolation_level=isolation_level,
             max_partition_fetch_bytes=settings.max_partition_fetch_bytes,
-        )
-        try:
-            await client.start()
-        except BaseException:
-            await client.stop()
-            raise
-        clients.append(client)
-
-    await kafka.connect(start, settings)
-    return clients[0]
+        ),
+        stop_consumer,
+        settings,
+    )
 
 
 async def read_topic(
