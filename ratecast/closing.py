@@ -12,6 +12,7 @@ from aiokafka.errors import KafkaError
 log = logging.getLogger(__name__)
 
 STOP_LIMIT_SECONDS = 3.0
+_CANCEL_AGAIN_SECONDS = 0.2
 
 
 async def stop_producer(producer: Any) -> None:
@@ -25,10 +26,24 @@ async def stop_producer(producer: Any) -> None:
         # connections the sender's requests fail, and only then can it end.
         with contextlib.suppress(KafkaError, asyncio.CancelledError):
             await producer.client.close()
-        with contextlib.suppress(KafkaError, asyncio.CancelledError):
-            await producer._sender.close()  # noqa: SLF001 - stop() has already marked it closed
+        with contextlib.suppress(asyncio.CancelledError):
+            await _end(producer._sender.sender_task)  # noqa: SLF001 - stop() does nothing a second time
         if is_cancelled():
             raise asyncio.CancelledError from None
+
+
+async def _end(task: asyncio.Task[None] | None) -> None:
+    """Cancel a producer's sender until it has ended.
+
+    Cancelled once, it waits for the requests it has begun, and one that looks for a coordinator waits for news of
+    the cluster that a closed client never gets: a chaos run's pipelines stood still on that without a word.
+    Cancelled again, it cancels what it waits for.
+    """
+    while task is not None and not task.done():
+        task.cancel()
+        await asyncio.wait([task], timeout=_CANCEL_AGAIN_SECONDS)
+    if task is not None and not task.cancelled():
+        task.exception()  # looked at, so that nobody is told it was not
 
 
 async def stop_consumer(consumer: Any) -> None:

@@ -3,8 +3,12 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from aiokafka import AIOKafkaProducer
 
-from ratecast.closing import stop_consumer, stop_producer
+from ratecast import kafka
+from ratecast.broker import EmbeddedBroker
+from ratecast.closing import STOP_LIMIT_SECONDS, stop_consumer, stop_producer
+from ratecast.settings import load_settings
 
 
 class LeakingClient:
@@ -14,6 +18,7 @@ class LeakingClient:
         self.closed: list[str] = []
         self.client = self._client = self
         self._sender = self
+        self.sender_task: asyncio.Task[None] | None = None
 
     async def stop(self) -> None:
         raise asyncio.CancelledError
@@ -43,3 +48,19 @@ async def test_a_cancellation_somebody_asked_for_goes_on(stop) -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert client.closed
+
+
+async def test_a_producer_whose_brokers_are_gone_is_closed_in_the_middle_of_a_transaction(tmp_path) -> None:
+    with EmbeddedBroker(tmp_path) as broker:
+        settings = load_settings(bootstrap_servers=broker.bootstrap_servers)
+        await kafka.ensure_topics(settings)
+        producer = AIOKafkaProducer(**kafka.client_options(settings), transactional_id="closing", acks="all")
+        await producer.start()
+        await producer.begin_transaction()
+    # Its sender now looks for the coordinator of a transaction, for ever.
+    delivery = await producer.send(settings.output_topic, b"x", partition=0)
+    await asyncio.sleep(1)
+    async with asyncio.timeout(STOP_LIMIT_SECONDS + 5):
+        await stop_producer(producer)
+    assert producer._sender.sender_task.done()
+    delivery.cancel()
