@@ -59,6 +59,10 @@ format: $(VENV)/.dev ## format and fix what can be fixed
 bench: $(VENV)/.dev ## throughput beside a plain client, in one run on one broker
 	@$(BIN)/python benchmarks/throughput.py
 
+.PHONY: detection
+detection: $(VENV)/.dev ## which detector finds which fault of a feed: the tables of docs/drift.md
+	@$(BIN)/python benchmarks/detection.py --write docs/drift.md
+
 .PHONY: contracts
 contracts: $(VENV)/.dev ## write docs/contracts from the message models
 	@$(BIN)/python -m ratecast.contracts docs/contracts

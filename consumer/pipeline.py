@@ -9,14 +9,14 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from aiokafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
+from aiokafka.errors import IllegalStateError, KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
 
 from consumer import dead_letters, header_keys
 from consumer.at_least_once import DeliverThenCommit
 from consumer.offsets import committed_offset
 from consumer.publishing import FencedError, Outgoing
 from consumer.transactions import PartitionTransactions
-from monitoring.lag import PartitionLag
+from monitoring.lag import LagTracker
 from ratecast.closing import is_cancelled
 from ratecast.errors import OperationError
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from consumer.publishing import OutgoingRecord, Publisher
     from consumer.scoring import Record, ScoredBatch, Scorer
+    from monitoring.lag import PartitionLag
     from monitoring.metrics import WorkerMetrics
     from ratecast.settings import Settings
 
@@ -67,7 +68,7 @@ class PartitionPipeline:
         self._output_partition = 0
         self._dead_letter_partition = 0
         self._committed: int | None = None
-        self._in_hand: Sequence[Record] = ()
+        self._lag = LagTracker(source.topic, source.partition)
         self._cut_dead_letters = False
         self._failures = 0
         self._failing_since: float | None = None
@@ -80,27 +81,24 @@ class PartitionPipeline:
         Raises:
             OperationError: the partition failed for longer than ``give_up_seconds``.
         """
-        try:
-            while not self._stopping.is_set():
-                try:
-                    await self._take_over()
-                    while records := await self._poll():
-                        batch = self._score(records)
-                        await self._publish(batch, records)
-                except FencedError:
-                    await self._step_back()
-                except KafkaError as error:
-                    await self._back_off(error)
-                except asyncio.CancelledError:
-                    if is_cancelled():
-                        raise
-                    # The client lets its own tasks' cancellations out. Nobody asked this pipeline to end, and
-                    # ending unasked would leave its partition without a reader for as long as the group holds.
-                    await self._back_off(KafkaError("the client gave up a task of its own"))
-                finally:
-                    await self._release()
-        finally:
-            self._in_hand = ()
+        while not self._stopping.is_set():
+            try:
+                await self._take_over()
+                while records := await self._poll():
+                    batch = self._score(records)
+                    await self._publish(batch, records)
+            except FencedError:
+                await self._step_back()
+            except KafkaError as error:
+                await self._back_off(error)
+            except asyncio.CancelledError:
+                if is_cancelled():
+                    raise
+                # The client lets its own tasks' cancellations out. Nobody asked this pipeline to end, and
+                # ending unasked would leave its partition without a reader for as long as the group holds.
+                await self._back_off(KafkaError("the client gave up a task of its own"))
+            finally:
+                await self._release()
 
     def stop(self) -> None:
         """Finish the batch in hand and end; a pipeline that waits for records ends at once."""
@@ -137,6 +135,7 @@ class PartitionPipeline:
         if await self._consumer.position(self.source) != committed:
             self._consumer.seek(self.source, committed)
         self._committed = committed
+        self._lag.positioned(committed)
         self._output_partition = await self._partition_of(self._settings.output_topic)
         self._dead_letter_partition = await self._partition_of(self._settings.dead_letter_topic)
 
@@ -163,15 +162,22 @@ class PartitionPipeline:
                 continue
             records: list[Record] = (polled or {}).get(self.source, [])
             if records:
-                self._in_hand = records
+                self._lag.polled(records[0].timestamp)
                 self._metrics.polled(self.source.topic, self.source.partition, len(records))
                 return records
+            await self._note_idle()
         return ()
+
+    async def _note_idle(self) -> None:
+        # No longer assigned is no failure: whoever takes partitions back stops this pipeline next.
+        with contextlib.suppress(IllegalStateError):
+            self._lag.idle(await self._consumer.position(self.source))
 
     def _score(self, records: Sequence[Record]) -> ScoredBatch:
         started = time.perf_counter()
         batch = self._scorer().score(records, dt.datetime.now(dt.UTC))
-        self._metrics.scored(batch.pairs, batch.drifted, time.perf_counter() - started, len(records))
+        seconds = time.perf_counter() - started
+        self._metrics.scored(batch.pairs, batch.drifted, batch.alerts, seconds, len(records))
         return batch
 
     async def _publish(self, batch: ScoredBatch, records: Sequence[Record]) -> None:
@@ -180,11 +186,13 @@ class PartitionPipeline:
         async with self._deadline("a transaction"):
             await self._publisher.publish(self._outgoing(batch), next_offset)
         self._committed = next_offset
-        self._in_hand = ()
+        self._lag.committed(next_offset)
         self._failures, self._failing_since = 0, None
         codes = [letter.code.value for letter in batch.dead_letters]
         timestamps = [record.timestamp for record in records]
         self._metrics.committed(len(batch.values), codes, timestamps, batch.as_of)
+        if batch.observations is not None:
+            self._metrics.observed(self.source.topic, self.source.partition, batch.observations)
         for letter in batch.dead_letters:
             log.warning("dead letter %s-%d@%d: %s: %s", *_place(letter.record), letter.code, letter.message)
 
@@ -250,17 +258,14 @@ class PartitionPipeline:
 
     def lag(self) -> PartitionLag:
         """How far this partition is behind, as far as it is known."""
-        end = self._end_offset()
-        records = None if end is None or self._committed is None else max(0, end - self._committed)
-        oldest = self._in_hand[0].timestamp if self._in_hand else None
-        return PartitionLag(self.source.topic, self.source.partition, records, oldest)
+        now = time.time()
+        if self.source in self._consumer.assignment():  # the client raises for any other
+            self._lag.ends_at(self._consumer.last_stable_offset(self.source), now)
+        return self._lag.known(now)
 
-    def _end_offset(self) -> int | None:
-        # None before the first fetch; raises once the partition is no longer assigned.
-        if self.source not in self._consumer.assignment():
-            return None
-        end: int | None = self._consumer.last_stable_offset(self.source)
-        return end
+    def ends_at(self, offset: int) -> None:
+        """The broker was asked where the partition ends, beside all fetching."""
+        self._lag.ends_at(offset, time.time())
 
 
 def _place(record: Record) -> tuple[str, int, int]:

@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from consumer.days import message_days
+from consumer.encoding import encode_predictions
+from monitoring.observations import Observations, observe
+from monitoring.quality import QualityChecker
 from ratecast import wire
 from ratecast.errors import ErrorCode, RecordError
-from ratecast.features import FEATURE_NAMES
+from ratecast.forecast import Forecaster
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -17,7 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ratecast.forecast import Forecaster, Forecasts
+    from ratecast.model import Bundle
     from ratecast.wire import History
 
 
@@ -44,26 +48,40 @@ class DeadLetter:
 
 @dataclass(frozen=True, slots=True)
 class ScoredBatch:
-    """The outcome of every record of a batch: the first three are parallel, in the records' order."""
+    """The outcome of every record of a batch: the first four are parallel, in the records' order."""
 
     records: list[Record]
     pairs: list[str]
     values: list[bytes]  # encoded predictions
     drifted: NDArray[np.bool_]  # (n,)
     as_of: dict[str, str]  # pair -> as_of of its newest scored message
+    alerts: list[tuple[str, str]]  # pair and code, one an alert
+    observations: Observations | None  # for live monitoring; None when nothing was scored
     dead_letters: list[DeadLetter]
+
+
+@dataclass(frozen=True, slots=True)
+class _Decoded:
+    """The records of a batch that hold a history of a known pair; parallel."""
+
+    records: list[Record]
+    histories: list[History]
+    pair_rows: list[int]
 
 
 class Scorer:
     """Scores batches of records with one model.
 
     Args:
-        forecaster: the model in use.
+        bundle: the model in use.
         max_message_bytes: longer values become dead letters, unread.
+        std_threshold: the classic drift rule's bound in standard deviations; the bundle's when None.
     """
 
-    def __init__(self, forecaster: Forecaster, max_message_bytes: int) -> None:
-        self._forecaster = forecaster
+    def __init__(self, bundle: Bundle, max_message_bytes: int, std_threshold: float | None = None) -> None:
+        self.bundle = bundle
+        self._forecaster = Forecaster.from_bundle(bundle, std_threshold)
+        self._checker = QualityChecker.from_stats(bundle.stats)
         self._max_message_bytes = max_message_bytes
 
     def score(self, records: Sequence[Record], now: dt.datetime) -> ScoredBatch:
@@ -73,22 +91,51 @@ class Scorer:
             records: what was polled, at least one.
             now: what predictions carry as ``scored_at``.
         """
-        kept, histories, rows, dead_letters = self._decode(records)
-        if not kept:
-            return ScoredBatch([], [], [], np.zeros(0, dtype=np.bool_), {}, dead_letters)
-        forecasts = self._forecaster.forecast([h.history for h in histories], np.array(rows, dtype=np.intp))
-        return self._encode(kept, histories, rows, forecasts, now.isoformat(), dead_letters)
+        decoded, dead_letters = self._decode(records)
+        if not decoded.records:
+            return ScoredBatch([], [], [], np.zeros(0, dtype=np.bool_), {}, [], None, dead_letters)
+        windows = self._forecaster.windows(
+            [item.history for item in decoded.histories], np.array(decoded.pair_rows, dtype=np.intp)
+        )
+        quality = self._checker.check(windows, message_days(decoded.histories))
+        forecasts = self._forecaster.forecast(windows, quality.frozen)
+        finite = np.isfinite(forecasts.prediction) & np.isfinite(forecasts.upper).all(axis=1)
+        for row in np.flatnonzero(~finite).tolist():
+            message = "the forecast leaves the range of a float64"
+            dead_letters.append(DeadLetter(decoded.records[row], ErrorCode.SCORING_FAILED, message))
+            quality.alerts.pop(row, None)
+        kept = np.flatnonzero(finite).tolist()
+        pairs = [self._forecaster.pairs[decoded.pair_rows[row]] for row in kept]
+        scored = (
+            (row, _source(decoded.records[row]), decoded.histories[row], pair)
+            for row, pair in zip(kept, pairs, strict=True)
+        )
+        return ScoredBatch(
+            records=[decoded.records[row] for row in kept],
+            pairs=pairs,
+            values=encode_predictions(
+                scored, forecasts, quality.alerts, self._forecaster.version, now.isoformat()
+            ),
+            drifted=np.any(forecasts.drifted[finite], axis=1),
+            as_of={
+                pair: as_of
+                for row, pair in zip(kept, pairs, strict=True)
+                if (as_of := decoded.histories[row].as_of) is not None
+            },
+            alerts=[
+                (self._forecaster.pairs[decoded.pair_rows[row]], code.value)
+                for row, found in quality.alerts.items()
+                for code in found
+            ],
+            observations=observe(self._forecaster, windows, forecasts, quality.faulty(), finite),
+            dead_letters=dead_letters,
+        )
 
-    def _decode(
-        self, records: Sequence[Record]
-    ) -> tuple[list[Record], list[History], list[int], list[DeadLetter]]:
-        kept: list[Record] = []
-        histories: list[History] = []
-        rows: list[int] = []
-        dead_letters: list[DeadLetter] = []
+    def _decode(self, records: Sequence[Record]) -> tuple[_Decoded, list[DeadLetter]]:
+        decoded, dead_letters = _Decoded([], [], []), []
         pair_index, default_pair = self._forecaster.pair_index, self._forecaster.default_pair
-        decoded = wire.decode_histories([record.value for record in records], self._max_message_bytes)
-        for record, history in zip(records, decoded, strict=True):
+        histories = wire.decode_histories([record.value for record in records], self._max_message_bytes)
+        for record, history in zip(records, histories, strict=True):
             if isinstance(history, RecordError):
                 dead_letters.append(DeadLetter(record, history.code, history.message))
                 continue
@@ -97,89 +144,11 @@ class Scorer:
                 message = f"the model does not know {history.pair}"
                 dead_letters.append(DeadLetter(record, ErrorCode.UNKNOWN_PAIR, message))
                 continue
-            kept.append(record)
-            histories.append(history)
-            rows.append(row)
-        return kept, histories, rows, dead_letters
-
-    def _encode(
-        self,
-        records: list[Record],
-        histories: list[History],
-        rows: list[int],
-        forecasts: Forecasts,
-        scored_at: str,
-        dead_letters: list[DeadLetter],
-    ) -> ScoredBatch:
-        finite: NDArray[np.bool_] = np.isfinite(forecasts.prediction) & np.isfinite(forecasts.upper).all(
-            axis=1
-        )
-        any_drift: NDArray[np.bool_] = np.any(forecasts.drifted, axis=1)
-        kept: list[Record] = []
-        pairs: list[str] = []
-        values: list[bytes] = []
-        as_of: dict[str, str] = {}
-        for record, history, row, forecast in zip(
-            records, histories, rows, _rows(forecasts, finite, any_drift), strict=True
-        ):
-            if forecast is None:
-                message = "the forecast leaves the range of a float64"
-                dead_letters.append(DeadLetter(record, ErrorCode.SCORING_FAILED, message))
-                continue
-            pair = self._forecaster.pairs[row]
-            kept.append(record)
-            pairs.append(pair)
-            values.append(self._encode_one(record, history, pair, forecast, scored_at))
-            if history.as_of is not None:
-                as_of[pair] = history.as_of
-        return ScoredBatch(kept, pairs, values, any_drift[finite], as_of, dead_letters)
-
-    def _encode_one(
-        self, record: Record, history: History, pair: str, forecast: _Row, scored_at: str
-    ) -> bytes:
-        features, prediction, lower, upper, adaptive, scores, drifted = forecast
-        return wire.encode_prediction(
-            wire.PredictionRow(
-                history.message_id or f"{record.topic}-{record.partition}-{record.offset}",
-                pair,
-                history.as_of,
-                prediction,
-                features[0],
-                wire.IntervalsRow((lower[0], upper[0]), (lower[1], upper[1])),
-                "adaptive" if adaptive else "static",
-                wire.FeaturesRow(*features),
-                wire.DriftRow(bool(drifted), drifted, wire.FeaturesRow(*scores)),
-                [],
-                self._forecaster.version,
-                scored_at,
-                wire.SourceRow(record.topic, record.partition, record.offset),
-            )
-        )
+            decoded.records.append(record)
+            decoded.histories.append(history)
+            decoded.pair_rows.append(row)
+        return decoded, dead_letters
 
 
-# features, prediction, lower, upper, adaptive, drift scores, names of the drifted features
-_Row = tuple[list[float], float, list[float], list[float], bool, list[float], list[str]]
-
-
-def _rows(forecasts: Forecasts, finite: NDArray[np.bool_], any_drift: NDArray[np.bool_]) -> list[_Row | None]:
-    """Forecasts as Python values, one row a record; None where a forecast is not finite.
-
-    Whole columns become lists at once: indexing an array element by element costs thirty times as much.
-    """
-    columns = zip(
-        forecasts.features.tolist(),
-        forecasts.prediction.tolist(),
-        forecasts.lower.tolist(),
-        forecasts.upper.tolist(),
-        forecasts.adaptive.tolist(),
-        forecasts.drift_scores.tolist(),
-        strict=True,
-    )
-    names = {
-        row: [name for name, is_out in zip(FEATURE_NAMES, forecasts.drifted[row], strict=True) if is_out]
-        for row in np.flatnonzero(any_drift).tolist()
-    }
-    return [
-        (*column, names.get(row, [])) if is_finite else None
-        for row, (column, is_finite) in enumerate(zip(columns, finite.tolist(), strict=True))
-    ]
+def _source(record: Record) -> tuple[str, int, int]:
+    return record.topic, record.partition, record.offset

@@ -14,14 +14,13 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.gc_collector import GCCollector
 from prometheus_client.process_collector import ProcessCollector
 
+from consumer.models import CurrentModel
 from consumer.pipeline import PartitionPipeline
-from consumer.scoring import Scorer
 from monitoring.http import HttpServer
 from monitoring.metrics import WorkerMetrics
-from ratecast import kafka, model
+from ratecast import kafka
 from ratecast.closing import stop_consumer
 from ratecast.errors import BrokerUnavailableError, OperationError
-from ratecast.forecast import Forecaster
 from ratecast.signals import on_stop_signal
 
 if TYPE_CHECKING:
@@ -51,8 +50,8 @@ class Worker:
         ProcessCollector(registry=registry)
         GCCollector(registry=registry)
         self.http = HttpServer(registry, self.metrics.http_requests, self.readiness)
-        self._scorer: Scorer | None = None
-        self._model_version: str | None = None
+        self.models = CurrentModel(settings, self.metrics)
+        self._watching_models: asyncio.Task[None] | None = None
         self._consumer: Any = None
         self._pipelines: dict[TopicPartition, tuple[PartitionPipeline, asyncio.Task[None]]] = {}
         self._stopping = asyncio.Event()
@@ -92,7 +91,9 @@ class Worker:
 
     async def startup(self) -> None:
         """Load the model, listen for HTTP, find the broker and the topics, join the group."""
-        self._load_model()
+        self.models.load()
+        self._watching_models = asyncio.create_task(self.models.watch(), name="the watch for new models")
+        self._watching_models.add_done_callback(self._watch_ended)
         await self.http.start(self.settings.http_host, self.settings.http_port)
         log.info("metrics on http://%s:%s/metrics", self.settings.http_host, self.http.port)
         _warn_without_c_extension()
@@ -100,14 +101,6 @@ class Worker:
         await kafka.connect(self._start_consumer, self.settings)
         self._broker_seen = self._joining_since = time.monotonic()
         self._consumer.subscribe([self.settings.input_topic], listener=_Listener(self))
-
-    def _load_model(self) -> None:
-        bundle = model.load(self.settings.models_dir)
-        forecaster = Forecaster.from_bundle(bundle, self.settings.drift_std_threshold)
-        self._scorer = Scorer(forecaster, self.settings.max_message_bytes)
-        self._model_version = bundle.version
-        self.metrics.model_loaded(bundle.version, bundle.stats.trained_until, forecaster.pairs)
-        log.info("model %s: %s", bundle.version, bundle.stats.headline)
 
     async def _start_consumer(self) -> None:
         timeout_ms = self.settings.session_timeout_ms
@@ -138,6 +131,7 @@ class Worker:
         """
         while not self._stopping.is_set():
             await self._watch_broker()
+            await self._watch_ends()
             self._watch_joining()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), _WATCH_SECONDS)
@@ -157,6 +151,17 @@ class Worker:
         else:
             self._broker_seen = time.monotonic()
 
+    async def _watch_ends(self) -> None:
+        # For the lag, beside all fetching: a fetch that hangs does not say how far the topic has grown.
+        with contextlib.suppress(KafkaError, OSError, TimeoutError):
+            await asyncio.wait_for(self._unless_stopped(self._ask_ends()), _WATCH_SECONDS)
+
+    async def _ask_ends(self) -> None:
+        pipelines = {partition: pipeline for partition, (pipeline, _) in self._pipelines.items()}
+        if pipelines:
+            for partition, end in (await self._consumer.end_offsets(list(pipelines))).items():
+                pipelines[partition].ends_at(end)
+
     def _watch_joining(self) -> None:
         if self._joining_since is not None:
             waited = time.monotonic() - self._joining_since
@@ -169,7 +174,7 @@ class Worker:
         self.metrics.rebalances.inc()
         for partition in partitions:
             pipeline = PartitionPipeline(
-                partition, self._consumer, self._current_scorer, self.settings, self.metrics
+                partition, self._consumer, self.models.scorer, self.settings, self.metrics
             )
             task = asyncio.create_task(pipeline.run(), name=f"{partition.topic}-{partition.partition}")
             task.add_done_callback(self._pipeline_ended)
@@ -184,6 +189,11 @@ class Worker:
             # `revoke` takes a pipeline out before it ends it. One that ends otherwise would leave its partition
             # unread for as long as the group holds, with nobody the wiser.
             self._fail(OperationError(f"the pipeline of {task.get_name()} ended unasked"))
+
+    def _watch_ended(self, task: asyncio.Task[None]) -> None:
+        # A worker that no longer notices new models looks healthy and is not.
+        if not task.cancelled():
+            self._fail(task.exception() or OperationError(f"{task.get_name()} ended unasked"))
 
     def _fail(self, error: BaseException) -> None:
         self._failure = self._failure or error
@@ -211,6 +221,8 @@ class Worker:
 
     async def shutdown(self) -> None:
         """End in order: finish and commit what is in hand, leave the group, stop listening."""
+        if self._watching_models is not None:
+            self._watching_models.cancel()
         await self.revoke()
         if self._consumer is not None:
             await stop_consumer(self._consumer)
@@ -223,18 +235,15 @@ class Worker:
         joined = self._consumer is not None and self._joining_since is None
         reachable = self._broker_seen is not None and now - self._broker_seen < 3 * _WATCH_SECONDS
         state: dict[str, Any] = {
-            "ready": self._model_version is not None and joined and reachable,
-            "model": self._model_version,
+            "ready": self.models.version is not None and joined and reachable,
+            "model": self.models.version,
+            "refused": self.models.refused,
             "assigned": sorted(partition.partition for partition in self._pipelines) if joined else None,
             "broker_reachable": reachable,
         }
         if self._joining_since is not None:
             state["joining_seconds"] = round(now - self._joining_since, 1)
         return state
-
-    def _current_scorer(self) -> Scorer:
-        assert self._scorer is not None  # noqa: S101 - loaded first thing at startup
-        return self._scorer
 
     def _lags(self) -> list[PartitionLag]:
         return [pipeline.lag() for pipeline, _ in self._pipelines.values()]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,7 +19,72 @@ class PartitionLag:
     topic: str
     partition: int
     records: int | None
-    oldest_timestamp_ms: int | None  # broker timestamp of the oldest polled record not yet committed
+    seconds: float | None  # age of the oldest record not yet committed, 0 for none
+
+
+class LagTracker:
+    """What one pipeline knows of its partition's lag.
+
+    The end comes from fetches and, since a fetch that hangs says nothing, from questions asked beside them.
+
+    >>> lag = LagTracker("t", 0)
+    >>> lag.known(100.0)
+    PartitionLag(topic='t', partition=0, records=None, seconds=None)
+    >>> lag.positioned(5); lag.ends_at(8, 100.0); lag.polled(98_000)
+    >>> lag.known(100.0)
+    PartitionLag(topic='t', partition=0, records=3, seconds=2.0)
+    >>> lag.committed(8); lag.known(100.0)
+    PartitionLag(topic='t', partition=0, records=0, seconds=0.0)
+    """
+
+    def __init__(self, topic: str, partition: int) -> None:
+        self._topic = topic
+        self._partition = partition
+        self._done: int | None = None  # everything before it is dealt with
+        self._end: int | None = None
+        self._oldest_ms: int | None = None  # broker timestamp of the oldest record in hand
+        self._behind_since: float | None = None
+
+    def positioned(self, offset: int) -> None:
+        """The partition was taken over, perhaps once more after a failure; reading begins there."""
+        if offset != self._done:
+            self._done, self._oldest_ms, self._behind_since = offset, None, None
+
+    def ends_at(self, offset: int | None, now: float) -> None:
+        """The broker's word on the committed end, at ``now`` (seconds since the epoch)."""
+        if offset is not None and offset >= 0:
+            self._end = offset if self._end is None else max(self._end, offset)
+            if self._behind_since is None and self._done is not None and self._end > self._done:
+                self._behind_since = now
+
+    def polled(self, oldest_timestamp_ms: int) -> None:
+        """Records are in hand."""
+        self._oldest_ms = oldest_timestamp_ms
+
+    def committed(self, next_offset: int) -> None:
+        """The records in hand are dealt with."""
+        self._done, self._oldest_ms, self._behind_since = next_offset, None, None
+
+    def idle(self, position: int) -> None:
+        """Nothing came; what lies before the client's position are marks of transactions, which nobody commits."""
+        if self._done is not None and position > self._done:
+            self._done, self._behind_since = position, None
+
+    def known(self, now: float) -> PartitionLag:
+        """The lag as of ``now`` (seconds since the epoch).
+
+        A record that waits at the broker unseen has no timestamp here: it counts from when it was first known.
+        """
+        if self._done is None or self._end is None:
+            return PartitionLag(self._topic, self._partition, None, None)
+        records = max(0, self._end - self._done)
+        since = None
+        if self._oldest_ms is not None:
+            since = self._oldest_ms / 1000
+        elif records:
+            since = self._behind_since
+        seconds = 0.0 if since is None else max(0.0, now - since)
+        return PartitionLag(self._topic, self._partition, records, seconds)
 
 
 class LagCollector(Collector):
@@ -42,13 +106,11 @@ class LagCollector(Collector):
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Lag as of now."""
         records, seconds = self._families()
-        now = time.time()
         for lag in self._partitions():
             labels = [lag.topic, str(lag.partition)]
-            if lag.records is not None:
+            if lag.records is not None and lag.seconds is not None:
                 records.add_metric(labels, lag.records)
-                age = 0.0 if lag.oldest_timestamp_ms is None else now - lag.oldest_timestamp_ms / 1000
-                seconds.add_metric(labels, max(0.0, age))
+                seconds.add_metric(labels, lag.seconds)
         yield records
         yield seconds
 

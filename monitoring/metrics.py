@@ -12,9 +12,13 @@ from prometheus_client import Counter, Gauge
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector, CollectorRegistry
 
+from monitoring.accuracy_collector import AccuracyCollector
 from monitoring.batch_histogram import BatchHistogram
 from monitoring.drift import RollingShare
+from monitoring.feature_drift_collector import FeatureDriftCollector
 from monitoring.lag import LagCollector, PartitionLag
+from monitoring.live import LiveMonitor
+from ratecast.alerts import Alert
 from ratecast.errors import ErrorCode
 
 if TYPE_CHECKING:
@@ -22,10 +26,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from monitoring.observations import Observations
+    from ratecast.model import TrainingStats
+
 LATENCY_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
 BATCH_BUCKETS = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000)
 DRIFT_WINDOW_SECONDS = 300.0
 TRANSACTION_OUTCOMES = ("committed", "aborted", "fenced")
+RELOAD_OUTCOMES = ("loaded", "refused")
 
 
 class WorkerMetrics:
@@ -90,6 +98,26 @@ class WorkerMetrics:
         self._model_loaded = Gauge(
             "model_loaded_timestamp_seconds", "When the model in use was loaded.", registry=registry
         )
+        self._model_trained_until = Gauge(
+            "model_trained_until_timestamp_seconds",
+            "Midnight, UTC, of the newest rate the model in use was trained on.",
+            registry=registry,
+        )
+        self._model_reloads = Counter(
+            "model_reloads_total",
+            "New models taken into use or refused while running.",
+            ["outcome"],
+            registry=registry,
+        )
+        self._alerts = Counter(
+            "data_quality_alerts_total",
+            "Messages whose newest rate looks odd, by what it looks like.",
+            ["pair", "alert"],
+            registry=registry,
+        )
+        self._live = LiveMonitor()
+        FeatureDriftCollector(self._live.feature_scores, registry)
+        AccuracyCollector(self._live.accuracy.summaries, self._live.accuracy.tally, registry)
         self._rate_age = RateAge(registry)
         LagCollector(partitions, registry)
         # A rate over a series that appears with its first event misses that event: start all at zero.
@@ -97,23 +125,41 @@ class WorkerMetrics:
             self._dead_letters.labels(code.value)
         for outcome in TRANSACTION_OUTCOMES:
             self._transactions.labels(outcome)
+        for outcome in RELOAD_OUTCOMES:
+            self._model_reloads.labels(outcome)
 
-    def model_loaded(self, version: str, trained_until: str, pairs: Sequence[str]) -> None:
+    def model_loaded(self, stats: TrainingStats) -> None:
         """A model went into use; its pairs' counters start at zero."""
         self._model_info.clear()
-        self._model_info.labels(version, trained_until, "onnx").set(1)
+        self._model_info.labels(stats.model_version, stats.trained_until, "onnx").set(1)
         self._model_loaded.set(time.time())
-        for pair in pairs:
+        trained_until = dt.datetime.fromisoformat(stats.trained_until).replace(tzinfo=dt.UTC)
+        self._model_trained_until.set(trained_until.timestamp())
+        for pair in stats.pairs:
             self._prediction_requests.labels(pair)
             self._drift_requests.labels(pair)
+            for alert in Alert:
+                self._alerts.labels(pair, alert.value)
+        self._live.use(stats)
+
+    def model_reload(self, outcome: str) -> None:
+        """The models directory offered another model: ``loaded`` or ``refused``."""
+        self._model_reloads.labels(outcome).inc()
 
     def polled(self, topic: str, partition: int, records: int) -> None:
         """The client handed over records of one partition."""
         self._consumed.labels(topic, str(partition)).inc(records)
         self._batch_size.observe(records)
 
-    def scored(self, pairs: Sequence[str], drifted: NDArray[np.bool_], seconds: float, records: int) -> None:
-        """A batch was decoded, scored and encoded in so many seconds."""
+    def scored(
+        self,
+        pairs: Sequence[str],
+        drifted: NDArray[np.bool_],
+        alerts: Sequence[tuple[str, str]],
+        seconds: float,
+        records: int,
+    ) -> None:
+        """A batch was decoded, scored and encoded in so many seconds; alerts are pairs and codes."""
         self._inference_latency.observe(seconds, records)
         for pair, count in Tally(pairs).items():
             self._prediction_requests.labels(pair).inc(count)
@@ -122,6 +168,12 @@ class WorkerMetrics:
             self._drift_requests.labels(pair).inc(count)
         if pairs:
             self._drift_share.add(len(marked), len(pairs), time.monotonic())
+        for labels, count in Tally(alerts).items():
+            self._alerts.labels(*labels).inc(count)
+
+    def observed(self, topic: str, partition: int, observations: Observations) -> None:
+        """What a committed batch of one partition says about drift of features and accuracy."""
+        self._live.add((topic, partition), observations)
 
     def committed(
         self, predictions: int, codes: Sequence[str], timestamps_ms: Sequence[int], as_of: Mapping[str, str]
@@ -141,6 +193,7 @@ class WorkerMetrics:
 
     def revoked(self, topic: str, partition: int) -> None:
         """A partition left this worker: its series go with it."""
+        self._live.revoked((topic, partition))
         try:
             self._consumed.remove(topic, str(partition))
         except KeyError:

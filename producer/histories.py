@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 import numpy as np
 
+from producer import faulty_feed
+from producer.faults import TAKES_RATES_AWAY
 from ratecast import rates
 from ratecast.errors import UsageError
 from ratecast.messages import MAX_HISTORY, MIN_HISTORY
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
+
+    from producer.faults import Fault
 
 DEFAULT_WINDOW = 61  # 60 returns: enough for a range that adapts to volatility
 _DAY_BYTES = len('"2025-01-02",')
@@ -93,6 +97,8 @@ class Plan:
         stop_at: position -> index in the tape after the window's last rate, shape ``(n,)``.
         days: position -> day of the window's last rate, ascending, shape ``(n,)``.
         left_out: pairs asked for that have no window in the span.
+        injected: the faults that the messages carry, with the days they show.
+        mark: ends every message id, so that a faulty message is not taken for the clean one of that day.
     """
 
     tapes: tuple[Tape, ...]
@@ -101,6 +107,8 @@ class Plan:
     stop_at: NDArray[np.int32]
     days: NDArray[np.datetime64]
     left_out: tuple[str, ...] = ()
+    injected: tuple[faulty_feed.Injection, ...] = ()
+    mark: str = ""
 
     def __len__(self) -> int:
         return len(self.days)
@@ -130,6 +138,7 @@ class Plan:
                 each id is published once.
         """
         mark = "" if self.window == DEFAULT_WINDOW else f"+w{self.window}"
+        mark += self.mark
         if lap > 1:
             mark += f"+lap{lap}"
         tapes, window = self.tapes, self.window
@@ -147,6 +156,7 @@ def plan(
     start: dt.date | None = None,
     end: dt.date | None = None,
     window: int = DEFAULT_WINDOW,
+    faults: Sequence[Fault] = (),
 ) -> Plan:
     """Every window whose last rate's day lies in the span, for each pair; ordered by day, then as given.
 
@@ -156,32 +166,67 @@ def plan(
         start: first day of a last rate; the rates before it still fill the windows. The oldest when None.
         end: last such day. The newest when None.
         window: rates a message.
+        faults: of the feed that the windows are cut from, each in the feed the ones before it left.
 
     Raises:
-        UsageError: a pair is not in the table, the span is empty or holds no window, or the window is not
-            one that a message may have.
+        UsageError: a pair is not in the table, the span is empty or holds no window, the window is not
+            one that a message may have, or a fault cannot be injected or shows in no message.
     """
     if not MIN_HISTORY <= window <= MAX_HISTORY:
         raise UsageError(f"--window: a message holds {MIN_HISTORY} to {MAX_HISTORY} rates, not {window}")
     if start is not None and end is not None and start > end:
         raise UsageError(f"--from {start} lies after --to {end}: swap them")
     names = tuple(dict.fromkeys(pairs))
+    clean = {name: rates.series(table, name, end=end) for name in names}
+    feed, injections = faulty_feed.inject_all(table, clean, faults)
     tapes: list[Tape] = []
     stops: list[NDArray[np.int32]] = []
-    for name in names:
-        for stretch in rates.series(table, name, end=end):
-            first = 0 if start is None else int(np.searchsorted(stretch.dates, np.datetime64(start)))
-            if max(first + 1, window) <= len(stretch.dates):
-                tapes.append(Tape(stretch))
-                stops.append(np.arange(max(first + 1, window), len(stretch.dates) + 1, dtype=np.int32))
+    for stretch in (stretch for name in names for stretch in feed[name]):
+        first = _first_stop(stretch, start, window)
+        if first <= len(stretch.dates):
+            tapes.append(Tape(stretch))
+            stops.append(np.arange(first, len(stretch.dates) + 1, dtype=np.int32))
     if not tapes:
-        raise UsageError(_nothing(table, names, window, start, end))
+        taken = any(fault.kind in TAKES_RATES_AWAY for fault in faults)
+        raise UsageError(
+            _nothing(table, names, window, start, end) + (", or let --inject take less away" if taken else "")
+        )
+    shown = faulty_feed.carried(faults, injections, _held(clean, start, window), _held(feed, start, window))
     tape_at = np.repeat(np.arange(len(tapes), dtype=np.int32), [len(s) for s in stops])
     stop_at = np.concatenate(stops)
     days = np.concatenate([tape.dates[s - 1] for tape, s in zip(tapes, stops, strict=True)])
     order = np.argsort(days, kind="stable")  # stable: within a day the pairs keep their order
     left_out = tuple(name for name in names if name not in {tape.pair for tape in tapes})
-    return Plan(tuple(tapes), window, tape_at[order], stop_at[order], days[order], left_out)
+    return Plan(
+        tuple(tapes),
+        window,
+        tape_at[order],
+        stop_at[order],
+        days[order],
+        left_out,
+        tuple(shown),
+        faulty_feed.mark(injections, faults),
+    )
+
+
+def _first_stop(stretch: rates.Series, start: dt.date | None, window: int) -> int:
+    """The index after the last rate of a stretch's first window; beyond its end when it has none."""
+    first = 0 if start is None else int(np.searchsorted(stretch.dates, np.datetime64(start)))
+    return max(first + 1, window)
+
+
+def _held(
+    feed: dict[str, list[rates.Series]], start: dt.date | None, window: int
+) -> dict[str, list[NDArray[np.datetime64]]]:
+    """The days that messages hold, pair by pair and stretch by stretch."""
+    return {
+        pair: [
+            stretch.dates[stop - window :]
+            for stretch in stretches
+            if (stop := _first_stop(stretch, start, window)) <= len(stretch.dates)
+        ]
+        for pair, stretches in feed.items()
+    }
 
 
 def _nothing(

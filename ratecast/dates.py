@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections import defaultdict
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +18,8 @@ _ENTRY = len('"2026-10-30"')
 _DIGITS = [1, 2, 3, 4, 6, 7, 9, 10]
 _MARKS = [0, 5, 8, 11]
 _MARK_BYTES = np.frombuffer(b'"--"', np.uint8)
+_THOUSANDS = np.array([1000, 100, 10, 1])
+_EPOCH_ORDINAL = dt.date(1970, 1, 1).toordinal()
 _DAYS_IN_MONTH = np.array([0, 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])
 
 
@@ -43,6 +47,49 @@ def malformed(arrays: Sequence[tuple[bytes | memoryview, int]]) -> list[int]:
         good = _well_formed((arrays[i][0] for i in positions), length, count, stride)
         bad += [position for position, is_good in zip(positions, good.tolist(), strict=True) if not is_good]
     return sorted(bad)
+
+
+@lru_cache(maxsize=4096)
+def day_number(text: str) -> int:
+    """Days from 1970-01-01 to the day of an ISO 8601 date or date-time.
+
+    >>> day_number("1970-01-02"), day_number("2026-10-30T14:15:00Z")
+    (1, 20756)
+    """
+    return dt.date.fromisoformat(text[:10]).toordinal() - _EPOCH_ORDINAL
+
+
+def day_numbers(arrays: Sequence[tuple[bytes | memoryview, int]], back: Sequence[int]) -> NDArray[np.float64]:
+    """Days since 1970-01-01 of entries counted from the end, shape ``(n, len(back))``; NaN where there is none.
+
+    Args:
+        arrays: JSON arrays of dates that `malformed` does not report, each with its number of dates.
+        back: which entries: 0 is the last, 1 the one before it.
+
+    >>> day_numbers([(b'["1969-12-30","1970-01-02"]', 2)], (0, 1, 2)).tolist()
+    [[1.0, -2.0, nan]]
+    """
+    groups: dict[tuple[int, int], list[int]] = defaultdict(list)
+    for position, (text, count) in enumerate(arrays):
+        groups[len(text), count].append(position)
+    result = np.full((len(arrays), len(back)), np.nan)
+    for (length, count), positions in groups.items():
+        block = np.frombuffer(b"".join(arrays[i][0] for i in positions), np.uint8).reshape(-1, length)
+        stride = _ENTRY + 1 if length == count * (_ENTRY + 1) + 1 else _ENTRY + 2
+        for column, steps in enumerate(back):
+            if steps < count:
+                begin = 1 + (count - 1 - steps) * stride
+                entry = block[:, begin : begin + _ENTRY]
+                result[positions, column] = _days_since_epoch(entry[:, _DIGITS] - np.uint8(ord("0")))
+    return result
+
+
+def _days_since_epoch(digits: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Days since 1970-01-01 of ``YYYYMMDD``, ``(n, 8)``, by numpy's own calendar."""
+    wide = digits.astype(np.int64)
+    months = (wide[:, :4] @ _THOUSANDS - 1970) * 12 + wide[:, 4] * 10 + wide[:, 5] - 1
+    first: NDArray[np.int64] = months.astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)
+    return first + wide[:, 6] * 10 + wide[:, 7] - 1
 
 
 def _well_formed(

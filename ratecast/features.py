@@ -25,7 +25,7 @@ FLOOR_SHARE = 0.1  # a pegged or stuck history never claims less than this share
 
 FEATURE_NAMES = ("lag_1", "lag_2", "lag_3", "return_1", "return_2")
 
-_DECAY_WEIGHTS = DECAY ** np.arange(WINDOW - 2, -1, -1, dtype=np.float64)
+DECAY_WEIGHTS = DECAY ** np.arange(WINDOW - 2, -1, -1, dtype=np.float64)
 
 
 def window_matrix(histories: Sequence[Sequence[float]]) -> NDArray[np.float64]:
@@ -72,7 +72,7 @@ def ewma_volatility(returns: NDArray[np.float64], stored_sigma: NDArray[np.float
     its pair's stored sigma; no history may fall below ``FLOOR_SHARE`` of it.
 
     Args:
-        returns: log returns, newest last, NaN where missing, shape ``(n, WINDOW - 1)``.
+        returns: log returns, newest last, NaN where missing, shape ``(n, k)``, k at most ``WINDOW - 1``.
         stored_sigma: the pair's standard deviation of returns in training, shape ``(n,)``.
 
     >>> r = log_returns(window_matrix([[1.0, 1.0, 1.0]]))
@@ -83,8 +83,9 @@ def ewma_volatility(returns: NDArray[np.float64], stored_sigma: NDArray[np.float
     squares = np.where(present, returns, 0.0) ** 2
     # Row sums, not a matrix product: BLAS may sum a row in another order when its batch has another size,
     # and a forecast must not depend on which messages it was scored with.
-    weighted = (squares * _DECAY_WEIGHTS).sum(axis=1)
-    weight = (present * _DECAY_WEIGHTS).sum(axis=1)
+    weights = DECAY_WEIGHTS[-returns.shape[1] :]
+    weighted = (squares * weights).sum(axis=1)
+    weight = (present * weights).sum(axis=1)
     prior = np.where(present.sum(axis=1) < ADAPTIVE_LENGTH - 1, PRIOR_WEIGHT, 0.0)
     variance = (weighted + prior * stored_sigma**2) / (weight + prior)
     sigma: NDArray[np.float64] = np.maximum(np.sqrt(variance), FLOOR_SHARE * stored_sigma)

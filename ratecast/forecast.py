@@ -1,11 +1,12 @@
 """The forecast itself: a forest's shrunken step from the last rate, and a range in units of volatility.
 
     prediction = lag_1 * exp(lambda * f(x) * sigma_t)
-    range      = prediction * exp(+- q * sigma_t)
+    range      = prediction * exp(+- q * scale_t)
 
 ``f`` is the forest on scale-free inputs, ``lambda`` its shrinkage (0: the last rate stands), ``sigma_t`` the
-EWMA volatility of the history itself, ``q`` a split-conformal quantile of |error| / sigma_t (Vovk et al.,
-*Algorithmic Learning in a Random World*, 2005; normalised scores: Papadopoulos et al., ECML 2002).
+EWMA volatility of the history itself, ``scale_t`` the scale of the level's range (`ratecast.ranges`), ``q`` a
+split-conformal quantile of |error| / scale_t (Vovk et al., *Algorithmic Learning in a Random World*, 2005;
+normalised scores: Papadopoulos et al., ECML 2002).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from ratecast import features, onnx_runtime
+from ratecast import features, onnx_runtime, ranges
 from ratecast.features import ADAPTIVE_LENGTH, FEATURE_NAMES
 
 if TYPE_CHECKING:
@@ -54,11 +55,40 @@ class OnnxModel:
 
 
 @dataclass(frozen=True)
+class Windows:
+    """A batch of histories made ready: what forecasts, hindcasts and quality checks are computed from."""
+
+    pairs: NDArray[np.intp]  # (n,), position of each history's pair
+    lengths: NDArray[np.intp]  # (n,), rates given, before they were cut to the window
+    rates: NDArray[np.float64]  # (n, WINDOW), newest last, NaN where a history is shorter
+    returns: NDArray[np.float64]  # (n, WINDOW - 1), log returns
+    stored: NDArray[np.float64]  # (n,), the pair's sigma in training
+    sigma: NDArray[np.float64]  # (n,), one-step volatility
+    sigma_before: NDArray[np.float64]  # (n,), the same as it was before the newest rate
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+
+@dataclass(frozen=True)
+class Hindcasts:
+    """What the model would have said before each newest rate, beside that rate; log returns, one row a history."""
+
+    error: NDArray[np.float64]  # (n,), |newest - hindcast|
+    naive: NDArray[np.float64]  # (n,), |newest - rate before it|
+    standardised: NDArray[np.float64]  # (n,), error / sigma before the newest rate
+    inside: NDArray[np.bool_]  # (n, 2), whether the range held it, columns LEVELS
+
+    def where(self, mask: NDArray[np.bool_]) -> Hindcasts:
+        """The hindcasts under a mask."""
+        return Hindcasts(self.error[mask], self.naive[mask], self.standardised[mask], self.inside[mask])
+
+
+@dataclass(frozen=True)
 class Forecasts:
     """Forecasts of a batch; every array has one row a history, in the order given."""
 
     features: NDArray[np.float64]  # (n, 5), columns FEATURE_NAMES
-    sigma: NDArray[np.float64]  # (n,), one-step volatility
     prediction: NDArray[np.float64]  # (n,)
     lower: NDArray[np.float64]  # (n, 2), columns LEVELS
     upper: NDArray[np.float64]  # (n, 2)
@@ -96,32 +126,76 @@ class Forecaster:
         """A forecaster on the bundle's ONNX graph."""
         return cls(bundle.stats, OnnxModel(bundle.onnx), std_threshold)
 
-    def forecast(self, histories: Sequence[Sequence[float]], pair_rows: NDArray[np.intp]) -> Forecasts:
-        """Forecast each history (3 positive finite rates or more, oldest first).
-
-        A result that leaves the range of float64 comes back as inf or NaN in its row; the caller decides.
+    def windows(self, histories: Sequence[Sequence[float]], pair_rows: NDArray[np.intp]) -> Windows:
+        """Make histories ready (3 positive finite rates or more each, oldest first).
 
         Args:
             histories: n histories.
             pair_rows: for each, its pair's position in ``self.pairs``, shape ``(n,)``.
         """
-        windows = features.window_matrix(histories)
-        returns = features.log_returns(windows)
+        rates = features.window_matrix(histories)
+        returns = features.log_returns(rates)
         stored = self._sigma[pair_rows]
-        sigma = features.ewma_volatility(returns, stored)
-        values = features.contract_features(windows, returns)
-        lengths = np.fromiter(map(len, histories), np.intp, len(histories))
+        return Windows(
+            pairs=pair_rows,
+            lengths=np.fromiter(map(len, histories), np.intp, len(histories)),
+            rates=rates,
+            returns=returns,
+            stored=stored,
+            sigma=features.ewma_volatility(returns, stored),
+            sigma_before=features.ewma_volatility(returns[:, :-1], stored),
+        )
 
-        step = self._shrinkage * self._model.predict(features.model_inputs(returns, sigma, stored)) * sigma
-        quantile = self._quantiles[np.searchsorted(self._lengths, lengths, side="right") - 1]
-        half = quantile * sigma[:, None]
+    def forecast(self, windows: Windows, frozen: NDArray[np.intp] | None = None) -> Forecasts:
+        """Forecast each history's next rate.
+
+        A result that leaves the range of float64 comes back as inf or NaN in its row; the caller decides.
+
+        Args:
+            windows: n histories made ready.
+            frozen: how many of each history's newest returns are zeros of a feed that stands still, shape ``(n,)``.
+                They must not make a range narrower than it was before them.
+        """
+        returns, stored, sigma = windows.returns, windows.stored, windows.sigma
+        values = features.contract_features(windows.rates, returns)
+        scales = ranges.range_scales(returns, sigma, stored)
+        if frozen is not None and frozen.any():
+            scales = np.maximum(scales, _scales_before(windows, frozen))
+        step = self._step(returns, sigma, stored)
+        half = self._half_widths(windows.lengths, scales)
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             prediction = values[:, 0] * np.exp(step)
             lower = prediction[:, None] * np.exp(-half)
             upper = prediction[:, None] * np.exp(half)
-        scores, drifted = self._drift(values, pair_rows)
-        adaptive = lengths >= ADAPTIVE_LENGTH
-        return Forecasts(values, sigma, prediction, lower, upper, adaptive, scores, drifted)
+        scores, drifted = self._drift(values, windows.pairs)
+        adaptive = windows.lengths >= ADAPTIVE_LENGTH
+        return Forecasts(values, prediction, lower, upper, adaptive, scores, drifted)
+
+    def hindcast(self, windows: Windows) -> Hindcasts:
+        """Forecast each history's newest rate from the rates before it: live accuracy that needs no memory.
+
+        Args:
+            windows: n histories made ready, each of four rates or more.
+        """
+        newest, earlier = windows.returns[:, -1], windows.returns[:, :-1]
+        sigma = windows.sigma_before
+        # A hindcast is for watching: a forest whose word counts for nothing need not be asked a second time.
+        step = self._step(earlier, sigma, windows.stored) if self._shrinkage else 0.0
+        error = np.abs(newest - step)
+        half = self._half_widths(windows.lengths - 1, ranges.range_scales(earlier, sigma, windows.stored))
+        return Hindcasts(error, np.abs(newest), error / sigma, error[:, None] <= half)
+
+    def _step(
+        self, returns: NDArray[np.float64], sigma: NDArray[np.float64], stored: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """The forecast log return, ``(n,)``."""
+        return self._shrinkage * self._model.predict(features.model_inputs(returns, sigma, stored)) * sigma
+
+    def _half_widths(self, lengths: NDArray[np.intp], scales: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Half widths of the ranges in log returns, ``(n, 2)``: quantiles of the length times scales."""
+        half = self._quantiles[np.searchsorted(self._lengths, lengths, side="right") - 1] * scales
+        half[:, 0] = np.minimum(half[:, 0], half[:, 1])  # two scales could cross; ranges are nested
+        return half
 
     def _drift(
         self, values: NDArray[np.float64], rows: NDArray[np.intp]
@@ -135,6 +209,20 @@ class Forecaster:
         scores = np.clip(scores, -MAX_SCORE, MAX_SCORE)
         outside = (values < self._min[rows]) | (values > self._max[rows])
         return scores, outside | (np.abs(scores) > self._std_threshold)
+
+
+def _scales_before(windows: Windows, frozen: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Scales as they were before each history's frozen returns, ``(n, 2)``; zeros where nothing is frozen."""
+    scales = np.zeros((len(windows), len(LEVELS)))
+    for row in np.flatnonzero(frozen):  # a stuck feed is rare: a loop over its messages costs nothing
+        earlier = windows.returns[row : row + 1, : -frozen[row]]
+        if np.isfinite(earlier).sum() >= 2:
+            stored = windows.stored[row : row + 1]
+            sigma = features.ewma_volatility(earlier, stored)
+            scales[row] = ranges.range_scales(earlier, sigma, stored)[0]
+        else:
+            scales[row] = windows.stored[row]  # it has stood still for as long as we can see
+    return scales
 
 
 def _quantile_table(stats: TrainingStats) -> tuple[NDArray[np.intp], NDArray[np.float64]]:

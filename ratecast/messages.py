@@ -12,6 +12,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
+from ratecast.alerts import Alert  # noqa: TC001 - pydantic reads the annotation when it runs
+
 MIN_HISTORY = 3
 MAX_HISTORY = 1024
 PAIR_PATTERN = r"^[A-Z]{3}/[A-Z]{3}$"
@@ -121,7 +123,10 @@ class Prediction(BaseModel):
     )
     features: Features
     drift: Drift
-    alerts: list[str] = Field(description="Data-quality codes.")
+    alerts: list[Alert] = Field(description="Data-quality codes; empty when nothing is odd.")
+    alert_messages: dict[Alert, str] | None = Field(
+        None, description="Code -> what it looks like, in words; absent when nothing is odd."
+    )
     model_version: str
     scored_at: AwareDatetime
     source: Source

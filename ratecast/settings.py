@@ -77,6 +77,9 @@ class Settings(BaseSettings):
     give_up_seconds: float = Field(
         120.0, gt=0, description="How long a failing batch or an absent broker is borne before exit code 1."
     )
+    model_check_seconds: float = Field(
+        5.0, gt=0, description="How often a worker looks whether `models/current` names another model."
+    )
     drift_std_threshold: float | None = Field(
         None, gt=0, description="Drift beyond this many std; the model bundle's (3) when unset."
     )

@@ -38,6 +38,11 @@ class History(msgspec.Struct, gc=False):
     times: msgspec.Raw = _NO_TIMES
     message_id: Annotated[str, msgspec.Meta(min_length=1, max_length=128)] | None = None
 
+    @property
+    def has_times(self) -> bool:
+        """Whether the message says when each rate was fixed."""
+        return self.times is not _NO_TIMES
+
 
 _decode = msgspec.json.Decoder(History).decode
 
@@ -57,7 +62,7 @@ def decode_histories(values: Sequence[bytes | None], max_bytes: int) -> list[His
     timed = [
         (position, item)
         for position, item in enumerate(decoded)
-        if isinstance(item, History) and item.times is not _NO_TIMES
+        if isinstance(item, History) and item.has_times
     ]
     for i in dates.malformed([(item.times, len(item.history)) for _, item in timed]):
         position = timed[i][0]
@@ -205,6 +210,7 @@ class PredictionRow(msgspec.Struct, gc=False):
     model_version: str
     scored_at: str
     source: SourceRow
+    alert_messages: dict[str, str] | msgspec.UnsetType = msgspec.UNSET  # left out when there is none
 
 
 _encode = msgspec.json.Encoder().encode

@@ -11,6 +11,8 @@ from sklearn.ensemble import RandomForestRegressor
 from ratecast import model
 from ratecast.features import FEATURE_NAMES
 from ratecast.model import FeatureStats, Manifest, PairStats, TrainingStats
+from ratecast.parity import Probes, make_probes
+from ratecast.quality_limits import PairLimits, QualityLimits
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,9 +30,16 @@ def training_stats(version: str = "test-1", shrinkage: float = 0.0) -> TrainingS
         default_pair="EUR/GBP",
         shrinkage={"lambda": shrinkage, "t_statistic": 0.0, "gate": 3.0},
         intervals=QUANTILES,
+        quality=quality_limits(),
         headline="invented for tests",
         pairs={pair: _pair_stats(level) for pair, level in LEVELS.items()},
     )
+
+
+def quality_limits() -> QualityLimits:
+    """Limits of the same four pairs, as tight as those of a real bundle."""
+    own = PairLimits(equal_rates=4, gap_days=5, span_days=34, cone_sigmas=5.0)
+    return QualityLimits(jump_sigmas=7.5, level_step=0.25, regime_ratio=2.6, pairs=dict.fromkeys(LEVELS, own))
 
 
 def _pair_stats(level: float) -> PairStats:
@@ -48,32 +57,47 @@ def _pair_stats(level: float) -> PairStats:
     )
 
 
-def onnx_forest(seed: int = 0) -> bytes:
-    """A forest fitted on noise."""
+def forest_on_noise(seed: int = 0) -> tuple[bytes, Probes]:
+    """A forest fitted on noise, as a graph, and what it answers."""
     generator = np.random.default_rng(seed)
     X = generator.standard_normal((400, 3)).astype(np.float32)
     forest = RandomForestRegressor(n_estimators=7, max_depth=4, random_state=seed)
     forest.fit(X, generator.standard_normal(400))
     graph = to_onnx(forest, X[:1], target_opset={"": 18, "ai.onnx.ml": 3})
-    return bytes(graph.SerializeToString())
+    return bytes(graph.SerializeToString()), make_probes(forest, X, seed)
 
 
-def write_bundle(models_dir: Path, version: str = "test-1", shrinkage: float = 0.0) -> Path:
+def write_bundle(
+    models_dir: Path,
+    version: str = "test-1",
+    shrinkage: float = 0.0,
+    *,
+    seed: int = 0,
+    make_current: bool = True,
+) -> Path:
     """Write a bundle that `ratecast.model.load` accepts, and make it the current one."""
     directory = models_dir / version
-    directory.mkdir(parents=True)
+    directory.mkdir(parents=True, exist_ok=True)
+    onnx, probes = forest_on_noise(seed)
     stats = training_stats(version, shrinkage)
     (directory / model.STATS).write_text(stats.model_dump_json(by_alias=True))
-    (directory / model.ONNX).write_bytes(onnx_forest())
+    (directory / model.ONNX).write_bytes(onnx)
+    (directory / model.PARITY).write_text(probes.model_dump_json())
+    write_manifest(directory, version)
+    if make_current:
+        model.set_current(models_dir, version)
+    return directory
+
+
+def write_manifest(directory: Path, version: str) -> None:
+    """Digests of the files as they are."""
     manifest = Manifest(
         model_version=version,
         created_at="2025-01-01T00:00:00+00:00",
-        files={name: model.sha256(directory / name) for name in (model.STATS, model.ONNX)},
+        files={name: model.sha256(directory / name) for name in (model.STATS, model.ONNX, model.PARITY)},
         libraries={},
         data_digest="",
         split_dates={},
         seed=0,
     )
     (directory / model.MANIFEST).write_text(manifest.model_dump_json())
-    model.set_current(models_dir, version)
-    return directory

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from ratecast import features
+from ratecast import features, ranges
 from ratecast.features import WINDOW
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ class Rows:
     last: NDArray[np.float64]  # (n,), newest rate of the history
     target: NDArray[np.float64]  # (n,), next log return
     sigma: NDArray[np.float64]  # (n,), EWMA volatility of the history
+    scales: NDArray[np.float64]  # (n, 2), of the ranges, columns `ratecast.forecast.LEVELS`
     stored: NDArray[np.float64]  # (n,), the pair's sigma
     inputs: NDArray[np.float32]  # (n, 3)
 
@@ -109,7 +110,9 @@ def build_rows(
 _EMPTY = (
     np.zeros(0, dtype=np.intp),
     np.zeros(0, dtype="datetime64[D]"),
-    *(np.zeros(0) for _ in range(4)),
+    *(np.zeros(0) for _ in range(3)),
+    np.zeros((0, 2)),
+    np.zeros(0),
     np.zeros((0, 3), dtype=np.float32),
 )
 
@@ -143,6 +146,7 @@ def _stretch_rows(
         last=rates[WINDOW - 1 : -1],
         target=returns[WINDOW - 1 :],
         sigma=now,
+        scales=ranges.range_scales(windows, now, stored),
         stored=stored,
         inputs=features.model_inputs(windows, now, stored),
     )

@@ -186,7 +186,7 @@ def outcomes_of(
         actual=rows.target / rows.stored,
         step=model.step(rows) / rows.stored,
         forest=model.forest_step(rows) / rows.stored,
-        half=(rows.sigma / rows.stored)[:, None] * [model.quantiles[level][WINDOW] for level in LEVELS],
+        half=rows.scales / rows.stored[:, None] * [model.quantiles[level][WINDOW] for level in LEVELS],
         constant=ones * [model.constant[level] for level in LEVELS],
     )
 

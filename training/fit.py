@@ -53,7 +53,7 @@ class FittedModel:
     Attributes:
         forest: predicts standardised returns. When ``refit`` is off, the forest of step 1.
         shrinkage: lambda and why.
-        quantiles: level -> history length -> quantile of |error| / sigma_t.
+        quantiles: level -> history length -> quantile of |error| / scale of the level's range.
         constant: level -> quantile of |return| / stored sigma: the constant-width range to compare with.
         sigmas: stored sigma of each pair, NaN for a pair that is left out, ``(p,)``.
         split: last day of step 1.
@@ -159,4 +159,5 @@ def fit_model(
 
 
 def _scores(model: FittedModel, rows: Rows) -> NDArray[np.float64]:
-    return np.asarray(np.abs(rows.target - model.step(rows)) / rows.sigma)
+    """Conformity scores, ``(n, 2)``, columns ``LEVELS``."""
+    return np.asarray(np.abs(rows.target - model.step(rows))[:, None] / rows.scales)

@@ -1,4 +1,4 @@
-"""Split-conformal quantiles of |error| / sigma, one table for all pairs, by length of the history."""
+"""Split-conformal quantiles of |error| / scale, one table for all pairs, by length of the history."""
 
 from __future__ import annotations
 
@@ -44,8 +44,15 @@ def conformal_quantile(scores: NDArray[np.float64], level: float) -> float:
 
 
 def quantile_table(scores: Mapping[int, NDArray[np.float64]]) -> dict[str, dict[int, float]]:
-    """Level -> history length -> quantile, from the scores at each history length."""
+    """Level -> history length -> quantile.
+
+    Args:
+        scores: history length -> absolute errors over each level's scale, ``(n, 2)``, columns ``LEVELS``.
+    """
     return {
-        level: {length: conformal_quantile(values, int(level) / 100) for length, values in scores.items()}
-        for level in LEVELS
+        level: {
+            length: conformal_quantile(values[:, column], int(level) / 100)
+            for length, values in scores.items()
+        }
+        for column, level in enumerate(LEVELS)
     }

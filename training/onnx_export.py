@@ -8,6 +8,7 @@ import numpy as np
 
 from ratecast.errors import OperationError
 from ratecast.forecast import OnnxModel
+from ratecast.parity import BOUND, TOLERANCE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
     from ratecast.forecast import StepModel
 
-TOLERANCE = 1e-5  # standardised returns: a hundred thousandth of a day's move
 _OPSETS = {"": 18, "ai.onnx.ml": 3}  # the newest that ONNX Runtime 1.20, the oldest we allow, can run
 
 
@@ -37,13 +37,13 @@ def check_parity(
         onnx: the graph.
         forest: what it was exported from.
         inputs: what the forest was trained on, ``(n, 3)``.
-        seed: of the random inputs, which cover all that serving can send (-20 to 20).
+        seed: of the random inputs, which cover all that serving can send (``+- BOUND``).
         random_rows: how many of them.
 
     Raises:
         OperationError: the difference exceeds ``TOLERANCE``: such a graph must not serve.
     """
-    random = np.random.default_rng(seed).uniform(-20, 20, (random_rows, 3)).astype(np.float32)
+    random = np.random.default_rng(seed).uniform(-BOUND, BOUND, (random_rows, 3)).astype(np.float32)
     tried = np.concatenate((inputs, random))
     difference = float(np.abs(OnnxModel(onnx).predict(tried) - forest.predict(tried)).max())
     if not difference <= TOLERANCE:

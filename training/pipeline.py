@@ -12,6 +12,7 @@ import numpy as np
 import ratecast
 from ratecast import model, rates
 from ratecast.errors import UsageError
+from ratecast.parity import make_probes
 from training import evaluate, report
 from training.bundle import BundleContent, write_bundle
 from training.dataset import PairHistory, Rows, build_rows, pair_sigmas
@@ -19,7 +20,7 @@ from training.fit import MIN_FIT_ROWS, FittedModel, ForestSettings, fit_model, l
 from training.headline import headline
 from training.onnx_export import check_parity, export_onnx
 from training.progress import Progress, silent
-from training.statistics import pair_stats
+from training.statistics import training_stats
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,6 +39,7 @@ class TrainOptions:
         until: last day to learn from; the newest there is when None.
         pairs: which pairs; when empty, a CSV's own columns or ``rates.DEFAULT_PAIRS``.
         csv: a user's rates instead of the ECB's.
+        table: rates at hand, instead of either.
         default_pair: of messages that name none; ``rates.DEFAULT_PAIR`` if trained, else the first pair.
         forest: seed and size.
     """
@@ -46,6 +48,7 @@ class TrainOptions:
     until: dt.date | None = None
     pairs: tuple[str, ...] = ()
     csv: Path | None = None
+    table: rates.RateTable | None = None
     default_pair: str | None = None
     forest: ForestSettings = field(default_factory=ForestSettings)
 
@@ -105,15 +108,22 @@ def train(options: TrainOptions, progress: Progress = silent) -> TrainingResult:
 
     progress("drawing the report and writing the bundle", total - 1, total)
     digest = data_digest(histories)
-    version = _version(until, digest, options.forest, default_pair)
+    version = version_of(until, digest, options.forest, default_pair)
     text = headline(fitted.shrinkage.lambda_, evaluation.test)
-    stats = _training_stats(version, default_pair, histories, rows, fitted, text)
-    page = report.render(stats, evaluation, skipped)
-    splits = _split_dates(evaluation, fitted, until)
-    content = BundleContent(stats, fitted.forest, onnx, page, digest, splits, options.forest.seed)
-    directory = write_bundle(options.models_dir, content, dt.datetime.now(dt.UTC))
+    stats = training_stats(version, default_pair, histories, rows, fitted, text)
+    content = BundleContent(
+        stats=stats,
+        forest=fitted.forest,
+        onnx=onnx,
+        probes=make_probes(fitted.forest, rows.inputs, options.forest.seed),
+        report=lambda named: report.render(named, evaluation, skipped),
+        data_digest=digest,
+        split_dates=_split_dates(evaluation, fitted, until),
+        seed=options.forest.seed,
+    )
+    written = write_bundle(options.models_dir, content, dt.datetime.now(dt.UTC))
     progress("done", total, total)
-    return TrainingResult(directory, stats, evaluation, skipped)
+    return TrainingResult(written.directory, written.stats, evaluation, skipped)
 
 
 def collect(options: TrainOptions) -> tuple[list[PairHistory], dict[str, str]]:
@@ -122,8 +132,9 @@ def collect(options: TrainOptions) -> tuple[list[PairHistory], dict[str, str]]:
     Raises:
         UsageError: a pair that was asked for by name has to be left out, or none is left.
     """
-    table = rates.load_ecb() if options.csv is None else rates.load_csv(options.csv)
-    chosen = options.pairs or (rates.DEFAULT_PAIRS if options.csv is None else tuple(table.columns))
+    table = _table(options)
+    own = options.csv is not None or options.table is not None
+    chosen = options.pairs or (tuple(table.columns) if own else rates.DEFAULT_PAIRS)
     histories: list[PairHistory] = []
     skipped: dict[str, str] = {}
     for pair in dict.fromkeys(chosen):
@@ -139,6 +150,12 @@ def collect(options: TrainOptions) -> tuple[list[PairHistory], dict[str, str]]:
         pair, fault = next(iter(skipped.items()))
         raise UsageError(f"{table.source} has no pair to train on{_until(options.until)}; {pair}: {fault}")
     return histories, skipped
+
+
+def _table(options: TrainOptions) -> rates.RateTable:
+    if options.table is not None:
+        return options.table
+    return rates.load_ecb() if options.csv is None else rates.load_csv(options.csv)
 
 
 def data_digest(histories: Sequence[PairHistory]) -> str:
@@ -215,7 +232,7 @@ def _evaluation(
     )
 
 
-def _version(until: np.datetime64, digest: str, forest: ForestSettings, default_pair: str) -> str:
+def version_of(until: np.datetime64, digest: str, forest: ForestSettings, default_pair: str) -> str:
     """Whatever the forecasts depend on: the same inputs give the same version, on any machine."""
     recipe = repr((digest, astuple(forest), default_pair, ratecast.__version__))
     return f"{until}-{hashlib.sha256(recipe.encode()).hexdigest()[:8]}"
@@ -231,26 +248,3 @@ def _split_dates(
         "fitted_until": str(fitted.split),
         "validated_until": str(until),
     }
-
-
-def _training_stats(
-    version: str,
-    default_pair: str,
-    histories: Sequence[PairHistory],
-    rows: Rows,
-    fitted: FittedModel,
-    text: str,
-) -> model.TrainingStats:
-    counts = np.bincount(rows.pair, minlength=len(histories))
-    return model.TrainingStats(
-        model_version=version,
-        trained_until=version[: len("2024-12-31")],
-        default_pair=default_pair,
-        shrinkage=fitted.shrinkage,
-        intervals=fitted.quantiles,
-        headline=text,
-        pairs={
-            history.pair: pair_stats(history, float(fitted.sigmas[position]), int(counts[position]))
-            for position, history in enumerate(histories)
-        },
-    )

@@ -9,12 +9,64 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from ratecast import features
 from ratecast.features import FEATURE_NAMES
-from ratecast.model import FeatureStats, PairStats
+from ratecast.model import FeatureStats, PairStats, TrainingStats
+from training.accuracy_reference import MIN_MESSAGES, accuracy_reference
+from training.drift_reference import feature_references
+from training.quality_limits import quality_limits
+from training.runs import longest_run
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from collections.abc import Sequence
 
-    from training.dataset import PairHistory
+    from ratecast.accuracy_reference import AccuracyReference
+    from training.dataset import PairHistory, Rows
+    from training.fit import FittedModel
+
+
+def training_stats(
+    version: str,
+    default_pair: str,
+    histories: Sequence[PairHistory],
+    rows: Rows,
+    fitted: FittedModel,
+    text: str,
+) -> TrainingStats:
+    """Everything beside the forest that a forecast and its monitoring need.
+
+    Args:
+        version: of the model; begins with the day it was trained until.
+        default_pair: of messages that name none.
+        histories: p pairs, as known at the end of training.
+        rows: every row of them.
+        fitted: the model.
+        text: its headline.
+    """
+    counts = np.bincount(rows.pair, minlength=len(histories))
+    return TrainingStats(
+        model_version=version,
+        trained_until=version[: len("2024-12-31")],
+        default_pair=default_pair,
+        shrinkage=fitted.shrinkage,
+        intervals=fitted.quantiles,
+        quality=quality_limits(histories, rows),
+        feature_drift=feature_references(histories, fitted.forest.random_state),
+        accuracy=_accuracy(histories, rows, fitted),
+        headline=text,
+        pairs={
+            history.pair: pair_stats(history, float(fitted.sigmas[position]), int(counts[position]))
+            for position, history in enumerate(histories)
+        },
+    )
+
+
+def _accuracy(histories: Sequence[PairHistory], rows: Rows, fitted: FittedModel) -> AccuracyReference | None:
+    """What live accuracy is held to: the errors that the conformal quantiles come from."""
+    known = rows if fitted.shrinkage.lambda_ == 0 else rows.where(rows.date > fitted.split)
+    error = np.abs(known.target - fitted.step(known)) / known.sigma
+    by_pair = {history.pair: error[known.pair == position] for position, history in enumerate(histories)}
+    if len(error) < MIN_MESSAGES or error.std() == 0:
+        return None
+    return accuracy_reference(by_pair, fitted.forest.random_state)
 
 
 def pair_stats(history: PairHistory, sigma: float, rows: int) -> PairStats:
@@ -47,14 +99,3 @@ def pair_stats(history: PairHistory, sigma: float, rows: int) -> PairStats:
             for name, column in zip(FEATURE_NAMES, values.T, strict=True)
         },
     )
-
-
-def longest_run(rates: NDArray[np.float64]) -> int:
-    """Length of the longest run of equal rates.
-
-    >>> longest_run(np.array([1.0, 2.0, 2.0, 2.0, 1.0]))
-    3
-    """
-    changes = np.flatnonzero(np.diff(rates)) + 1
-    edges = np.concatenate(([0], changes, [len(rates)]))
-    return int(np.diff(edges).max())

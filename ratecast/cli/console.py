@@ -18,10 +18,10 @@ err = Console(stderr=True, highlight=False)
 
 BootstrapServers = Annotated[
     str | None,
-    typer.Option("--bootstrap-servers", "-b", help="Brokers, host:port. [env: RATECAST_BOOTSTRAP_SERVERS]"),
+    typer.Option("--bootstrap-servers", "-b", help=r"Brokers, host:port. \[env: RATECAST_BOOTSTRAP_SERVERS]"),
 ]
 ModelsDir = Annotated[
-    str | None, typer.Option("--models-dir", help="Where models are kept. [env: RATECAST_MODELS_DIR]")
+    str | None, typer.Option("--models-dir", help=r"Where models are kept. \[env: RATECAST_MODELS_DIR]")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of tables for people.")]
 

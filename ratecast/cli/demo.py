@@ -40,11 +40,11 @@ def demo(  # noqa: PLR0913 - each argument is an option of the command
     *,
     start: Annotated[str, typer.Option("--from", metavar="DATE", help="First day to replay.")] = "2025-01-01",
     end: Annotated[
-        str | None, typer.Option("--to", metavar="DATE", help="Last day. [default: the newest rate]")
+        str | None, typer.Option("--to", metavar="DATE", help=r"Last day. \[default: the newest rate]")
     ] = None,
     pair: Annotated[
         list[str] | None,
-        typer.Option(metavar="AAA/BBB", help="A pair; repeatable. [default: all the model's]"),
+        typer.Option(metavar="AAA/BBB", help=r"A pair; repeatable. \[default: all the model's]"),
     ] = None,
     rate: Annotated[str, typer.Option(metavar="N/s|max", help="Messages a second.")] = "800/s",
     workers: Annotated[int, typer.Option(min=1, max=16, help="Worker processes.")] = 2,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from msgspec import UnsetType
 
 from ratecast.cli import console
 
@@ -29,10 +30,10 @@ def predict(
         list[float], typer.Argument(metavar="RATE...", help="3 to 1,024 rates, oldest first.")
     ],
     pair: Annotated[
-        str | None, typer.Option(metavar="AAA/BBB", help="Whose rates. [default: the model's default pair]")
+        str | None, typer.Option(metavar="AAA/BBB", help=r"Whose rates. \[default: the model's default pair]")
     ] = None,
     as_of: Annotated[
-        str | None, typer.Option(metavar="DATE", help="Day or time of the last rate. [default: not told]")
+        str | None, typer.Option(metavar="DATE", help=r"Day or time of the last rate. \[default: not told]")
     ] = None,
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds to wait for the answer.")] = 10.0,
     json: console.Json = False,
@@ -85,7 +86,7 @@ def rows(prediction: PredictionRow) -> list[tuple[str, str, str]]:
         ("95 % range", _range(prediction.intervals.level_95), ""),
         ("ranges", _QUALITY.get(prediction.interval_quality, prediction.interval_quality), ""),
         ("drift", _drift(drift.features, drift.scores), "yellow" if drift.is_drift else "green"),
-        ("alerts", ", ".join(prediction.alerts) or "none", "yellow" if prediction.alerts else ""),
+        ("alerts", _alerts(prediction), "yellow" if prediction.alerts else ""),
         ("model", prediction.model_version, ""),
     ]
     if prediction.as_of is not None:
@@ -101,6 +102,11 @@ _QUALITY = {
 
 def _range(bounds: tuple[float, float]) -> str:
     return f"{bounds[0]:.6g} to {bounds[1]:.6g}"
+
+
+def _alerts(prediction: PredictionRow) -> str:
+    words = prediction.alert_messages
+    return "\n".join(prediction.alerts if isinstance(words, UnsetType) else words.values()) or "none"
 
 
 def _drift(features: list[str], scores: Any) -> str:

@@ -12,19 +12,32 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from producer.faults import NATURES, SYNTAX, TAKES_RATES_AWAY, FaultKind, parse_fault
 from ratecast.cli import console
 from ratecast.errors import UsageError
 from ratecast.signals import on_stop_signal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
+    from producer.faults import Fault
+    from producer.faulty_feed import Injection
     from producer.histories import Plan
     from producer.pace import Pace
     from producer.replay import ReplayProgress, ReplaySummary
     from ratecast.settings import Settings
 
 INTERRUPTED = 130
+
+
+def _kinds() -> str:
+    """The kinds of faults for the help: how long each lasts by itself, and what it is."""
+    lines = ["Faults, and how many rates each lasts without +N:"]
+    for kind, nature in NATURES.items():
+        unit = "rate" if nature.count == 1 else "days" if kind is FaultKind.GAP else "rates"
+        lasts = "for good" if nature.count is None else f"{nature.count} {unit}"
+        lines.append(f"  {kind} ({lasts}): {nature.meaning}")
+    return "\n".join(lines)
 
 
 def register(app: typer.Typer) -> None:
@@ -34,21 +47,24 @@ def register(app: typer.Typer) -> None:
         help="Publish historical rates as if they came in now: for each pair and day one message with the "
         "rates up to that day, all pairs of a day before the next day. The same span always gives the same "
         "messages, so a run can be resumed or repeated.",
-        epilog="Example: ratecast replay --from 2025-01-01 --pair EUR/USD --pair EUR/GBP --rate 50/s",
+        epilog="Example: ratecast replay --from 2025-01-01 --pair EUR/USD --pair EUR/GBP --rate 50/s\n\n"
+        "With faults: ratecast replay --from 2025-01-01 --inject level-jump:EUR/USD@2025-03-03 "
+        "--inject stuck@2025-06-02+20\n\n" + _kinds(),
     )(replay)
 
 
 def replay(  # noqa: PLR0913 - each argument is an option of the command
     *,
     start: Annotated[
-        str | None, typer.Option("--from", metavar="DATE", help="First day to publish. [default: the oldest]")
+        str | None,
+        typer.Option("--from", metavar="DATE", help=r"First day to publish. \[default: the oldest]"),
     ] = None,
     end: Annotated[
-        str | None, typer.Option("--to", metavar="DATE", help="Last day to publish. [default: the newest]")
+        str | None, typer.Option("--to", metavar="DATE", help=r"Last day to publish. \[default: the newest]")
     ] = None,
     pair: Annotated[
         list[str] | None,
-        typer.Option(metavar="AAA/BBB", help="A pair; repeatable. [default: 20 pairs, or all of --csv]"),
+        typer.Option(metavar="AAA/BBB", help=r"A pair; repeatable. \[default: 20 pairs, or all of --csv]"),
     ] = None,
     rate: Annotated[
         str, typer.Option(metavar="N/s|max", help="Messages a second, or as fast as it goes.")
@@ -58,7 +74,17 @@ def replay(  # noqa: PLR0913 - each argument is an option of the command
     csv: Annotated[
         Path | None,
         typer.Option(
-            metavar="PATH", help="Your rates: date and a column a currency, or date,pair,rate. [default: ECB]"
+            metavar="PATH",
+            help=r"Your rates: date and a column a currency, or date,pair,rate. \[default: ECB]",
+        ),
+    ] = None,
+    inject: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar=SYNTAX,
+            help="A fault of the feed, from the first rate on or after DATE, for N rates; in every replayed "
+            "pair when none is named; repeatable. Each message whose history reaches into the faulty rates "
+            "carries it. The kinds are below.",
         ),
     ] = None,
     json: console.Json = False,
@@ -73,13 +99,16 @@ def replay(  # noqa: PLR0913 - each argument is an option of the command
 
     settings = load_settings(bootstrap_servers=bootstrap_servers)
     pace, first, last = parse_rate(rate), parse_day("--from", start), parse_day("--to", end)
+    faults = [parse_fault(text) for text in inject or ()]
     configure_logging(settings)
     quiet_client(settings)
     table = rates.load_ecb() if csv is None else rates.load_csv(csv)
     pairs = pair or (rates.DEFAULT_PAIRS if csv is None else tuple(table.columns))
-    plan = histories.plan(table, pairs, first, last, window)
+    plan = histories.plan(table, pairs, first, last, window, faults)
     if plan.left_out:
         console.err.print(f"left out, no {window} rates there: {', '.join(plan.left_out)}", markup=False)
+    for fault in faults:
+        console.err.print(describe(fault, plan.injected), markup=False, soft_wrap=True)
     summary = asyncio.run(_run(settings, plan, pace, loop))
     if json:
         console.print_json(as_json(summary))
@@ -100,6 +129,22 @@ def parse_day(option: str, text: str | None) -> dt.date | None:
         return None if text is None else dt.date.fromisoformat(text)
     except ValueError:
         raise UsageError(f"{option}: {text!r} is not a date like 2025-01-31") from None
+
+
+def describe(fault: Fault, injected: Sequence[Injection]) -> str:
+    """One line on what a fault did to the rates that the messages show: where, since when, how many rates."""
+    own = [injection for injection in injected if injection.fault is fault]
+    first, last = min(i.days[0] for i in own), max(i.days[-1] for i in own)
+    where = own[0].pair if len(own) == 1 else f"{len(own)} pairs"
+    count = sum(len(i.days) for i in own)
+    rates = f"{count:,} {'rate' if count == 1 else 'rates'}"
+    verb = "missing" if fault.kind in TAKES_RATES_AWAY else "faulty"
+    days = f"{first}" if first == last else f"{first} to {last}"
+    line = f"injected {fault.kind} into {where}: {rates} {verb}, {days}"
+    others = [f"{i.other} as {i.pair}" for i in own if i.other is not None]
+    if fault.other is not None:
+        others = [f"those of {fault.other}"]
+    return f"{line} ({', '.join(others)})" if others else line
 
 
 def quiet_client(settings: Settings) -> None:

@@ -26,22 +26,26 @@ _NEEDED = ("sklearn", "skl2onnx", "onnx", "joblib", "scipy", "matplotlib", "jinj
 
 def register(app: typer.Typer) -> None:
     """Attach the training commands."""
+    from ratecast.cli import retrain
+
     app.command()(train)
+    retrain.register(app)
 
 
 def train(  # noqa: PLR0913, PLR0917 - each argument is an option of the command
     until: Annotated[
         str | None,
-        typer.Option(metavar="DATE", help="Learn from rates up to this day. [default: the newest]"),
+        typer.Option(metavar="DATE", help=r"Learn from rates up to this day. \[default: the newest]"),
     ] = None,
     pair: Annotated[
         list[str] | None,
-        typer.Option(metavar="AAA/BBB", help="A pair; repeatable. [default: 20 pairs, or all of --csv]"),
+        typer.Option(metavar="AAA/BBB", help=r"A pair; repeatable. \[default: 20 pairs, or all of --csv]"),
     ] = None,
     csv: Annotated[
         str | None,
         typer.Option(
-            metavar="PATH", help="Your rates: date and a column a currency, or date,pair,rate. [default: ECB]"
+            metavar="PATH",
+            help=r"Your rates: date and a column a currency, or date,pair,rate. \[default: ECB]",
         ),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of the forest.")] = 0,

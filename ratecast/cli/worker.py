@@ -24,20 +24,20 @@ def worker(  # noqa: PLR0913 - each argument is an option of the command
     bootstrap_servers: console.BootstrapServers = None,
     models_dir: console.ModelsDir = None,
     http_host: Annotated[
-        str | None, typer.Option(help="Where to serve metrics and health. [env: RATECAST_HTTP_HOST]")
+        str | None, typer.Option(help=r"Where to serve metrics and health. \[env: RATECAST_HTTP_HOST]")
     ] = None,
     http_port: Annotated[
-        int | None, typer.Option(help="Port of the same; 0 takes a free one. [env: RATECAST_HTTP_PORT]")
+        int | None, typer.Option(help=r"Port of the same; 0 takes a free one. \[env: RATECAST_HTTP_PORT]")
     ] = None,
-    group_id: Annotated[str | None, typer.Option(help="Consumer group. [env: RATECAST_GROUP_ID]")] = None,
+    group_id: Annotated[str | None, typer.Option(help=r"Consumer group. \[env: RATECAST_GROUP_ID]")] = None,
     guarantee: Annotated[
         str | None,
         typer.Option(
-            help="exactly-once, or at-least-once for brokers without transactions. [env: RATECAST_GUARANTEE]"
+            help=r"exactly-once, or at-least-once for brokers without transactions. \[env: RATECAST_GUARANTEE]"
         ),
     ] = None,
     log_level: Annotated[
-        str | None, typer.Option(help="DEBUG, INFO, WARNING or ERROR. [env: RATECAST_LOG_LEVEL]")
+        str | None, typer.Option(help=r"DEBUG, INFO, WARNING or ERROR. \[env: RATECAST_LOG_LEVEL]")
     ] = None,
 ) -> None:
     """Read settings, wire the worker, run it."""

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,14 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consumer.scoring import Scorer
-from ratecast.forecast import Forecaster, OnnxModel
 from ratecast.messages import Prediction
+from ratecast.model import Bundle
 from tests.bad_records import BAD, GOOD
-from tests.bundles import LEVELS, onnx_forest, training_stats
+from tests.bundles import LEVELS, SIGMA, forest_on_noise, training_stats
 from tests.fakes import FakeRecord
 
 NOW = dt.datetime(2025, 6, 1, 12, tzinfo=dt.UTC)
-_SCORER = Scorer(Forecaster(training_stats(shrinkage=0.5), OnnxModel(onnx_forest())), 1_000_000)
+_STATS = training_stats(shrinkage=0.5)
+_BUNDLE = Bundle(
+    version=_STATS.model_version, directory=Path(), stats=_STATS, digests={}, onnx=forest_on_noise()[0]
+)
+_SCORER = Scorer(_BUNDLE, 1_000_000)
 
 
 def score(*values: bytes | None) -> list[Prediction]:
@@ -123,3 +128,70 @@ def test_what_metrics_need_is_told_a_record() -> None:
     assert batch.pairs == [*LEVELS, "EUR/GBP"]
     assert batch.drifted.tolist() == [False] * len(LEVELS) + [True]
     assert batch.as_of["EUR/GBP"] == "2025-01-07"
+
+
+def feed(pair: str = "EUR/GBP", days: int = 90, seed: int = 1) -> list[float]:
+    """An invented clean feed: normal returns of the pair's own sigma."""
+    steps = np.random.default_rng(seed).normal(scale=SIGMA, size=days)
+    return (LEVELS[pair] * np.exp(np.cumsum(steps))).tolist()
+
+
+def test_an_odd_newest_rate_is_forecast_from_and_marked_with_words() -> None:
+    clean = feed()
+    (prediction,) = score(message([*clean[:-1], clean[-1] * 100]))
+    assert prediction.baseline == clean[-1] * 100
+    assert prediction.alerts == ["jump", "decimal_slip"]
+    assert prediction.alert_messages["decimal_slip"] == "decimal slip: 100 times the previous rate"
+
+
+def test_a_clean_message_has_no_alerts_and_no_words_for_them() -> None:
+    batch = _SCORER.score([FakeRecord(message(feed()))], NOW)
+    assert batch.alerts == []
+    assert json.loads(batch.values[0])["alerts"] == []
+    assert "alert_messages" not in json.loads(batch.values[0])
+
+
+def test_alerts_are_told_by_pair_for_metrics() -> None:
+    clean = feed("EUR/JPY")
+    values = [message(feed()), message([*clean[:-1], 1 / clean[-1]], pair="EUR/JPY")]
+    batch = _SCORER.score([FakeRecord(value) for value in values], NOW)
+    assert batch.alerts == [("EUR/JPY", "jump"), ("EUR/JPY", "inverted_quote")]
+    assert batch.observations.judged.alerted.tolist() == [False, True]
+
+
+def test_a_stuck_feed_does_not_narrow_the_range() -> None:
+    clean = feed()
+    moving, stuck = score(message(clean), message([*clean, *[clean[-1]] * 30]))
+    assert stuck.alerts == ["stuck"]
+
+    def width(prediction: Prediction, level: str) -> float:
+        low, high = getattr(prediction.intervals, level)
+        return np.log(high / low)
+
+    for level in ("level_80", "level_95"):
+        assert width(stuck, level) == pytest.approx(width(moving, level), rel=0.05)
+
+
+def test_a_missing_day_is_told_from_times() -> None:
+    days = np.busday_offset("2025-01-01", np.arange(30), roll="forward")
+    late = [*days[:-1], days[-1] + 9]
+    values = [message(feed()[:30], times=[str(day) for day in given]) for given in (days, late)]
+    on_time, gap = score(*values)
+    assert on_time.alerts == []
+    assert gap.alert_messages == {"gap": "gap: 10 days between the last two rates"}
+
+
+def test_a_hindcast_is_the_forecast_made_a_rate_earlier() -> None:
+    history = feed(days=50)
+    (earlier,) = score(message(history[:-1]))
+    judged = _SCORER.score([FakeRecord(message(history))], NOW).observations.judged
+    assert judged.error[0] == pytest.approx(abs(np.log(history[-1] / earlier.prediction)), rel=1e-9)
+    assert judged.naive[0] == pytest.approx(abs(np.log(history[-1] / history[-2])))
+    inside = earlier.intervals.level_80[0] <= history[-1] <= earlier.intervals.level_80[1]
+    assert judged.inside[0, 0] == inside
+
+
+def test_three_rates_are_too_few_for_a_hindcast() -> None:
+    observations = _SCORER.score([FakeRecord(GOOD), FakeRecord(message(feed()))], NOW).observations
+    assert observations.pair_rows.tolist() == [0, 0]
+    assert len(observations.judged.alerted) == 1

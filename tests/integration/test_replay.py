@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from producer import histories
+from producer.faults import FaultKind
 from producer.pace import Pace
 from producer.replay import replay
 from ratecast import kafka, tail
@@ -184,9 +185,37 @@ def test_the_command_replays_a_user_s_csv_and_sums_it_up(settings, environment, 
     assert "2025-01-03 to 2025-01-10" in table.stdout
 
 
+def test_the_command_injects_faults_and_says_what_where_and_how_much(settings, environment, tmp_path):
+    csv = tmp_path / "rates.csv"
+    csv.write_text("date,USD,GBP\n" + "".join(f"2025-01-{day:02},1.1,0.8{day}\n" for day in range(1, 11)))
+    options = ["--csv", str(csv), "--window", "3", "--from", "2025-01-05", "--json"]
+    faults = ["--inject", "level-jump:EUR/USD@2025-01-08", "--inject", "gap@2025-01-06+1"]
+    clean, faulty = invoke(*options), invoke(*options, *faults)
+    assert (clean.exit_code, faulty.exit_code) == (0, 0), faulty.output
+    assert clean.stderr == ""
+    assert faulty.stderr.splitlines() == [
+        "injected level-jump into EUR/USD: 3 rates faulty, 2025-01-08 to 2025-01-10",
+        "injected gap into 2 pairs: 2 rates missing, 2025-01-06",
+    ]
+    assert (json.loads(clean.stdout)["messages"], json.loads(faulty.stdout)["messages"]) == (12, 10)
+    records = asyncio.run(published(settings))
+    assert set(identifiers(records).values()) == {1}
+    dollars = [json.loads(record.value) for record in records if record.key == b"EUR/USD"]
+    histories_of = {m["as_of"]: m["history"] for m in dollars if "+f" in m["message_id"]}
+    assert histories_of["2025-01-09"] == [1.1, 11.0, 11.0]
+    assert "2025-01-06" not in histories_of
+
+
+def test_the_help_teaches_every_kind_of_fault():
+    text = invoke("--help").stdout
+    assert all(f"{kind} (" in text for kind in FaultKind)
+
+
 @pytest.mark.parametrize(
     ("arguments", "fault"),
     [
+        (["--inject", "explode@2025-01-01"], "kinds: level-jump"),
+        (["--inject", "step@2999-01-01"], "no rate that day or later"),
         (["--pair", "EUR/XXX"], "no XXX"),
         (["--pair", "eurgbp"], "EUR/USD"),
         (["--from", "2025-02-01", "--to", "2025-01-01"], "swap them"),

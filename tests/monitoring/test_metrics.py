@@ -10,7 +10,11 @@ from prometheus_client import CollectorRegistry
 
 from monitoring.lag import PartitionLag
 from monitoring.metrics import WorkerMetrics
+from monitoring.observations import Judged, Observations
+from ratecast.alerts import Alert
+from ratecast.drift_reference import FeatureReference
 from ratecast.errors import ErrorCode
+from tests.bundles import training_stats
 
 README = Path(__file__).parents[2] / "README.md"
 
@@ -52,13 +56,61 @@ def test_codes_and_outcomes_start_at_zero(metrics, registry) -> None:
         assert registry.get_sample_value("dead_letters_total", {"code": code}) == 0
     for outcome in ("committed", "aborted", "fenced"):
         assert registry.get_sample_value("transactions_total", {"outcome": outcome}) == 0
-    metrics.model_loaded("v", "2024-12-31", ["EUR/GBP"])
+    metrics.model_loaded(training_stats())
     assert registry.get_sample_value("prediction_requests_total", {"pair": "EUR/GBP"}) == 0
+    for alert in Alert:
+        labels = {"pair": "EUR/GBP", "alert": alert}
+        assert registry.get_sample_value("data_quality_alerts_total", labels) == 0
+
+
+def test_one_model_is_shown_at_a_time(metrics, registry) -> None:
+    metrics.model_loaded(training_stats("one"))
+    metrics.model_loaded(training_stats("two"))
+    shown = [s.labels["version"] for f in registry.collect() if f.name == "model_info" for s in f.samples]
+    assert shown == ["two"]
+    assert registry.get_sample_value("model_trained_until_timestamp_seconds") == 1735603200
+
+
+def observations(version: str, messages: int = 300) -> Observations:
+    """Invented: a calm pair, its forecasts as good as the last rate's and its ranges right 4 times in 5."""
+    rows, move = np.zeros(messages, dtype=np.intp), np.full(messages, 0.001)
+    inside = np.column_stack((np.arange(messages) % 5 > 0, np.ones(messages, dtype=bool)))
+    judged = Judged(rows, move, move, inside, move, np.zeros(messages, dtype=bool))
+    return Observations(version, rows, np.zeros((messages, 5)), judged)
+
+
+def test_live_accuracy_is_of_the_model_in_use_and_goes_with_its_partition(metrics, registry) -> None:
+    metrics.model_loaded(training_stats("one"))
+    metrics.observed("t", 0, observations("one"))
+    metrics.observed("t", 0, observations("another"))
+    pair = {"pair": "EUR/GBP"}
+    assert registry.get_sample_value("accuracy_window_messages", pair) == 300
+    assert registry.get_sample_value("forecast_error_ratio", pair) == 1
+    assert registry.get_sample_value("interval_coverage_ratio", {**pair, "level": "80"}) == 0.8
+    metrics.revoked("t", 0)
+    assert registry.get_sample_value("accuracy_window_messages", pair) is None
+
+
+def test_windowed_drift_is_shown_with_its_threshold_and_goes_with_the_model(metrics, registry) -> None:
+    reference = FeatureReference(edges=(0.0,), counts=(50, 50), thresholds={"ks": {250: 0.2}})
+    stats = training_stats("one").model_copy(update={"feature_drift": {"EUR/GBP": {"return_1": reference}}})
+    metrics.model_loaded(stats)
+    metrics.observed("t", 0, observations("one", 200))
+    labels = {"pair": "EUR/GBP", "feature": "return_1", "test": "ks"}
+    assert registry.get_sample_value("feature_drift_score", labels) is None
+    metrics.observed("t", 0, observations("one", 100))
+    assert registry.get_sample_value("feature_drift_score", labels) == 0.5  # all at 0, training half below it
+    assert registry.get_sample_value("feature_drift_threshold", labels) == 0.2
+    assert registry.get_sample_value("feature_drift_window_messages", labels) == 300
+    metrics.model_loaded(training_stats("two"))
+    assert registry.get_sample_value("feature_drift_score", labels) is None
 
 
 def test_a_scored_batch_counts_each_record(metrics, registry) -> None:
     pairs = ["EUR/GBP", "EUR/USD", "EUR/GBP"]
-    metrics.scored(pairs, np.array([True, False, False]), seconds=0.004, records=4)
+    alerts = [("EUR/GBP", "jump"), ("EUR/GBP", "decimal_slip"), ("EUR/GBP", "jump")]
+    metrics.scored(pairs, np.array([True, False, False]), alerts, seconds=0.004, records=4)
+    assert registry.get_sample_value("data_quality_alerts_total", {"pair": "EUR/GBP", "alert": "jump"}) == 2
     assert registry.get_sample_value("prediction_requests_total", {"pair": "EUR/GBP"}) == 2
     assert registry.get_sample_value("data_drift_requests_total", {"pair": "EUR/GBP"}) == 1
     assert registry.get_sample_value("data_drift_requests_total", {"pair": "EUR/USD"}) is None
@@ -84,11 +136,11 @@ def test_an_older_replay_does_not_make_the_newest_rate_older(metrics, registry) 
 
 def test_a_revoked_partition_has_no_series(metrics, registry, lags) -> None:
     labels = {"topic": "t", "partition": "3"}
-    lags.append(PartitionLag("t", 3, 7, int(time.time() * 1000) - 2000))
+    lags.append(PartitionLag("t", 3, 7, 2.0))
     metrics.polled("t", 3, 10)
     assert registry.get_sample_value("messages_consumed_total", labels) == 10
     assert registry.get_sample_value("consumer_lag_records", labels) == 7
-    assert registry.get_sample_value("consumer_lag_seconds", labels) == pytest.approx(2, abs=0.5)
+    assert registry.get_sample_value("consumer_lag_seconds", labels) == 2
     lags.clear()
     metrics.revoked("t", 3)
     metrics.revoked("t", 4)  # never polled

@@ -136,4 +136,8 @@ def test_a_predicted_row_is_the_contracts_prediction() -> None:
         "return_2": -5.0,
     }
     assert wire.decode_prediction(encoded) == row
-    assert json.loads(encoded).keys() == set(Prediction.model_fields)
+    assert json.loads(encoded).keys() == set(Prediction.model_fields) - {"alert_messages"}
+    words = {"jump": "jump: +14 % in one step, 9 sigma"}
+    marked = msgspec.structs.replace(row, alerts=["jump"], alert_messages=words)
+    assert Prediction.model_validate_json(wire.encode_prediction(marked)).alert_messages == words
+    assert wire.decode_prediction(wire.encode_prediction(marked)) == marked

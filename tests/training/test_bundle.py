@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import datetime as dt
 import shutil
+from dataclasses import replace
+from pathlib import Path
 
 import joblib
 import numpy as np
 import pytest
+from sklearn.base import clone
 
 from ratecast import model
 from ratecast.errors import ModelBundleError, OperationError
 from ratecast.forecast import Forecaster, OnnxModel
+from ratecast.parity import Probes, make_probes
 from training.bundle import BundleContent, write_bundle
 from training.onnx_export import check_parity, export_onnx
+
+NOW = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)
+RNG = np.random.default_rng(0)
+
+
+def names(directory):
+    return sorted(path.name for path in directory.iterdir())
 
 
 class Shifted:
@@ -42,17 +53,17 @@ def test_a_written_bundle_loads_and_round_trips(trained):
     assert bundle.version == trained.version
     assert bundle.stats == trained.stats
     assert sorted(path.name for path in trained.directory.iterdir()) == sorted(
-        [model.JOBLIB, model.ONNX, model.STATS, model.REPORT, model.MANIFEST]
+        [model.JOBLIB, model.ONNX, model.PARITY, model.STATS, model.REPORT, model.MANIFEST]
     )
 
 
 def test_a_loaded_bundle_forecasts(trained):
     forecaster = Forecaster.from_bundle(model.load(trained.directory.parent))
-    found = forecaster.forecast([[0.85, 0.86, 0.87]], np.zeros(1, dtype=np.intp))
+    found = forecaster.forecast(forecaster.windows([[0.85, 0.86, 0.87]], np.zeros(1, dtype=np.intp)))
     assert found.lower[0, 1] < found.lower[0, 0] < found.prediction[0] < found.upper[0, 0] < found.upper[0, 1]
 
 
-@pytest.mark.parametrize("name", [model.ONNX, model.STATS, model.JOBLIB, model.REPORT])
+@pytest.mark.parametrize("name", [model.ONNX, model.STATS, model.PARITY, model.JOBLIB, model.REPORT])
 def test_a_tampered_file_is_refused(models_dir, trained, name):
     path = models_dir / trained.version / name
     content = bytearray(path.read_bytes())
@@ -88,16 +99,74 @@ def test_parity_is_checked_on_the_training_inputs_too(forest):
         check_parity(export_onnx(forest), WrongAtOnePoint(forest, 1), inputs)
 
 
-def content_of(trained, forest):
-    onnx = (trained.directory / model.ONNX).read_bytes()
-    return BundleContent(trained.stats, forest, onnx, "<p>new</p>", "0" * 64, {}, 0)
+def content_of(trained, forest, *, onnx=None):
+    probes = Probes.model_validate_json((trained.directory / model.PARITY).read_bytes())
+    onnx = (trained.directory / model.ONNX).read_bytes() if onnx is None else onnx
+    stats = trained.stats
+    return BundleContent(
+        stats, forest, onnx, probes, lambda named: f"<p>{named.model_version}</p>", "0" * 64, {}, 0
+    )
 
 
-def test_the_same_version_is_replaced_whole(models_dir, trained, forest):
-    directory = write_bundle(models_dir, content_of(trained, forest), dt.datetime(2024, 1, 1, tzinfo=dt.UTC))
-    assert (directory / model.REPORT).read_text() == "<p>new</p>"
-    assert model.load(models_dir).version == trained.version
-    assert sorted(path.name for path in models_dir.iterdir()) == sorted([trained.version, model.CURRENT])
+def snapshot(directory):
+    return {path.name: (path.read_bytes(), path.stat().st_ino) for path in directory.iterdir()}
+
+
+def test_the_same_bundle_again_is_kept_as_it_is(models_dir, trained, forest):
+    before = snapshot(models_dir / trained.version)
+    model.set_current(models_dir, "another")
+    written = write_bundle(models_dir, content_of(trained, forest), NOW)
+    assert (written.directory, written.stats) == (models_dir / trained.version, trained.stats)
+    assert snapshot(models_dir / trained.version) == before
+    assert model.current_version(models_dir) == trained.version
+    assert names(models_dir) == sorted([trained.version, model.CURRENT])
+
+
+def test_the_same_version_with_another_forest_takes_another_name(models_dir, trained, forest):
+    before = snapshot(models_dir / trained.version)
+    other = clone(forest).set_params(random_state=5).fit(RNG.normal(size=(300, 3)), RNG.normal(size=300))
+    onnx = export_onnx(other)
+    content = replace(
+        content_of(trained, other, onnx=onnx),
+        probes=make_probes(other, RNG.normal(size=(99, 3)).astype(np.float32), 0),
+    )
+    written = write_bundle(models_dir, content, NOW)
+    second = f"{trained.version}.2"
+    assert written.stats.model_version == written.directory.name == second
+    assert model.load(models_dir).stats == written.stats
+    assert model.load(models_dir).onnx == onnx
+    assert (written.directory / model.REPORT).read_text() == f"<p>{second}</p>"
+    assert snapshot(models_dir / trained.version) == before
+    kept = snapshot(written.directory)
+    assert write_bundle(models_dir, content, NOW).directory == written.directory
+    assert snapshot(written.directory) == kept
+    assert names(models_dir) == sorted([trained.version, second, model.CURRENT])
+
+
+def test_a_damaged_bundle_is_left_alone_and_its_successor_is_sound(models_dir, trained, forest):
+    (models_dir / trained.version / model.ONNX).write_bytes(b"torn")
+    with pytest.raises(ModelBundleError):
+        model.load(models_dir)
+    written = write_bundle(models_dir, content_of(trained, forest), NOW)
+    assert model.load(models_dir).version == written.stats.model_version == f"{trained.version}.2"
+    assert (models_dir / trained.version / model.ONNX).read_bytes() == b"torn"
+
+
+def test_who_comes_second_takes_the_next_name(models_dir, trained, forest, monkeypatch):
+    """Another training puts its bundle in place after we found the name free."""
+    shutil.rmtree(models_dir / trained.version)
+    rename = Path.rename
+
+    def overtaken(self, target):
+        if target.name == trained.version:
+            shutil.copytree(trained.directory, target)
+            (target / model.ONNX).write_bytes(b"another")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", overtaken)
+    written = write_bundle(models_dir, content_of(trained, forest), NOW)
+    assert written.directory.name == f"{trained.version}.2"
+    assert model.load(models_dir).version == f"{trained.version}.2"
 
 
 def test_a_failed_write_leaves_the_old_bundle_current(models_dir, trained, forest, monkeypatch):
@@ -106,6 +175,6 @@ def test_a_failed_write_leaves_the_old_bundle_current(models_dir, trained, fores
 
     monkeypatch.setattr(joblib, "dump", full)
     with pytest.raises(OperationError, match=r"cannot write the model to .*: No space left on device"):
-        write_bundle(models_dir, content_of(trained, forest), dt.datetime(2024, 1, 1, tzinfo=dt.UTC))
+        write_bundle(models_dir, content_of(trained, forest), NOW)
     assert model.load(models_dir).stats == trained.stats
-    assert sorted(path.name for path in models_dir.iterdir()) == sorted([trained.version, model.CURRENT])
+    assert names(models_dir) == sorted([trained.version, model.CURRENT])

@@ -136,5 +136,5 @@ def test_ranges_come_from_days_the_forest_never_saw_when_it_moves_the_forecast(i
     rows = build_rows([history.until(until) for history in histories], model.sigmas)
     early, later = rows.where(rows.date <= model.split), rows.where(rows.date > model.split)
     unseen = grow_forest(early, small_forest).predict(later.inputs)
-    scores = np.abs(later.target / later.sigma - model.shrinkage.lambda_ * unseen)
+    scores = np.abs(later.target / later.sigma - model.shrinkage.lambda_ * unseen)  # 95: scaled by sigma
     assert model.quantiles["95"][61] == pytest.approx(conformal_quantile(scores, 0.95), rel=1e-9)

@@ -39,5 +39,6 @@ def test_too_few_scores_are_refused_instead_of_promising_too_much():
 
 
 def test_the_table_has_every_level_and_length():
-    scores = {3: np.arange(1.0, 100), 61: np.arange(1.0, 100) * 2}
-    assert quantile_table(scores) == {"80": {3: 80.0, 61: 160.0}, "95": {3: 95.0, 61: 190.0}}
+    ranks = np.arange(1.0, 100)
+    scores = {3: np.column_stack((ranks, ranks * 3)), 61: np.column_stack((ranks * 2, ranks))}
+    assert quantile_table(scores) == {"80": {3: 80.0, 61: 160.0}, "95": {3: 285.0, 61: 95.0}}

@@ -75,7 +75,7 @@ def test_the_same_data_and_seed_give_the_same_model_and_later_rates_change_nothi
     first = run(tmp_path / "a", write_csv(histories), until=until)
     again = run(tmp_path / "b", write_csv(future), until=until)
     assert first.version == again.version
-    for name in (model.ONNX, model.STATS, model.JOBLIB, model.REPORT):
+    for name in (model.ONNX, model.PARITY, model.STATS, model.JOBLIB, model.REPORT):
         assert (first.directory / name).read_bytes() == (again.directory / name).read_bytes(), name
     assert first.stats.trained_until == str(until)
 

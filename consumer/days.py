@@ -1,0 +1,41 @@
+"""When the rates of a message were fixed, as far as it says: what checks for gaps and for age go by."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from monitoring.quality import SPAN_STEPS, Days
+from ratecast import dates
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ratecast.wire import History
+
+
+def message_days(histories: Sequence[History]) -> Days:
+    """The days of a batch of messages: from ``times``, and from ``as_of`` where it says more.
+
+    An ``as_of`` after the last of ``times`` is a gap too: rates were fixed since, or should have been.
+
+    >>> from ratecast.wire import decode_histories
+    >>> value = b'{"history": [1, 2, 3], "times": ["2026-01-02", "2026-01-05", "2026-01-06"]}'
+    >>> days = message_days(decode_histories([value], 1000))
+    >>> days.newest.tolist(), days.gap.tolist(), days.span.tolist()
+    ([20459.0], [1.0], [nan])
+    """
+    days = Days.unknown(len(histories))
+    timed = [row for row, item in enumerate(histories) if item.has_times]
+    if timed:
+        arrays = [(histories[row].times, len(histories[row].history)) for row in timed]
+        last, previous, far = dates.day_numbers(arrays, (0, 1, SPAN_STEPS)).T
+        days.newest[timed], days.gap[timed], days.span[timed] = last, last - previous, last - far
+    for row, history in enumerate(histories):
+        if history.as_of is not None:
+            as_of = dates.day_number(history.as_of)
+            if days.newest[row] != as_of:
+                days.gap[row] = np.fmax(days.gap[row], as_of - days.newest[row])
+                days.newest[row] = as_of
+    return days

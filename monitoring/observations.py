@@ -1,0 +1,70 @@
+"""What live monitoring learns from a scored batch: pure, arrays in, arrays out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ratecast.messages import MIN_HISTORY
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ratecast.forecast import Forecaster, Forecasts, Windows
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Messages whose newest rate says how good the forecast before it was; a `monitoring.accuracy.Hindcasts`."""
+
+    pair_rows: NDArray[np.intp]  # (m,)
+    error: NDArray[np.float64]  # (m,), |log of the newest rate - log of its hindcast|
+    naive: NDArray[np.float64]  # (m,), the same of the last rate as the forecast
+    inside: NDArray[np.bool_]  # (m, 2), whether the range held it, columns LEVELS
+    z: NDArray[np.float64]  # (m,), error / sigma before the newest rate
+    alerted: NDArray[np.bool_]  # (m,), a fault of the feed, which is none of the model
+
+
+@dataclass(frozen=True, slots=True)
+class Observations:
+    """Of one batch scored by one model; positions of pairs are that model's."""
+
+    model_version: str
+    pair_rows: NDArray[np.intp]  # (n,)
+    features: NDArray[np.float64]  # (n, 5), columns FEATURE_NAMES
+    judged: Judged
+
+
+def observe(
+    forecaster: Forecaster,
+    windows: Windows,
+    forecasts: Forecasts,
+    faulty: NDArray[np.bool_],
+    kept: NDArray[np.bool_],
+) -> Observations:
+    """What to remember of a batch.
+
+    Args:
+        forecaster: the model that scored it.
+        windows: its histories.
+        forecasts: of those.
+        faulty: whose newest rate is not to be believed, ``(n,)``.
+        kept: which were published as predictions, ``(n,)``.
+    """
+    # A hindcast is a forecast from one rate less, and a forecast takes MIN_HISTORY of them.
+    judged = kept & (windows.lengths > MIN_HISTORY)
+    hindcasts = forecaster.hindcast(windows).where(judged)
+    return Observations(
+        model_version=forecaster.version,
+        pair_rows=windows.pairs[kept],
+        features=forecasts.features[kept],
+        judged=Judged(
+            windows.pairs[judged],
+            hindcasts.error,
+            hindcasts.naive,
+            hindcasts.inside,
+            hindcasts.standardised,
+            faulty[judged],
+        ),
+    )

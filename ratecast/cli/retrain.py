@@ -1,0 +1,258 @@
+"""``ratecast retrain``."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from dataclasses import asdict
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ratecast.cli import console
+from ratecast.errors import OperationError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ratecast.overlay import LeftOut, Overlay
+    from ratecast.rates import RateTable
+    from ratecast.settings import Settings
+    from ratecast.topic_rates import TopicRates
+    from training.retrain import Comparison, Duel, RetrainResult
+
+_SHOWN = 8
+
+
+def register(app: typer.Typer) -> None:
+    """Attach the command."""
+    app.command(
+        "retrain",
+        help="Train anew on the rates of the input topic, laid over a base, and take the new model into use only "
+        "if it is not worse than the current one on the newest days, which it was not trained on. Rates that look "
+        "like faults of the feed are left out and named. Running workers notice a new model by themselves. Exit "
+        "code 1, and nothing is changed, when the new model is worse.",
+        epilog="Example: ratecast retrain --dry-run",
+    )(retrain)
+
+
+def retrain(  # noqa: PLR0913 - each argument is an option of the command
+    *,
+    base: Annotated[
+        str,
+        typer.Option(
+            metavar="ecb|none|PATH", help="Rates below the topic's, which win: ECB, none, or your CSV."
+        ),
+    ] = "ecb",
+    until: Annotated[
+        str | None, typer.Option(metavar="DATE", help=r"Take rates up to this day. \[default: the newest]")
+    ] = None,
+    pair: Annotated[
+        list[str] | None,
+        typer.Option(metavar="AAA/BBB", help="A pair beside those of the current model; repeatable."),
+    ] = None,
+    hold_back: Annotated[
+        int, typer.Option(min=5, metavar="DAYS", help="Newest rate days that the two models are judged on.")
+    ] = 60,
+    tolerance: Annotated[
+        float,
+        typer.Option(
+            min=0, max=1, metavar="SHARE", help="So much worse still passes: refits differ by 0.0006 at most."
+        ),
+    ] = 0.01,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of the forest.")] = 0,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Judge only; change nothing.")] = False,
+    models_dir: console.ModelsDir = None,
+    json: console.Json = False,
+    bootstrap_servers: console.BootstrapServers = None,
+) -> None:
+    """Read the topic, let the models meet, promote the new one or say why not."""
+    from ratecast import model
+    from ratecast.cli.logs import configure_logging
+    from ratecast.cli.replay import parse_day, quiet_client
+    from ratecast.cli.training import progress_bar, require_training_extra
+    from ratecast.overlay import lay_over
+    from ratecast.settings import load_settings
+
+    require_training_extra()
+    settings = load_settings(models_dir=models_dir, bootstrap_servers=bootstrap_servers)
+    day, table = parse_day("--until", until), _base(base)
+    configure_logging(settings)
+    quiet_client(settings)
+
+    from training.fit import ForestSettings
+    from training.retrain import RetrainOptions
+    from training.retrain import retrain as run
+
+    champion = model.load(settings.models_dir)
+    feed = asyncio.run(_gather(settings, champion.stats.default_pair))
+    pairs = tuple(dict.fromkeys((*champion.stats.pairs, *(pair or ()))))
+    overlay = lay_over(table, feed.pairs, pairs, day)
+    _require_rates(overlay, settings, base)
+    options = RetrainOptions(
+        models_dir=settings.models_dir,
+        table=overlay.table,
+        more_pairs=tuple(pair or ()),
+        hold_back=hold_back,
+        tolerance=tolerance,
+        forest=ForestSettings(seed=seed),
+        dry_run=dry_run,
+    )
+    if not json:
+        _print(_remarks(settings, feed, overlay, set(feed.pairs) - set(pairs)))
+    with progress_bar() as progress:
+        result = run(champion, options, progress)
+    if json:
+        console.print_json(as_json(result, feed, overlay))
+    else:
+        show(result, pairs)
+    if result.comparison is not None and result.comparison.objections:
+        raise OperationError(
+            f"the new model is worse on the days held back: {' and '.join(result.comparison.objections)} "
+            f"({100 * tolerance:g} % passes); {result.champion} stays in use"
+        )
+
+
+def _base(text: str) -> RateTable | None:
+    from ratecast import rates
+
+    if text == "none":
+        return None
+    return rates.load_ecb() if text == "ecb" else rates.load_csv(Path(text))
+
+
+async def _gather(settings: Settings, default_pair: str) -> TopicRates:
+    from consumer import header_keys
+    from ratecast.cli.verify import reading_bar, total_to_read
+    from ratecast.topic_rates import gather
+
+    with reading_bar(await total_to_read(settings, [settings.input_topic])) as advance:
+        try:
+            return await gather(settings, default_pair, advance)
+        except UnicodeDecodeError:
+            # A header's name that is not UTF-8: workers read past it, so must we.
+            header_keys.read_leniently()
+            return await gather(settings, default_pair, advance)
+
+
+def _require_rates(overlay: Overlay, settings: Settings, base: str) -> None:
+    if overlay.no_rates:
+        raise UsageError(
+            f"there are no rates of {', '.join(overlay.no_rates)}, neither on {settings.input_topic} nor in the base "
+            f"({base}): a model without them would turn their messages away; choose another --base"
+        )
+
+
+def _print(lines: Iterator[str]) -> None:
+    for line in lines:
+        console.out.print(line, markup=False, soft_wrap=True)
+
+
+def _remarks(settings: Settings, feed: TopicRates, overlay: Overlay, unknown: set[str]) -> Iterator[str]:
+    yield (
+        f"topic     {feed.messages:,} messages on {settings.input_topic}: {feed.dated:,} with dates, "
+        f"{feed.undated:,} without, {feed.undecodable:,} undecodable"
+    )
+    days = overlay.table.dates
+    span = f", {days[0]} to {days[-1]}" if len(days) else ""
+    yield f"rates     {sum(overlay.taken.values()):,} of the topic over {overlay.table.source}{span}"
+    if overlay.left_out:
+        counts = ", ".join(f"{count:,} {rule}" for rule, count in _by_rule(overlay.left_out).items())
+        yield f"left out  {len(overlay.left_out):,} rates that look like faults: {counts}"
+        runs = [list(run) for _, run in groupby(overlay.left_out, lambda faulty: (faulty.pair, faulty.rule))]
+        yield from (f"          {_describe(run)}" for run in runs[:_SHOWN])
+        if len(runs) > _SHOWN:
+            yield "          and more (--json has all)"
+    if unknown:
+        yield f"not learnt: {', '.join(sorted(unknown))}, which the current model does not know (--pair adds one)"
+
+
+def _describe(run: list[LeftOut]) -> str:
+    """Rates of one pair that break one rule."""
+    first, last = run[0], run[-1]
+    what = (
+        f"{first.day}: {first.rate:.6g}"
+        if len(run) == 1
+        else f"{first.day} to {last.day}: {len(run):,} rates"
+    )
+    return f"{first.pair} {what} ({first.rule})"
+
+
+def _by_rule(left_out: tuple[LeftOut, ...]) -> dict[str, int]:
+    return dict(Counter(faulty.rule for faulty in left_out).most_common())
+
+
+def show(result: RetrainResult, pairs: tuple[str, ...]) -> None:
+    """The duel, a line a pair, and what came of it."""
+    comparison = result.comparison
+    if comparison is None:
+        text = f"nothing to do: {result.champion} was made from these very rates"
+        console.out.print(text, markup=False, soft_wrap=True)
+        return
+    _show_table(result.champion, comparison)
+    if unjudged := [pair for pair in pairs if pair not in comparison.pairs]:
+        text = f"not judged, for lack of rates or since the current model does not know them: {', '.join(unjudged)}"
+        console.out.print(text, markup=False, soft_wrap=True)
+    if comparison.seen:
+        console.out.print(
+            f"the current model was trained on {comparison.seen} of these {comparison.days} days: an advantage it keeps",
+            markup=False,
+            soft_wrap=True,
+        )
+    if result.promoted is not None:
+        console.out.print(f"\n[bold]{result.promoted.headline}[/bold]\n", soft_wrap=True)
+        console.out.print(f"model   {result.promoted.version} (now current)", markup=False, soft_wrap=True)
+        console.out.print(f"report  {result.promoted.report}", markup=False, soft_wrap=True)
+    elif not comparison.objections:
+        console.out.print("the new model is not worse: without --dry-run it would now be trained and used")
+
+
+def _show_table(champion: str, comparison: Comparison) -> None:
+    from rich.table import Table
+
+    console.out.print(
+        f"\n{champion} and the new model on {comparison.days} days held back, "
+        f"{comparison.first_day} to {comparison.last_day}\n",
+        markup=False,
+        soft_wrap=True,
+    )
+    table = Table(box=None, pad_edge=False)
+    table.add_column("pair", no_wrap=True)
+    for name in ("n", "MAE ratio", "in 80 %", "in 95 %", "Winkler 80", "Winkler 95"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name, duel in comparison.pairs.items():
+        table.add_row(name, *_cells(duel))
+    table.add_row("all", *_cells(comparison.all), style="bold")
+    console.out.print(table)
+
+
+def _cells(duel: Duel) -> tuple[str, ...]:
+    both = (duel.champion, duel.challenger)
+    digits = 0 if duel.challenger.n < 500 else 1  # what so many rates can tell
+    return (
+        f"{duel.challenger.n:,}",
+        " ".join(f"{scores.mae_ratio:.4f}" for scores in both),
+        *(" ".join(f"{100 * scores.coverage[k]:.{digits}f}" for scores in both) for k in ("80", "95")),
+        *(" ".join(f"{scores.winkler[k]:.3f}" for scores in both) for k in ("80", "95")),
+    )
+
+
+def as_json(result: RetrainResult, feed: TopicRates, overlay: Overlay) -> dict[str, Any]:
+    """The same for programs."""
+    return {
+        "champion": result.champion,
+        "promoted": None if result.promoted is None else result.promoted.version,
+        "unchanged": result.comparison is None,
+        "comparison": None if result.comparison is None else asdict(result.comparison),
+        "topic": {
+            "messages": feed.messages,
+            "dated": feed.dated,
+            "undated": feed.undated,
+            "undecodable": feed.undecodable,
+            "pairs": {pair: len(found.days) for pair, found in feed.pairs.items()},
+        },
+        "taken": overlay.taken,
+        "left_out": [asdict(faulty) for faulty in overlay.left_out],
+    }

@@ -1,0 +1,66 @@
+"""The committed dashboards, taken apart: panels, queries, and what a query names."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from monitoring.grafana.build import DIRECTORY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+FILES = sorted(DIRECTORY.glob("*.json"))
+SELECTOR = re.compile(r"\b([a-zA-Z_:][a-zA-Z0-9_:]*)\{([^}]*)\}")
+_AGGREGATION = re.compile(r"\b(?:by|without|on|ignoring|group_left|group_right)\s*\([^)]*\)")
+_WORDS = {"and", "or", "unless", "offset", "bool", "group_left", "group_right", "inf", "nan"}
+
+
+@dataclass(frozen=True)
+class Query:
+    """One query of a panel or of an annotation."""
+
+    where: str
+    expr: str
+    instant: bool = False
+
+
+def load(name: str) -> dict[str, Any]:
+    """A dashboard by its uid."""
+    content: dict[str, Any] = json.loads((DIRECTORY / f"{name}.json").read_text())
+    return content
+
+
+def dashboards() -> list[dict[str, Any]]:
+    """Every dashboard."""
+    return [load(path.stem) for path in FILES]
+
+
+def panels(dashboard: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Its panels without the rows between them."""
+    return [panel for panel in dashboard["panels"] if panel["type"] != "row"]
+
+
+def queries(dashboard: Mapping[str, Any]) -> Iterator[Query]:
+    """Every query of its panels and annotations."""
+    for panel in panels(dashboard):
+        for target in panel["targets"]:
+            where = f"{dashboard['uid']} / {panel['title']} / {target['refId']}"
+            yield Query(where, target["expr"], target["instant"])
+    for annotation in dashboard["annotations"]["list"]:
+        yield Query(f"{dashboard['uid']} / annotation {annotation['name']}", annotation["expr"])
+
+
+def metric_names(expr: str) -> set[str]:
+    """The metrics that an expression names.
+
+    >>> sorted(metric_names('sum by (pair) (rate(a_total{x="b{c}"}[5m])) / on (pair) group_left () b offset 1m'))
+    ['a_total', 'b']
+    """
+    bare = re.sub(r'"(?:[^"\\]|\\.)*"', "", expr)
+    bare = re.sub(r"\{[^}]*\}|\[[^\]]*\]", "", bare)
+    bare = re.sub(r"\boffset\s+\S+", "", _AGGREGATION.sub("", bare))
+    names = re.findall(r"(?<![\w:.$])([a-zA-Z_:][\w:]*)\b(?!\s*\()", bare)
+    return {name for name in names if name.lower() not in _WORDS}

@@ -1,0 +1,165 @@
+"""The loop closed: a feed is scored, learnt from, and scored by what was learnt. Invented rates."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import numpy as np
+import pytest
+
+from producer import histories
+from producer.pace import Pace
+from producer.replay import replay
+from ratecast import kafka, model
+from ratecast.cli import retrain as command
+from ratecast.errors import ModelBundleError, OperationError, UsageError
+from ratecast.rates import RateTable
+from ratecast.wire import decode_prediction
+from tests.integration.workers import publish, read, running_worker, until
+from tests.producer import commands
+from training.fit import ForestSettings
+from training.pipeline import TrainOptions, train
+
+PAIRS = ("EUR/GBP", "EUR/USD")
+DATES = np.busday_offset("2018-01-01", np.arange(700), roll="forward").astype("datetime64[D]")
+OLD = 500  # days the first model knows; the feed brings the others
+SPIKE = 600
+
+
+def walk(seed):
+    return np.exp(0.005 * np.cumsum(np.random.default_rng(seed).standard_normal(700)))
+
+
+RATES = {pair: walk(seed) for seed, pair in enumerate(PAIRS)}
+
+
+def table(count=None, **columns):
+    return RateTable("invented", DATES[:count], {p: r[:count] for p, r in (columns or RATES).items()})
+
+
+def write_csv(path, rates):
+    lines = ["date," + ",".join(rates)]
+    lines += [
+        f"{day}," + ",".join(repr(float(column[row])) for column in rates.values())
+        for row, day in enumerate(DATES[: len(next(iter(rates.values())))])
+    ]
+    path.write_text("\n".join(lines) + "\n")
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def first_model(tmp_path_factory):
+    models_dir = tmp_path_factory.mktemp("first")
+    train(TrainOptions(models_dir=models_dir, table=table(OLD), forest=ForestSettings(trees=10)))
+    return models_dir
+
+
+@pytest.fixture
+def learning(settings, first_model, tmp_path, monkeypatch):
+    import shutil
+
+    models_dir = shutil.copytree(first_model, tmp_path / "models")
+    for name, value in commands.variables(settings).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("RATECAST_MODELS_DIR", str(models_dir))
+    return settings.model_copy(update={"models_dir": models_dir, "model_check_seconds": 0.05})
+
+
+async def run(*arguments):
+    return await asyncio.to_thread(commands.invoke, command, *arguments)
+
+
+async def test_a_feed_is_scored_learnt_from_and_scored_by_what_was_learnt(learning, tmp_path):
+    faulty = {pair: rates.copy() for pair, rates in RATES.items()}
+    faulty["EUR/USD"][SPIKE] *= 10
+    base = write_csv(tmp_path / "base.csv", {pair: rates[:OLD] for pair, rates in RATES.items()})
+    feed = RateTable("feed", DATES, faulty)
+    plan = histories.plan(feed, PAIRS, start=DATES[OLD].astype(object), window=10)
+    undated = json.dumps({"history": [1.0, 1.01, 1.02], "pair": "EUR/USD"}).encode()
+    foreign = json.dumps({"history": [7.4, 7.5, 7.6], "pair": "EUR/DKK", "as_of": "2020-01-02"}).encode()
+    first = model.current_version(learning.models_dir)
+    async with running_worker(learning) as worker:
+        await replay(learning, plan, Pace(None))
+        await publish(learning, [(b"k", undated, []), (b"k", b"{", []), (b"k", foreign, [])])
+        result = await run("--base", base, "--json")
+        assert result.exit_code == 0, result.exception
+        found = json.loads(result.stdout)
+        await until(lambda: worker.models.version == found["promoted"])
+        await publish(learning, [(b"EUR/USD", undated, [])])
+        count = len(plan) + 2
+        predictions = await read(learning, learning.output_topic, count, quiet_seconds=0.2)
+    assert found["champion"] == first != found["promoted"]
+    assert found["comparison"]["objections"] == []
+    assert found["comparison"]["all"]["challenger"]["n"] == 2 * 60
+    topic = found["topic"]
+    counts = tuple(topic[name] for name in ("messages", "dated", "undated", "undecodable"))
+    assert counts == (len(plan) + 3, len(plan) + 1, 1, 1)
+    assert list(topic["pairs"]) == ["EUR/DKK", *PAIRS]
+    assert found["left_out"] == [
+        {"pair": "EUR/USD", "day": str(DATES[SPIKE]), "rate": faulty["EUR/USD"][SPIKE], "rule": "excursion"}
+    ]
+    # Windows of ten reach nine days back into the base's days.
+    assert found["taken"] == {"EUR/GBP": 209, "EUR/USD": 208}
+
+    stats = model.load(learning.models_dir).stats
+    assert (stats.model_version, stats.trained_until) == (found["promoted"], str(DATES[-1]))
+    assert stats.pairs["EUR/USD"].sigma == pytest.approx(0.005, rel=0.1), "the spike was learnt"
+    versions = [decode_prediction(record.value).model_version for record in predictions]
+    assert len(versions) == count
+    assert {versions.count(version) for version in (first, found["promoted"])} == {count - 1, 1}
+
+
+async def test_a_worse_model_is_exit_code_one_and_changes_nothing(learning, tmp_path):
+    wild = {}
+    for pair, rates in RATES.items():
+        returns = np.diff(np.log(rates), prepend=0)
+        factor = np.where(np.random.default_rng(1).random(700) < 0.1, 6.0, 1.0)
+        factor[640:] = 1
+        wild[pair] = np.exp(np.cumsum(factor * returns))
+    base = write_csv(tmp_path / "wild.csv", wild)
+    await kafka.ensure_topics(learning)
+    first = model.current_version(learning.models_dir)
+    result = await run("--base", base)
+    assert isinstance(result.exception, OperationError)
+    assert "worse on the days held back: its Winkler score 95" in str(result.exception)
+    assert str(result.exception).endswith(f"{first} stays in use")
+    assert "all" in result.stdout.splitlines()[-1]
+    assert model.current_version(learning.models_dir) == first
+    assert sorted(path.name for path in learning.models_dir.iterdir()) == sorted([first, model.CURRENT])
+
+
+async def test_people_are_told_what_was_read_judged_and_left_out(learning, tmp_path):
+    base = write_csv(tmp_path / "base.csv", {pair: rates[:OLD] for pair, rates in RATES.items()})
+    faulty = RATES | {"EUR/USD": RATES["EUR/USD"] * np.where(np.arange(700) >= 680, 10, 1)}
+    plan = histories.plan(RateTable("feed", DATES, faulty), PAIRS, start=DATES[OLD].astype(object), window=10)
+    await replay(learning, plan, Pace(None))
+    first = model.current_version(learning.models_dir)
+    result = await run("--base", base, "--dry-run")
+    assert result.exit_code == 0, result.exception
+    lines = result.stdout.splitlines()
+    assert f"topic     400 messages on {learning.input_topic}: 400 with dates" in lines[0]
+    assert lines[2] == "left out  20 rates that look like faults: 20 unconfirmed"
+    assert lines[3].split() == [
+        *("EUR/USD", str(DATES[680]), "to", f"{DATES[699]}:", "20", "rates", "(unconfirmed)"),
+    ]
+    assert any(line.startswith("all") and "1.0000 1.0000" in line for line in lines)
+    assert max(len(line) for line in lines if line.startswith(("pair ", "EUR/", "all "))) <= 80
+    assert lines[-1].startswith("the new model is not worse")
+    assert model.current_version(learning.models_dir) == first
+
+
+async def test_a_pair_without_rates_is_refused_rather_than_lost(learning):
+    await kafka.ensure_topics(learning)
+    result = await run("--base", "none")
+    assert isinstance(result.exception, UsageError)
+    assert "no rates of EUR/GBP, EUR/USD" in str(result.exception)
+
+
+async def test_a_topic_that_is_not_there_and_a_missing_model_are_one_line(learning, tmp_path):
+    result = await run()
+    assert isinstance(result.exception, OperationError)
+    assert "does not exist" in str(result.exception)
+    result = await run("--models-dir", str(tmp_path / "none"))
+    assert isinstance(result.exception, ModelBundleError)
+    assert "ratecast train" in str(result.exception)

@@ -1,0 +1,162 @@
+"""Faults planted in invented feeds: found at the newest rate, named, and quiet when the feed is right again."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from monitoring.quality import Days, Quality, QualityChecker
+from ratecast.forecast import Forecaster, OnnxModel
+from tests.bundles import LEVELS, SIGMA, forest_on_noise, training_stats
+
+STATS = training_stats()
+FORECASTER = Forecaster(STATS, OnnxModel(forest_on_noise()[0]))
+CHECKER = QualityChecker.from_stats(STATS)
+LAST_DAY = np.datetime64("2024-12-31").astype(int)
+
+
+def feed(pair: str = "EUR/GBP", days: int = 61, seed: int = 1, scale: float = SIGMA) -> np.ndarray:
+    steps = np.random.default_rng(seed).normal(scale=scale, size=days)
+    return LEVELS[pair] * np.exp(np.cumsum(steps))
+
+
+def check(*histories: np.ndarray, pair: str = "EUR/GBP", days: Days | None = None) -> Quality:
+    rows = np.full(len(histories), FORECASTER.pair_index[pair], dtype=np.intp)
+    windows = FORECASTER.windows([list(map(float, history)) for history in histories], rows)
+    return CHECKER.check(windows, days or Days.unknown(len(histories)))
+
+
+def codes(history: np.ndarray, pair: str = "EUR/GBP", days: Days | None = None) -> list[str]:
+    return [code.value for code in check(history, pair=pair, days=days).alerts.get(0, {})]
+
+
+def aged(days_since_training: float) -> Days:
+    return Days(np.array([LAST_DAY + days_since_training]), np.array([1.0]), np.array([28.0]))
+
+
+def test_clean_feeds_are_quiet() -> None:
+    found = check(*(feed(seed=seed) for seed in range(300)))
+    assert found.alerts == {}
+    assert not found.frozen.any()
+
+
+@pytest.mark.parametrize(
+    ("power", "words"),
+    [(1, "10 times"), (2, "100 times"), (4, "10,000 times"), (-2, "1/100 times")],
+)
+def test_a_decimal_slip_is_named_with_its_factor_as_long_as_it_lasts(power: int, words: str) -> None:
+    clean = feed(days=61 + 50)
+    for since in (1, 2, 30, 50):
+        slipped = clean[: 61 + since].copy()
+        slipped[-since:] *= 10.0**power
+        (found,) = check(slipped).alerts.values()
+        assert found["decimal_slip"] == f"decimal slip: {words} the previous rate"
+        assert ("jump" in found) == (since == 1)
+
+
+def test_a_slip_of_one_day_is_over_the_day_after() -> None:
+    clean = feed(days=70)
+    clean[60] *= 100
+    assert codes(clean[:61]) == ["jump", "decimal_slip"]
+    assert [codes(clean[:stop]) for stop in range(62, 71)] == [[]] * 9
+
+
+def test_a_second_slip_is_found_while_the_first_is_in_sight() -> None:
+    clean = feed(days=61)
+    clean[20] *= 100
+    clean[-1] *= 10
+    assert "decimal_slip" in codes(clean)
+
+
+def test_the_way_back_is_no_fault_once_only_the_faulty_level_is_before_it() -> None:
+    # Ninety days at a hundred times the rate, then repaired: every window begins within the fault.
+    slipped = feed(days=100)
+    slipped[:90] *= 100
+    # The first right rate jumps, and the message alone says no more than that; training's level says the rest.
+    assert codes(slipped[:91], days=aged(200)) == ["jump", "decimal_slip"]
+    assert codes(slipped[:95], days=aged(206)) == []
+    # Without a date there is no telling which level is right.
+    assert codes(slipped[:95]) == ["decimal_slip"]
+
+
+def test_an_inverted_quote_is_named() -> None:
+    clean = feed("EUR/JPY")
+    clean[-1] = 1 / clean[-1]
+    found = check(clean, pair="EUR/JPY").alerts[0]
+    assert "inverted_quote" in found
+    assert found["inverted_quote"].endswith(f"is about 1 / {clean[-2]:.6g}, the previous rate")
+    assert "decimal_slip" not in found
+
+
+def test_a_stuck_feed_is_found_at_the_fourth_equal_rate_and_says_how_long() -> None:
+    moving = feed(days=57)
+    lengths = {n: codes(np.append(moving, [moving[-1]] * (n - 1))) for n in range(2, 40)}
+    assert [n for n, found in lengths.items() if found] == list(range(4, 40))
+    found = check(np.append(moving, [moving[-1]] * 9))
+    assert found.alerts[0]["stuck"] == "stuck: 10 equal rates in a row"
+    assert found.frozen.tolist() == [9]
+
+
+def test_a_peg_that_has_stood_still_before_is_no_news() -> None:
+    held = np.full(12, 0.85)
+    earlier = np.concatenate([feed(days=20), held, feed(days=10, seed=2)])
+    assert codes(np.concatenate([earlier, np.full(13, 0.9)])) == []
+    assert "stuck" in codes(np.concatenate([earlier, np.full(14, 0.9)]))
+
+
+def test_a_history_of_one_value_is_stuck_however_long() -> None:
+    for length in (4, 21, 61, 200):
+        found = check(np.full(length, 0.85))
+        assert "stuck" in found.alerts[0]
+
+
+def test_a_jump_is_judged_by_the_volatility_before_it() -> None:
+    calm = feed(scale=SIGMA / 4)
+    sigma = float(FORECASTER.windows([calm.tolist()], np.zeros(1, dtype=np.intp)).sigma[0])
+    step = {share: np.append(calm, calm[-1] * np.exp(7.5 * sigma * share)) for share in (0.99, 1.01)}
+    assert codes(step[0.99]) == []
+    (text,) = check(step[1.01]).alerts[0].values()
+    assert text.startswith("jump: +")
+    assert text.endswith("sigma")
+
+
+def test_the_cone_widens_with_the_age_of_the_model() -> None:
+    def drifting(distance: float) -> np.ndarray:
+        return feed() / feed()[-1] * LEVELS["EUR/GBP"] * np.exp(distance)
+
+    trading_days = 365 * 5 / 7
+    reach = 5 * SIGMA * np.sqrt(trading_days + 20)
+    assert codes(drifting(1.01 * reach), days=aged(365)) == ["level_cone"]
+    assert codes(drifting(0.99 * reach), days=aged(365)) == []
+    assert codes(drifting(1.01 * reach), days=aged(2 * 365)) == []
+    assert codes(drifting(1.01 * reach)) == []  # without a date its age is not known
+    assert codes(drifting(1.01 * reach), days=aged(-10)) == []  # nor is training judged by its own end
+
+
+@pytest.mark.parametrize(("gap", "span", "expected"), [(5, 34, []), (6, 34, ["gap"]), (1, 35, ["gap"])])
+def test_gaps_are_days_between_rates_or_rates_missing_one_by_one(gap, span, expected) -> None:
+    days = Days(np.array([LAST_DAY + 1.0]), np.array([float(gap)]), np.array([float(span)]))
+    assert codes(feed(), days=days) == expected
+
+
+def test_a_wilder_market_is_told_from_a_broken_feed() -> None:
+    wild = np.append(feed(), feed()[-1] * np.exp(np.cumsum([4 * SIGMA, -4 * SIGMA] * 5)))
+    found = check(wild)
+    assert list(found.alerts[0]) == ["volatility_regime"]
+    assert not found.faulty().any()
+    slipped = feed()
+    slipped[-3:] *= 10
+    found = check(slipped)
+    assert "volatility_regime" not in found.alerts[0]
+    assert found.faulty().all()
+
+
+def test_rows_do_not_influence_each_other() -> None:
+    clean, slipped = feed(), feed(seed=2)
+    slipped[-1] *= 100
+    assert list(check(clean, slipped, clean).alerts) == [1]
+
+
+def test_short_histories_are_checked_for_what_they_can_show() -> None:
+    assert codes(np.array([0.85, 0.86, 86.0])) == ["jump", "decimal_slip"]
+    assert codes(np.array([0.85, 0.851, 0.852])) == []

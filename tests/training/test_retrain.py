@@ -1,0 +1,247 @@
+"""Champion and challenger on rates that neither was fitted to; the worse one never serves."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from ratecast import model
+from ratecast.errors import OperationError, UsageError
+from ratecast.features import WINDOW
+from ratecast.forecast import Forecaster
+from ratecast.rates import RateTable, Series
+from training import retrain as module
+from training.dataset import PairHistory
+from training.evaluate import outcomes_of
+from training.pipeline import TrainOptions, train
+from training.retrain import Duel, RetrainOptions, Scores, as_fitted, objections, retrain, score
+
+OLD = 500  # days the champion knows
+
+
+def table(histories, count=None):
+    dates = histories[0].stretches[0].dates[:count]
+    return RateTable("invented", dates, {h.pair: h.stretches[0].rates[:count] for h in histories})
+
+
+@pytest.fixture(scope="module")
+def histories(invent):
+    return invent(700)[:3]
+
+
+@pytest.fixture(scope="module")
+def first_models_dir(histories, small_forest, tmp_path_factory):
+    models_dir = tmp_path_factory.mktemp("champion")
+    train(TrainOptions(models_dir=models_dir, table=table(histories, OLD), forest=small_forest))
+    return models_dir
+
+
+@pytest.fixture
+def models_dir(first_models_dir, tmp_path):
+    import shutil
+
+    return shutil.copytree(first_models_dir, tmp_path / "models")
+
+
+@pytest.fixture
+def options(models_dir, histories, small_forest):
+    return RetrainOptions(models_dir, table(histories), forest=small_forest)
+
+
+@pytest.fixture
+def champion(models_dir):
+    return model.load(models_dir)
+
+
+def with_wild_days(histories, until=640):
+    """The same moves, but every tenth day of those before the span is six times as large: ranges come out wrong."""
+    wild = []
+    for history in histories:
+        (stretch,) = history.stretches
+        returns = np.diff(np.log(stretch.rates), prepend=0)
+        factor = np.where(np.random.default_rng(1).random(len(returns)) < 0.1, 6.0, 1.0)
+        factor[until:] = 1
+        rates = np.exp(np.cumsum(factor * returns))
+        wild.append(PairHistory(history.pair, (Series(history.pair, stretch.dates, rates),)))
+    return wild
+
+
+def listing(models_dir):
+    return {
+        str(path.relative_to(models_dir)): path.read_bytes()
+        for path in models_dir.rglob("*")
+        if path.is_file()
+    }
+
+
+def test_a_challenger_that_is_not_worse_is_trained_on_everything_and_promoted(
+    champion, options, histories, models_dir
+):
+    result = retrain(champion, options)
+    comparison = result.comparison
+    dates = histories[0].stretches[0].dates
+    assert comparison.objections == ()
+    assert (comparison.days, comparison.all.challenger.n) == (60, 180)
+    assert (comparison.first_day, comparison.last_day) == (str(dates[640]), str(dates[699]))
+    assert comparison.seen == 0
+    assert list(comparison.pairs) == [history.pair for history in histories]
+    assert model.current_version(models_dir) == result.promoted.version != champion.version
+    assert model.load(models_dir).stats.trained_until == str(dates[699])
+    assert result.promoted.stats.default_pair == champion.stats.default_pair
+
+
+def test_what_is_promoted_is_what_train_makes_of_the_same_rates(champion, options, histories, tmp_path):
+    promoted = retrain(champion, options).promoted
+    alone = train(TrainOptions(models_dir=tmp_path / "x", table=table(histories), forest=options.forest))
+    assert promoted.version == alone.version
+    for name in (model.ONNX, model.STATS, model.PARITY):
+        assert (promoted.directory / name).read_bytes() == (alone.directory / name).read_bytes()
+
+
+def test_a_worse_challenger_changes_nothing(champion, options, histories, models_dir):
+    before = listing(models_dir)
+    result = retrain(champion, replace(options, table=table(with_wild_days(histories))))
+    (objection,) = result.comparison.objections
+    assert objection.startswith("its Winkler score 95 is 6.")
+    assert result.promoted is None
+    assert listing(models_dir) == before
+
+
+def test_a_wider_tolerance_lets_the_same_challenger_pass(champion, options, histories):
+    lenient = replace(options, table=table(with_wild_days(histories)), tolerance=0.1, dry_run=True)
+    assert retrain(champion, lenient).comparison.objections == ()
+
+
+def test_a_dry_run_changes_nothing(champion, options, models_dir):
+    before = listing(models_dir)
+    result = retrain(champion, replace(options, dry_run=True))
+    assert (result.promoted, result.comparison.objections) == (None, ())
+    assert listing(models_dir) == before
+
+
+def test_the_challenger_never_sees_the_days_that_judge(champion, options, histories):
+    """Rates of the span decide the scores only: other rates there, the same challenger."""
+    seen = []
+    fit = module.fit_model
+
+    def spy(known, until, *arguments, **keywords):
+        fitted = fit(known, until, *arguments, **keywords)
+        seen.append((until, fitted.quantiles, fitted.sigmas.tolist()))
+        return fitted
+
+    other = [
+        PairHistory(
+            h.pair, (Series(h.pair, s.dates, np.where(np.arange(700) < 640, s.rates, s.rates * 1.3)),)
+        )
+        for h in histories
+        for s in h.stretches
+    ]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "fit_model", spy)
+        for rates in (table(histories), table(other)):
+            retrain(champion, replace(options, table=rates, dry_run=True))
+    assert seen[0] == seen[1]
+    assert seen[0][0] == histories[0].stretches[0].dates[639]
+
+
+def test_the_champion_is_scored_as_it_serves(champion, options, histories):
+    comparison = retrain(champion, replace(options, dry_run=True)).comparison
+    forecaster = Forecaster.from_bundle(champion)
+    errors, halves = [], []
+    for position, history in enumerate(histories):
+        (stretch,) = history.stretches
+        windows = [stretch.rates[day - WINDOW : day].tolist() for day in range(640, 700)]
+        forecasts = forecaster.forecast(forecaster.windows(windows, np.full(60, position, dtype=np.intp)))
+        unit = np.diff(
+            np.log(stretch.rates[:640])
+        ).std()  # the challenger's sigma, which both are measured in
+        errors.append(np.log(stretch.rates[640:] / forecasts.prediction) / unit)
+        halves.append(np.log(forecasts.upper / forecasts.prediction[:, None]) / unit)
+    error, half = np.concatenate(errors), np.concatenate(halves)
+    found = comparison.all.champion
+    assert found.mae == pytest.approx(np.abs(error).mean())
+    for column, level in enumerate(("80", "95")):
+        assert found.coverage[level] == pytest.approx(np.mean(np.abs(error) <= half[:, column]))
+        outside = np.maximum(np.abs(error) - half[:, column], 0)
+        expected = np.mean(2 * half[:, column] + 2 / (1 - int(level) / 100) * outside)
+        assert found.winkler[level] == pytest.approx(expected)
+
+
+def test_a_champion_that_knows_the_span_is_said_to(models_dir, histories, options):
+    train(TrainOptions(models_dir=models_dir, table=table(histories, 670), forest=options.forest))
+    comparison = retrain(model.load(models_dir), replace(options, dry_run=True)).comparison
+    assert comparison.seen == 30
+
+
+def test_the_very_same_rates_are_nothing_to_do(champion, options, histories, models_dir):
+    before = listing(models_dir)
+    result = retrain(champion, replace(options, table=table(histories, OLD)))
+    assert (result.comparison, result.promoted) == (None, None)
+    assert listing(models_dir) == before
+
+
+def test_another_pair_is_learnt_but_does_not_judge(champion, options, invent, small_forest):
+    more = table(invent(700)[:4])
+    result = retrain(champion, replace(options, table=more, more_pairs=("EUR/CHF",)))
+    assert list(result.promoted.stats.pairs) == ["EUR/GBP", "EUR/USD", "EUR/JPY", "EUR/CHF"]
+    assert "EUR/CHF" not in result.comparison.pairs
+    assert result.comparison.all.champion.n == result.comparison.all.challenger.n == 180
+
+
+def test_a_pair_with_too_few_rates_is_refused_rather_than_lost(champion, options, histories):
+    short = table(histories)
+    short.columns["EUR/JPY"] = np.where(np.arange(700) < 650, np.nan, short.columns["EUR/JPY"])
+    with pytest.raises(UsageError, match="EUR/JPY in invented: 50 rates in a row are too few"):
+        retrain(champion, replace(options, table=short))
+
+
+@pytest.mark.parametrize(
+    ("hold_back", "fault"), [(700, "only 700 rate days"), (600, "rows until .* too few")]
+)
+def test_holding_back_too_much_is_refused(champion, options, hold_back, fault):
+    with pytest.raises(UsageError, match=fault):
+        retrain(champion, replace(options, hold_back=hold_back))
+
+
+def test_a_model_that_came_into_use_meanwhile_is_not_overwritten(champion, options, models_dir, monkeypatch):
+    compare = module.compare
+
+    def slow(*arguments):
+        model.set_current(models_dir, "another")
+        return compare(*arguments)
+
+    monkeypatch.setattr(module, "compare", slow)
+    with pytest.raises(OperationError, match="another came into use meanwhile"):
+        retrain(champion, options)
+    assert model.current_version(models_dir) == "another"
+
+
+def scores(mae=1.0, winkler=4.0):
+    return Scores(100, mae, 1.0, {"80": 0.8, "95": 0.95}, {"80": 99.0, "95": winkler})
+
+
+@pytest.mark.parametrize(
+    ("challenger", "expected"),
+    [
+        (scores(), ()),
+        (scores(1.0099, 4.039), ()),
+        (scores(0.5, 2.0), ()),
+        (scores(1.011, 4.0), ("its MAE is 1.10 % worse",)),
+        (scores(1.0, 4.05), ("its Winkler score 95 is 1.25 % worse",)),
+        (scores(2.0, 8.0), ("its Winkler score 95 is 100.00 % worse", "its MAE is 100.00 % worse")),
+        (scores(1.0, math.nan), ("its Winkler score 95 is nan % worse",)),
+    ],
+)
+def test_both_scores_decide(challenger, expected):
+    assert objections(Duel(scores(), challenger), 0.01) == expected
+
+
+def test_a_range_that_is_a_fifth_too_wide_or_narrow_is_worse(champion, histories):
+    dates = histories[0].stretches[0].dates
+    outcomes = outcomes_of(as_fitted(champion, histories), histories, dates[550], dates[699])
+    right = score(outcomes)
+    for factor in (0.8, 1.2):
+        assert objections(Duel(right, score(replace(outcomes, half=factor * outcomes.half))), 0.01)
