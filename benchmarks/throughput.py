@@ -54,8 +54,10 @@ def running(program: str, settings: Settings, output: str) -> Iterator[None]:
     }
     if program == "worker, at least once":
         environment["RATECAST_GUARANTEE"] = "at-least-once"
-    echo = [str(HERE / "echo.py"), settings.bootstrap_servers, settings.input_topic, output, group]
-    command = echo if program == "echo" else ["-m", "ratecast", "worker", "--http-port", "0"]
+    command = {
+        "echo": [str(HERE / "echo.py"), settings.bootstrap_servers, settings.input_topic, output, group],
+        "worker, no metrics": [str(HERE / "silent_worker.py")],
+    }.get(program, ["-m", "ratecast", "worker", "--http-port", "0"])
     process = subprocess.Popen([sys.executable, *command], env=environment, stderr=subprocess.DEVNULL)
     try:
         yield
@@ -125,7 +127,8 @@ async def compare(settings: Settings, options: argparse.Namespace, console: Cons
     for _ in range(laps):
         total += (await replay(settings, plan, Pace())).messages
     console.print(f"{total:,} messages of 61 rates in {settings.topic_partitions} partitions")
-    rounds: dict[str, list[float]] = {"echo": [], "worker": [], "worker, at least once": []}
+    programs = ("echo", "worker", "worker, at least once", "worker, no metrics")
+    rounds: dict[str, list[float]] = {program: [] for program in programs}
     for number in range(options.rounds):
         for program, results in rounds.items():
             results.append(await throughput(program, settings, total))
@@ -141,7 +144,10 @@ async def compare(settings: Settings, options: argparse.Namespace, console: Cons
     slower = statistics.median(lone["worker"]) / statistics.median(lone["echo"])
     once = statistics.median(rounds["worker, at least once"]) / statistics.median(rounds["worker"])
     console.print(f"throughput worker / echo: {ratio:.2f}    latency worker / echo: {slower:.2f}")
-    console.print(f"throughput at least once / exactly once: {once:.2f}")
+    silent = statistics.median(rounds["worker"]) / statistics.median(rounds["worker, no metrics"])
+    console.print(
+        f"throughput at least once / exactly once: {once:.2f}    with / without metrics: {silent:.3f}"
+    )
     console.print(PEERS)
 
 

@@ -61,7 +61,7 @@ def retrain(  # noqa: PLR0913 - each argument is an option of the command
         typer.Option(
             min=0, max=1, metavar="SHARE", help="So much worse still passes: refits differ by 0.0006 at most."
         ),
-    ] = 0.01,
+    ] = 0.005,
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of the forest.")] = 0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Judge only; change nothing.")] = False,
     models_dir: console.ModelsDir = None,

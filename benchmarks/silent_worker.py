@@ -1,0 +1,22 @@
+"""The worker without any counting, to see what its metrics cost. Not for use."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from typing import Any
+
+from monitoring.metrics import WorkerMetrics
+from ratecast.cli.main import main
+
+
+def _nothing(*_: Any, **__: Any) -> None:
+    return None
+
+
+for name, method in inspect.getmembers(WorkerMetrics, inspect.isfunction):
+    if not name.startswith("_") and name != "model_loaded":
+        setattr(WorkerMetrics, name, _nothing)
+
+sys.argv[1:1] = ["worker", "--http-port", "0"]
+main()
