@@ -108,6 +108,7 @@ class CurrentModel:
 
     def _exchange(self, found: Scorer) -> None:
         was_refused, self._refused = self._refused, None
+        self._metrics.model_refused.set(0)
         if self._scorer is not None and _is_the_same(found.bundle, self._scorer.bundle):
             if was_refused is not None:
                 log.info("model %s, in use, is what `current` names again", self.version)
@@ -131,6 +132,7 @@ class CurrentModel:
         if refusal == self._refused:
             return  # its files changed, its fault did not
         self._refused = refusal
+        self._metrics.model_refused.set(1)
         self._metrics.model_reload("refused")
         log.error("model %s stays in use, another is refused: %s", self.version, error)
 

@@ -98,7 +98,8 @@ class Scorer:
             [item.history for item in decoded.histories], np.array(decoded.pair_rows, dtype=np.intp)
         )
         quality = self._checker.check(windows, message_days(decoded.histories))
-        forecasts = self._forecaster.forecast(windows, quality.frozen)
+        windows = windows.without(quality.disbelieved)
+        forecasts = self._forecaster.forecast(windows)
         finite = np.isfinite(forecasts.prediction) & np.isfinite(forecasts.upper).all(axis=1)
         for row in np.flatnonzero(~finite).tolist():
             message = "the forecast leaves the range of a float64"

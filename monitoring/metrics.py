@@ -118,6 +118,9 @@ class WorkerMetrics:
         self._live = LiveMonitor()
         FeatureDriftCollector(self._live.feature_scores, registry)
         AccuracyCollector(self._live.accuracy.summaries, self._live.accuracy.tally, registry)
+        self.model_refused = Gauge(
+            "model_refused", "1 while `current` names a model that is not taken into use.", registry=registry
+        )
         self._rate_age = RateAge(registry)
         LagCollector(partitions, registry)
         # A rate over a series that appears with its first event misses that event: start all at zero.

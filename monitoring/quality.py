@@ -53,12 +53,16 @@ class Quality:
     """What is odd about the messages of a batch; a message that is not mentioned is clean.
 
     Attributes:
+        count: n, the messages.
         alerts: row -> code -> what it looks like, in words.
-        frozen: how many newest returns of each row are zeros of a stuck feed, ``(n,)``.
+        disbelieved: row -> which of its returns are a fault's and say nothing of the volatility: the zeros of a stuck
+            feed, which would narrow the range, and the steps of a fault that is over, which would widen it for as
+            long as they are in the history. A fault that lasts keeps its wide range: the next rate may be back.
     """
 
-    frozen: NDArray[np.intp]
+    count: int
     alerts: dict[int, dict[Alert, str]] = field(default_factory=dict)
+    disbelieved: dict[int, NDArray[np.bool_]] = field(default_factory=dict)
 
     def add(self, row: int, alert: Alert, text: str) -> None:
         """Note an alert."""
@@ -66,7 +70,7 @@ class Quality:
 
     def faulty(self) -> NDArray[np.bool_]:
         """Which rows' newest rates are not to be believed, ``(n,)``."""
-        marked = np.zeros(len(self.frozen), dtype=np.bool_)
+        marked = np.zeros(self.count, dtype=np.bool_)
         marked[[row for row, found in self.alerts.items() if not found.keys() <= MARKET_ALERTS]] = True
         return marked
 
@@ -114,27 +118,52 @@ class QualityChecker:
 
         Every step looks at whole columns; only the few suspects are then looked at one by one.
         """
-        found = Quality(np.zeros(len(windows), dtype=np.intp))
-        jumps = self._jumps(windows)
-        for row in np.flatnonzero(jumps).tolist():
-            sigmas = abs(windows.returns[row, -1]) / windows.sigma_before[row]
-            percent = 100 * math.expm1(min(windows.returns[row, -1], 700.0))
-            found.add(row, Alert.JUMP, f"jump: {percent:+.3g} % in one step, {sigmas:.3g} sigma")
+        found = Quality(len(windows))
+        with np.errstate(invalid="ignore"):
+            steps = np.abs(windows.returns) > self._limits.level_step
+        stepped = np.flatnonzero(steps.any(axis=1)).tolist()
+        returned = self._returned(windows, steps, stepped)
         cone = self._cone(windows, days)
+
+        jumps = self._jumps(windows, steps, stepped, returned, found)
         for row in np.flatnonzero(cone > self._cone_sigmas[windows.pairs]).tolist():
             text = f"level cone: {cone[row]:.3g} sigma from the last training rate for its age"
             found.add(row, Alert.LEVEL_CONE, text)
         self._stuck(windows, found)
-        stepped = self._level_steps(windows, jumps, cone, found)
+        self._name_steps(
+            windows, steps, [row for row in {*stepped, *jumps} if row not in returned], cone, found
+        )
         self._gaps(windows, days, found)
         self._regime(windows, stepped, found)
+        for row in stepped:
+            if found.alerts.get(row, {}).keys() <= {Alert.STUCK, Alert.GAP}:
+                found.disbelieved[row] = steps[row] | found.disbelieved.get(row, False)
         return found
 
-    def _jumps(self, windows: Windows) -> NDArray[np.bool_]:
-        found: NDArray[np.bool_] = (
-            np.abs(windows.returns[:, -1]) > self._limits.jump_sigmas * windows.sigma_before
-        )
-        return found
+    def _returned(self, windows: Windows, steps: NDArray[np.bool_], stepped: list[int]) -> set[int]:
+        """Rows whose newest rate is back where it was before the first step in sight: an old spike."""
+        before = {row: windows.rates[row, int(np.argmax(steps[row]))] for row in stepped}
+        near = self._limits.level_step / 2
+        logs = {row: math.log(windows.rates[row, -1]) - math.log(rate) for row, rate in before.items()}
+        return {row for row, offset in logs.items() if abs(offset) < near}
+
+    def _jumps(
+        self,
+        windows: Windows,
+        steps: NDArray[np.bool_],
+        stepped: list[int],
+        returned: set[int],
+        found: Quality,
+    ) -> list[int]:
+        """Rows that jumped, by the volatility before the newest rate; an old spike must not have raised that."""
+        sigma = windows.without({row: steps[row] for row in stepped}).sigma_before
+        jumped = np.flatnonzero(np.abs(windows.returns[:, -1]) > self._limits.jump_sigmas * sigma).tolist()
+        rows = [row for row in jumped if not (row in returned and steps[row, -1])]
+        for row in rows:
+            percent = 100 * math.expm1(min(windows.returns[row, -1], 700.0))
+            sigmas = abs(windows.returns[row, -1]) / sigma[row]
+            found.add(row, Alert.JUMP, f"jump: {percent:+.3g} % in one step, {sigmas:.3g} sigma")
+        return rows
 
     def _cone(self, windows: Windows, days: Days) -> NDArray[np.float64]:
         """How far each newest rate is from the training's last, in sigma for its age; NaN where that is unknown."""
@@ -153,25 +182,24 @@ class QualityChecker:
             # A peg that held still as long before, within sight, is no news.
             if run >= max(self._equal_rates[windows.pairs[row]], earlier + 2 if earlier > 1 else 0):
                 found.add(row, Alert.STUCK, f"stuck: {run} equal rates in a row")
-                found.frozen[row] = run - 1
+                found.disbelieved[row] = np.arange(windows.returns.shape[1]) > windows.returns.shape[1] - run
 
-    def _level_steps(
-        self, windows: Windows, jumps: NDArray[np.bool_], cone: NDArray[np.float64], found: Quality
-    ) -> NDArray[np.bool_]:
-        """Name what moved the level, while the step is in sight; returns which rows have such a step, ``(n,)``."""
-        with np.errstate(invalid="ignore"):
-            steps = np.abs(windows.returns) > self._limits.level_step
-        stepped: NDArray[np.bool_] = np.any(steps, axis=1)
+    def _name_steps(
+        self,
+        windows: Windows,
+        steps: NDArray[np.bool_],
+        rows: list[int],
+        cone: NDArray[np.float64],
+        found: Quality,
+    ) -> None:
+        """Name what moved the level, for as long as the step is in sight."""
         last = windows.returns.shape[1] - 1
-        for row in np.flatnonzero(stepped | jumps).tolist():
-            first = int(np.argmax(steps[row])) if stepped[row] else last
+        for row in rows:
+            first = int(np.argmax(steps[row])) if steps[row].any() else last
             before = windows.rates[row, first]
-            offset = math.log(windows.rates[row, -1]) - math.log(before)
-            returned = stepped[row] and abs(offset) < self._limits.level_step / 2  # an old spike
-            if not returned and (first == last or not self._is_way_back(windows, row, before, cone)):
+            if first == last or not self._is_way_back(windows, row, before, cone):
                 tolerance = self._limits.jump_sigmas * windows.stored[row] * math.sqrt(last + 1 - first)
                 self._name_step(row, before, windows.rates[row, -1], tolerance, found)
-        return stepped
 
     @staticmethod
     def _name_step(row: int, before: float, newest: float, tolerance: float, found: Quality) -> None:
@@ -209,10 +237,11 @@ class QualityChecker:
                 text = f"gap: the last {SPAN_STEPS} steps took {days.span[row]:.0f} days, rates are missing"
             found.add(row, Alert.GAP, text)
 
-    def _regime(self, windows: Windows, stepped: NDArray[np.bool_], found: Quality) -> None:
+    def _regime(self, windows: Windows, stepped: list[int], found: Quality) -> None:
         ratio = trimmed_rms(windows.returns[:, -REGIME_RETURNS:]) / windows.stored  # NaN: too short to say
         # A step of the level is a fault of the feed and says nothing about the market.
-        wild = (ratio > self._limits.regime_ratio) & ~stepped
+        wild = ratio > self._limits.regime_ratio
+        wild[stepped] = False
         for row in np.flatnonzero(wild).tolist():
             text = (
                 f"volatility regime: the last {REGIME_RETURNS} returns are {ratio[row]:.3g} times training's"

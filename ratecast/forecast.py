@@ -11,7 +11,7 @@ normalised scores: Papadopoulos et al., ECML 2002).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -20,7 +20,7 @@ from ratecast import features, onnx_runtime, ranges
 from ratecast.features import ADAPTIVE_LENGTH, FEATURE_NAMES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -62,12 +62,28 @@ class Windows:
     lengths: NDArray[np.intp]  # (n,), rates given, before they were cut to the window
     rates: NDArray[np.float64]  # (n, WINDOW), newest last, NaN where a history is shorter
     returns: NDArray[np.float64]  # (n, WINDOW - 1), log returns
+    believed: NDArray[np.float64]  # the same, NaN where a return is a fault's and says nothing of volatility
     stored: NDArray[np.float64]  # (n,), the pair's sigma in training
     sigma: NDArray[np.float64]  # (n,), one-step volatility
     sigma_before: NDArray[np.float64]  # (n,), the same as it was before the newest rate
 
     def __len__(self) -> int:
         return len(self.pairs)
+
+    def without(self, faults: Mapping[int, NDArray[np.bool_]]) -> Windows:
+        """The same, with volatility measured anew where some returns are not to be believed.
+
+        Args:
+            faults: row -> which of its returns, ``(WINDOW - 1,)``. Few, or this is slow.
+        """
+        if not faults:
+            return self
+        believed, sigma, before = self.returns.copy(), self.sigma.copy(), self.sigma_before.copy()
+        rows = np.array(list(faults))
+        believed[rows] = np.where(list(faults.values()), np.nan, self.returns[rows])
+        sigma[rows] = features.ewma_volatility(believed[rows], self.stored[rows])
+        before[rows] = features.ewma_volatility(believed[rows, :-1], self.stored[rows])
+        return replace(self, believed=believed, sigma=sigma, sigma_before=before)
 
 
 @dataclass(frozen=True)
@@ -141,26 +157,23 @@ class Forecaster:
             lengths=np.fromiter(map(len, histories), np.intp, len(histories)),
             rates=rates,
             returns=returns,
+            believed=returns,
             stored=stored,
             sigma=features.ewma_volatility(returns, stored),
             sigma_before=features.ewma_volatility(returns[:, :-1], stored),
         )
 
-    def forecast(self, windows: Windows, frozen: NDArray[np.intp] | None = None) -> Forecasts:
+    def forecast(self, windows: Windows) -> Forecasts:
         """Forecast each history's next rate.
 
         A result that leaves the range of float64 comes back as inf or NaN in its row; the caller decides.
 
         Args:
             windows: n histories made ready.
-            frozen: how many of each history's newest returns are zeros of a feed that stands still, shape ``(n,)``.
-                They must not make a range narrower than it was before them.
         """
         returns, stored, sigma = windows.returns, windows.stored, windows.sigma
         values = features.contract_features(windows.rates, returns)
-        scales = ranges.range_scales(returns, sigma, stored)
-        if frozen is not None and frozen.any():
-            scales = np.maximum(scales, _scales_before(windows, frozen))
+        scales = ranges.range_scales(windows.believed, sigma, stored)
         step = self._step(returns, sigma, stored)
         half = self._half_widths(windows.lengths, scales)
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
@@ -177,10 +190,10 @@ class Forecaster:
         Args:
             windows: n histories made ready, each of four rates or more.
         """
-        newest, earlier = windows.returns[:, -1], windows.returns[:, :-1]
+        newest, earlier = windows.returns[:, -1], windows.believed[:, :-1]
         sigma = windows.sigma_before
         # A hindcast is for watching: a forest whose word counts for nothing need not be asked a second time.
-        step = self._step(earlier, sigma, windows.stored) if self._shrinkage else 0.0
+        step = self._step(windows.returns[:, :-1], sigma, windows.stored) if self._shrinkage else 0.0
         error = np.abs(newest - step)
         half = self._half_widths(windows.lengths - 1, ranges.range_scales(earlier, sigma, windows.stored))
         return Hindcasts(error, np.abs(newest), error / sigma, error[:, None] <= half)
@@ -209,20 +222,6 @@ class Forecaster:
         scores = np.clip(scores, -MAX_SCORE, MAX_SCORE)
         outside = (values < self._min[rows]) | (values > self._max[rows])
         return scores, outside | (np.abs(scores) > self._std_threshold)
-
-
-def _scales_before(windows: Windows, frozen: NDArray[np.intp]) -> NDArray[np.float64]:
-    """Scales as they were before each history's frozen returns, ``(n, 2)``; zeros where nothing is frozen."""
-    scales = np.zeros((len(windows), len(LEVELS)))
-    for row in np.flatnonzero(frozen):  # a stuck feed is rare: a loop over its messages costs nothing
-        earlier = windows.returns[row : row + 1, : -frozen[row]]
-        if np.isfinite(earlier).sum() >= 2:
-            stored = windows.stored[row : row + 1]
-            sigma = features.ewma_volatility(earlier, stored)
-            scales[row] = ranges.range_scales(earlier, sigma, stored)[0]
-        else:
-            scales[row] = windows.stored[row]  # it has stood still for as long as we can see
-    return scales
 
 
 def _quantile_table(stats: TrainingStats) -> tuple[NDArray[np.intp], NDArray[np.float64]]:

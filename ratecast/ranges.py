@@ -33,7 +33,7 @@ def range_scales(
     """Scales of the ranges in log returns, shape ``(n, 2)``, columns as `ratecast.forecast.LEVELS`.
 
     Args:
-        returns: log returns, newest last, NaN where missing, shape ``(n, k)``, at least two a row.
+        returns: log returns, newest last, NaN where missing, shape ``(n, k)``.
         sigma: EWMA volatility of the same returns, shape ``(n,)``.
         stored_sigma: the pair's standard deviation of returns in training, shape ``(n,)``.
     """
@@ -66,8 +66,9 @@ def _shape(
 ) -> NDArray[np.float64]:
     """The 80 % quantile of each history's absolute returns over their mean, within bounds, ``(n,)``."""
     # Missing returns are zeros and so the smallest of a row: ranks are counted from the top.
-    rank = sizes.shape[1] - counts + np.ceil(_LEVEL * counts).astype(np.intp) - 1
+    rank = sizes.shape[1] - counts + np.ceil(_LEVEL * np.maximum(counts, 1)).astype(np.intp) - 1
+    rank = np.minimum(rank, sizes.shape[1] - 1)
     ordered = np.partition(sizes, np.unique(rank), axis=1)
     quantile = np.take_along_axis(ordered, rank[:, None], axis=1)[:, 0]
-    mean = np.maximum(sizes.sum(axis=1) / counts, FLOOR_SHARE * typical)
+    mean = np.maximum(sizes.sum(axis=1) / np.maximum(counts, 1), FLOOR_SHARE * typical)
     return np.where(counts < ADAPTIVE_LENGTH - 1, NORMAL_SHAPE, np.clip(quantile / mean, *SHAPE_BOUNDS))

@@ -25,6 +25,7 @@ def register() -> None:
         broker,
         dead_letters,
         demo,
+        drift_report,
         predict,
         replay,
         tail,
@@ -34,7 +35,19 @@ def register() -> None:
         worker,
     )
 
-    groups = (demo, training, broker, topics, worker, replay, predict, tail, verify, dead_letters)
+    groups = (
+        demo,
+        training,
+        broker,
+        topics,
+        worker,
+        replay,
+        predict,
+        tail,
+        verify,
+        drift_report,
+        dead_letters,
+    )
     for group in groups:
         group.register(app)
 

@@ -153,6 +153,7 @@ async def test_an_unsound_bundle_is_refused_and_named_once(models, registry, tmp
     assert models.scorer() is before
     assert models.refused["version"] == "two"
     assert reason in models.refused["reason"]
+    assert registry.get_sample_value("model_refused") == 1
     assert shown(registry) == ["one"]
     assert reloads(registry) == (0, 1)
     (line,) = errors(caplog)
@@ -170,6 +171,7 @@ async def test_a_refused_bundle_is_tried_again_when_its_files_change(models, reg
     (directory / model.ONNX).write_bytes(whole)
     await models.check()
     assert (models.version, models.refused) == ("two", None)
+    assert registry.get_sample_value("model_refused") == 0
     assert reloads(registry) == (1, 1)
 
 

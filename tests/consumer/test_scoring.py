@@ -172,6 +172,17 @@ def test_a_stuck_feed_does_not_narrow_the_range() -> None:
         assert width(stuck, level) == pytest.approx(width(moving, level), rel=0.05)
 
 
+def test_a_spike_that_is_over_does_not_widen_the_range() -> None:
+    clean = feed()
+    spiked = [*clean[:-20], clean[-20] * 100, *clean[-19:]]
+    moving, after = score(message(clean), message(spiked))
+    assert after.alerts == []
+    for level in ("level_80", "level_95"):
+        low, high = getattr(after.intervals, level)
+        assert high / low == pytest.approx(np.divide(*getattr(moving.intervals, level)[::-1]), rel=0.02)
+    assert after.features.return_1 == moving.features.return_1
+
+
 def test_a_missing_day_is_told_from_times() -> None:
     days = np.busday_offset("2025-01-01", np.arange(30), roll="forward")
     late = [*days[:-1], days[-1] + 9]

@@ -37,7 +37,7 @@ def aged(days_since_training: float) -> Days:
 def test_clean_feeds_are_quiet() -> None:
     found = check(*(feed(seed=seed) for seed in range(300)))
     assert found.alerts == {}
-    assert not found.frozen.any()
+    assert found.disbelieved == {}
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_a_stuck_feed_is_found_at_the_fourth_equal_rate_and_says_how_long() -> N
     assert [n for n, found in lengths.items() if found] == list(range(4, 40))
     found = check(np.append(moving, [moving[-1]] * 9))
     assert found.alerts[0]["stuck"] == "stuck: 10 equal rates in a row"
-    assert found.frozen.tolist() == [9]
+    assert found.disbelieved[0].tolist() == [False] * 51 + [True] * 9
 
 
 def test_a_peg_that_has_stood_still_before_is_no_news() -> None:
@@ -160,3 +160,19 @@ def test_rows_do_not_influence_each_other() -> None:
 def test_short_histories_are_checked_for_what_they_can_show() -> None:
     assert codes(np.array([0.85, 0.86, 86.0])) == ["jump", "decimal_slip"]
     assert codes(np.array([0.85, 0.851, 0.852])) == []
+
+
+def test_a_spike_that_is_over_says_nothing_of_the_volatility_and_hides_no_jump() -> None:
+    clean = feed(days=70)
+    spiked = clean.copy()
+    spiked[40] *= 100
+    (mask,) = check(spiked).disbelieved.values()
+    assert np.flatnonzero(mask).tolist() == [40 - 70 + 60, 41 - 70 + 60]
+    jumped = np.append(spiked, spiked[-1] * np.exp(12 * SIGMA))
+    assert codes(jumped) == ["jump"]
+
+
+def test_a_fault_that_lasts_keeps_its_wide_range() -> None:
+    slipped = feed()
+    slipped[-5:] *= 100
+    assert check(slipped).disbelieved == {}
