@@ -14,7 +14,7 @@ def _nothing(*_: Any, **__: Any) -> None:
     return None
 
 
-for name, method in inspect.getmembers(WorkerMetrics, inspect.isfunction):
+for name, _ in inspect.getmembers(WorkerMetrics, inspect.isfunction):
     if not name.startswith("_") and name != "model_loaded":
         setattr(WorkerMetrics, name, _nothing)
 

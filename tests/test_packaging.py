@@ -51,7 +51,18 @@ def test_it_is_the_installed_package_that_runs(installed: Path, tmp_path: Path) 
 def test_every_command_has_help(installed: Path, tmp_path: Path) -> None:
     result = run(installed, tmp_path, "-m", "ratecast", "--help")
     assert result.returncode == 0, result.stderr
-    for name in ("train", "broker", "topics", "worker", "replay", "predict", "tail", "retrain", "drift-report", "demo"):
+    for name in (
+        "train",
+        "broker",
+        "topics",
+        "worker",
+        "replay",
+        "predict",
+        "tail",
+        "retrain",
+        "drift-report",
+        "demo",
+    ):
         assert name in result.stdout
         own = run(installed, tmp_path, "-m", "ratecast", name, "--help")
         assert (own.returncode, own.stderr) == (0, "")

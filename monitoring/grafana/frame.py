@@ -1,0 +1,158 @@
+"""What both dashboards have around their panels: variables, links, annotations, numbered panels."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from grafana_foundation_sdk.builders import dashboard
+from grafana_foundation_sdk.models.dashboard import (
+    Dashboard,
+    DashboardCursorSync,
+    DashboardLinkType,
+    VariableOption,
+    VariableRefresh,
+    VariableSort,
+)
+
+from monitoring.grafana.panels import DATASOURCE
+from monitoring.grafana.promql import FIRING, INSTANCE, select
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from grafana_foundation_sdk.cog.builder import Builder
+    from grafana_foundation_sdk.models.dashboard import DashboardLink, Panel, VariableModel
+
+OVERVIEW_UID = "ratecast-overview"
+MODEL_UID = "ratecast-model"
+DATASOURCE_UID = "prometheus"  # as `provisioning/datasources/prometheus.yml` names it
+# Where a browser finds `docs/runbooks/`: Grafana serves the folder when it is mounted below its `public/`.
+RUNBOOKS_URL = "/public/runbooks/README.md"
+# The newest that Grafana 11.6 to 12.3 know; none of what schema 42 changed occurs here.
+SCHEMA_VERSION = 41
+TAGS = ["ratecast"]
+
+Section = tuple[str, "Sequence[Builder[Panel]]"]
+
+
+def board(
+    uid: str, title: str, description: str, sections: Iterable[Section], *, partitions: bool
+) -> Dashboard:
+    """A dashboard of titled rows.
+
+    Args:
+        uid: stable; links and bookmarks hold it.
+        title: of the dashboard.
+        description: of the dashboard.
+        sections: title and panels of each row, which must fill the grid's 24 columns line by line.
+        partitions: whether there is a variable for partitions.
+    """
+    builder = (
+        dashboard.Dashboard(title)
+        .uid(uid)
+        .description(description)
+        .tags(TAGS)
+        .timezone("browser")
+        .refresh("10s")
+        .time("now-30m", "now")
+        .tooltip(DashboardCursorSync.CROSSHAIR)
+        .readonly()  # the code is the source: what is edited in the browser would be lost
+        .variables(_variables(partitions=partitions))
+        .annotation(_new_models())
+        .annotation(_alerts())
+        .links(_links(uid))
+    )
+    for heading, panels in sections:
+        builder.with_row(dashboard.Row(heading))
+        for panel in panels:
+            builder.with_panel(panel)
+    built = builder.build()
+    built.schema_version = SCHEMA_VERSION
+    for number, panel_or_row in enumerate(built.panels or [], start=1):
+        panel_or_row.id_val = number  # links to one panel carry it
+    return built
+
+
+def _variables(*, partitions: bool) -> list[Builder[VariableModel]]:
+    datasource = (
+        dashboard.DatasourceVariable("datasource")
+        .label("Data source")
+        .type("prometheus")
+        .current(VariableOption(text="Prometheus", value=DATASOURCE_UID))
+    )
+    instance = _choice("instance", "Worker", "label_values(assigned_partitions, instance)")
+    pair = _choice("pair", "Pair", f"label_values({select('prediction_requests_total', INSTANCE)}, pair)")
+    partition = _choice(
+        "partition", "Partition", f"label_values({select('consumer_lag_records', INSTANCE)}, partition)"
+    ).sort(VariableSort.NUMERICAL_ASC)
+    return [datasource, instance, pair, *([partition] if partitions else [])]
+
+
+def _choice(name: str, label: str, values: str) -> dashboard.QueryVariable:
+    return (
+        dashboard.QueryVariable(name)
+        .label(label)
+        .datasource(DATASOURCE)
+        .query(values)
+        .definition(values)
+        .refresh(VariableRefresh.ON_TIME_RANGE_CHANGED)
+        .sort(VariableSort.ALPHABETICAL_ASC)
+        .multi(True)
+        .include_all(True)
+        # Without it "All" is a list of the values at load time: a worker that joins later would not be seen.
+        .all_value(".*")
+        .current(VariableOption(selected=True, text=["All"], value=["$__all"]))
+    )
+
+
+def _new_models() -> dashboard.AnnotationQuery:
+    now, before = (
+        f"count by (version, trained_until) ({select('model_info')}{offset})" for offset in ("", " offset 1m")
+    )
+    return (
+        dashboard.AnnotationQuery()
+        .name("New model")
+        .datasource(DATASOURCE)
+        .icon_color("purple")
+        .expr(f"{now} unless {before}")
+        .step("10s")
+        .title_format("New model")
+        .text_format("{{version}}, trained until {{trained_until}}")
+        .tag_keys("version")
+    )
+
+
+def _alerts() -> dashboard.AnnotationQuery:
+    return (
+        dashboard.AnnotationQuery()
+        .name("Alerts")
+        .datasource(DATASOURCE)
+        .icon_color("red")
+        .expr(f"count by (alertname, severity) ({FIRING})")
+        .step("10s")
+        .title_format("{{alertname}}")
+        .text_format("{{severity}}")
+        .tag_keys("alertname,severity")
+    )
+
+
+def _links(uid: str) -> list[Builder[DashboardLink]]:
+    other, title = {
+        OVERVIEW_UID: (MODEL_UID, "Model and data quality"),
+        MODEL_UID: (OVERVIEW_UID, "Overview"),
+    }[uid]
+    return [
+        dashboard.DashboardLink(title)
+        .type(DashboardLinkType.LINK)
+        .icon("dashboard")
+        .url(f"/d/{other}")
+        .tooltip("The same workers, pairs and time")
+        .include_vars(True)
+        .keep_time(True),
+        dashboard.DashboardLink("Runbooks")
+        .type(DashboardLinkType.LINK)
+        .icon("doc")
+        .url(RUNBOOKS_URL)
+        .tooltip("What to do about each alert")
+        .target_blank(True),
+    ]

@@ -1,0 +1,125 @@
+"""The overview's panels on drift, lag and the workers themselves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from monitoring.grafana.limits import DRIFTED, DRIFTING, LATE, TOO_LATE
+from monitoring.grafana.panels import bars, lines, query, with_lines_at
+from monitoring.grafana.promql import OF_WORKERS, PAIR, PARTITION, increase, rate, select
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from grafana_foundation_sdk.cog.builder import Builder
+    from grafana_foundation_sdk.models.dashboard import Panel
+
+
+def drift() -> Sequence[Builder[Panel]]:
+    """Share of messages outside what training saw."""
+    share = f"{rate('data_drift_requests_total', PAIR)} / {rate('prediction_requests_total', PAIR)}"
+    by_pair = f"{rate('data_drift_requests_total', PAIR, by='pair')} / {rate('prediction_requests_total', PAIR, by='pair')}"
+    limits = (("yellow", DRIFTING), ("red", DRIFTED))
+    return [
+        with_lines_at(
+            lines(
+                "Drift ratio over time",
+                "Share of messages with a feature outside what training saw: of the selected pairs at each "
+                "moment, and of the last five minutes in each worker, whatever its pairs. Normal: under 15 %. "
+                "Workers differ as they own different pairs.",
+                "percentunit",
+                query(share, "selected pairs"),
+                query(select("data_drift_ratio"), "five minutes, {{instance}}"),
+            ).min(0),
+            *limits,
+        ),
+        with_lines_at(
+            lines(
+                "Drift ratio by pair",
+                "The same share pair by pair. Normal: near 0 for most; one pair at 100 % has left the level "
+                "that training saw and will stay there until the model is trained anew.",
+                "percentunit",
+                query(by_pair, "{{pair}}"),
+            ).min(0),
+            *limits,
+        ),
+    ]
+
+
+def lag() -> Sequence[Builder[Panel]]:
+    """In records and in seconds."""
+    return [
+        lines(
+            "Lag by partition",
+            "Records between the end of each partition and its committed position. Normal: near 0. A line that "
+            "rises alone is one partition that stands still; a line that ends was revoked.",
+            "short",
+            query(
+                f"max by (topic, partition) ({select('consumer_lag_records', PARTITION)})",
+                "{{topic}} {{partition}}",
+            ),
+        ).min(0),
+        with_lines_at(
+            lines(
+                "Lag in time by partition",
+                "Age of the oldest record polled but not yet committed; 0 when there is none. Normal: under a "
+                "second. The dashed lines are at one and at ten minutes.",
+                "s",
+                query(
+                    f"max by (topic, partition) ({select('consumer_lag_seconds', PARTITION)})",
+                    "{{topic}} {{partition}}",
+                ),
+            ).min(0),
+            ("yellow", LATE),
+            ("red", TOO_LATE),
+        ),
+    ]
+
+
+def workers() -> Sequence[Builder[Panel]]:
+    """Partitions, rebalances, requests, memory, CPU."""
+    return [
+        lines(
+            "Assigned partitions by worker",
+            "Partitions each worker owns. Normal: shared evenly and flat. A worker at 0 is spare: there are "
+            "more workers than partitions.",
+            "short",
+            query(select("assigned_partitions"), "{{instance}}"),
+        )
+        .min(0)
+        .span(8),
+        bars(
+            "Rebalances by worker",
+            "Assignments that each worker received. Normal: one when a worker starts, stops or is lost. "
+            "Repeated ones mean that workers leave and come back.",
+            "short",
+            query(increase("rebalances_total", by="instance"), "{{instance}}"),
+        ).span(8),
+        lines(
+            "HTTP requests",
+            "Requests to the workers' own /metrics, /health and /ready. Normal: status 200; 503 from /ready "
+            "while a worker starts or has lost its broker. Other endpoints are somebody looking around.",
+            "reqps",
+            query(
+                rate("http_requests_total", by="method, endpoint, status"),
+                "{{method}} {{endpoint}} {{status}}",
+            ),
+        )
+        .min(0)
+        .span(8),
+        lines(
+            "Memory by worker",
+            "Resident memory. Normal: flat after the first minutes; a line that only rises is a leak.",
+            "bytes",
+            query(select("process_resident_memory_bytes") + OF_WORKERS, "{{instance}}"),
+        ).min(0),
+        lines(
+            "CPU by worker",
+            "Cores in use. Normal: a fraction of one, near 1 in a backlog: a worker uses one core, and more "
+            "workers, not more cores, catch up sooner.",
+            "short",
+            query(
+                f"rate({select('process_cpu_seconds_total')}[$__rate_interval]){OF_WORKERS}", "{{instance}}"
+            ),
+        ).min(0),
+    ]

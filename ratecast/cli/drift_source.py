@@ -1,0 +1,150 @@
+"""Where the predictions of ``ratecast drift-report`` come from: the topic, or a file scored as if it had come in."""
+
+from __future__ import annotations
+
+import datetime as dt
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ratecast.errors import OperationError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from ratecast.model import Bundle
+    from ratecast.settings import Settings
+    from training.drift_report.messages import Collector, Messages
+
+_BATCH = 1000
+
+
+@dataclass(frozen=True)
+class Span:
+    """What the user asked for."""
+
+    start: dt.date | None
+    end: dt.date | None
+    pairs: tuple[str, ...]
+
+    def __str__(self) -> str:
+        pairs = f" of {', '.join(self.pairs)}" if self.pairs else ""
+        return f"from {self.start or 'the oldest'} to {self.end or 'the newest'}{pairs}"
+
+
+async def read(settings: Settings, bundle: Bundle, span: Span) -> Messages:
+    """The committed predictions of the topic, up to the end that it has now."""
+    from consumer import header_keys
+
+    try:
+        return await _read_once(settings, bundle, span)
+    except UnicodeDecodeError:
+        # A header's name that is not UTF-8: workers read past it, so must we.
+        header_keys.read_leniently()
+        return await _read_once(settings, bundle, span)
+
+
+async def _read_once(settings: Settings, bundle: Bundle, span: Span) -> Messages:
+    import msgspec
+
+    from ratecast.cli.verify import reading_bar, total_to_read
+    from ratecast.tail import open_reader
+    from ratecast.wire import decode_prediction
+
+    collector, read = _collector(bundle, span), 0
+    topic = settings.output_topic
+    with reading_bar(await total_to_read(settings, [topic])) as advance:
+        async with (
+            open_reader(settings, [topic], from_beginning=True) as reader,
+            aclosing(reader.batches(follow=False)) as batches,
+        ):
+            async for batch in batches:
+                for record in batch:
+                    try:
+                        collector.add(decode_prediction(record.value or b""))
+                    except msgspec.DecodeError:
+                        collector.unreadable += 1
+                read += len(batch)
+                advance(read)
+    return collector.messages()
+
+
+def _collector(bundle: Bundle, span: Span) -> Collector:
+    from training.drift_report.messages import Collector
+
+    return Collector(bundle.stats.pairs, span.start, span.end, span.pairs)
+
+
+@dataclass(slots=True)
+class _CsvRecord:
+    """A message made of a file's rates, as a worker would have polled it."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes | None]] = ()
+
+
+def score(settings: Settings, bundle: Bundle, span: Span, csv: Path) -> tuple[Messages, list[str]]:
+    """The predictions a worker would have made of a file's rates, and what was left out of it."""
+    from consumer.scoring import Scorer
+    from producer import histories
+    from ratecast import rates
+    from ratecast.wire import decode_prediction
+
+    table = rates.load_csv(csv)
+    wanted = span.pairs or tuple(table.columns)
+    known = [name for name in wanted if name in bundle.stats.pairs]
+    unknown = [name for name in wanted if name not in bundle.stats.pairs]
+    if not known or (span.pairs and unknown):
+        raise UsageError(
+            f"model {bundle.version} does not know {', '.join(unknown)}; it knows {', '.join(bundle.stats.pairs)}"
+        )
+    plan = histories.plan(table, known, span.start, span.end)
+    scorer = Scorer(bundle, settings.max_message_bytes, settings.drift_std_threshold)
+    collector, now = _collector(bundle, span), dt.datetime.now(dt.UTC)
+    for begin in range(0, len(plan), _BATCH):
+        messages = plan.messages(begin, min(begin + _BATCH, len(plan)))
+        records = [
+            _CsvRecord(csv.name, 0, begin + place, 0, message.key, message.value)
+            for place, message in enumerate(messages)
+        ]
+        for value in scorer.score(records, now).values:
+            collector.add(decode_prediction(value))
+    notes = [
+        f"The messages were made of {csv.name}, {plan.window} rates each: a day with fewer before it has none."
+    ]
+    if unknown:
+        notes.append(f"Left out, since the model does not know them: {', '.join(unknown)}.")
+    if plan.left_out:
+        notes.append(f"Left out, with fewer than {plan.window} rates in a row: {', '.join(plan.left_out)}.")
+    return collector.messages(), notes
+
+
+def check_not_empty(messages: Messages, source: str, span: Span) -> None:
+    """Check that there is something to report on.
+
+    Raises:
+        UsageError: there are predictions, but none of the span; the message says what there is.
+        OperationError: there are none at all, or none that any span could hold.
+    """
+    if messages.pairs:
+        return
+    if messages.unknown:
+        names = ", ".join(list(messages.unknown)[:5])
+        raise UsageError(
+            f"the model knows none of the pairs in {source} ({names}): --model names the one that made them"
+        )
+    undated = f"; {messages.undated:,} carry no as_of, so no day" if messages.undated else ""
+    if messages.seen is not None:
+        first, last = messages.seen
+        raise UsageError(
+            f"no predictions {span} in {source}: {messages.outside:,} are outside, {first} to {last}{undated}"
+        )
+    unreadable = f"; {messages.unreadable:,} records are no predictions" if messages.unreadable else ""
+    what = f" of {', '.join(span.pairs)}" if span.pairs else ""
+    raise OperationError(f"there are no dated predictions{what} in {source}{undated}{unreadable}")

@@ -1,0 +1,137 @@
+#Requires -Version 5.1
+<#
+.SYNOPSIS
+Builds and starts Kafka, workers, Prometheus, Alertmanager and Grafana, waits until all are healthy, prints where they are.
+.DESCRIPTION
+Without GRAFANA_ADMIN_PASSWORD in the environment or in .env, a random one is written to .env, once.
+Exit codes: 0 done, 1 failed, 2 wrong use or something is missing.
+.PARAMETER Workers
+How many workers; more than partitions (4) have nothing to do.
+.PARAMETER Replay
+Publish real rates from 2025 on, again and again.
+.PARAMETER PublishAll
+Publish Kafka, Prometheus and Alertmanager on 127.0.0.1, too.
+.PARAMETER Stop
+Stop everything; volumes stay (`docker compose down --volumes` deletes them).
+#>
+param(
+    [ValidateRange(1, 1000)] [int] $Workers = 2,
+    [switch] $Replay,
+    [switch] $PublishAll,
+    [switch] $Stop
+)
+Set-StrictMode -Version Latest
+Set-Location -LiteralPath $PSScriptRoot
+
+function Stop-Missing([string] $Message) {
+    [Console]::Error.WriteLine("error: $Message")
+    exit 2
+}
+
+# From the environment, else from .env, else the default; as docker compose does.
+function Get-Setting([string] $Name, [string] $Default) {
+    $value = [Environment]::GetEnvironmentVariable($Name)
+    if (-not $value -and (Test-Path .env)) {
+        $line = Get-Content .env | Where-Object { $_.StartsWith("$Name=") } | Select-Object -Last 1
+        if ($line) { $value = $line.Substring($Name.Length + 1).Trim('"', "'") }
+    }
+    if ($value) { $value } else { $Default }
+}
+
+function Invoke-Compose { docker compose @script:Files @args }
+
+function Test-Docker {
+    if (-not (Get-Command docker -ErrorAction SilentlyContinue)) {
+        Stop-Missing 'docker is not installed: Docker Engine 20.10 or newer, or Docker Desktop, is needed'
+    }
+    $version = docker compose version --short 2>$null
+    if ($LASTEXITCODE -ne 0 -or "$version" -notmatch '^v?([2-9]|[1-9][0-9]+)\.') {
+        Stop-Missing 'docker compose version 2 or newer is needed (the plugin, not docker-compose 1.x)'
+    }
+    docker info *> $null
+    if ($LASTEXITCODE -ne 0) { Stop-Missing 'the Docker engine does not answer: is it running, and may you use it?' }
+}
+
+function Initialize-Password {
+    $password = Get-Setting 'GRAFANA_ADMIN_PASSWORD' ''
+    if ($password -eq 'admin') {
+        Stop-Missing "GRAFANA_ADMIN_PASSWORD is 'admin': choose another, or delete the line from .env for a random one"
+    }
+    if ($password) { return }
+    $bytes = New-Object byte[] 18
+    $random = [Security.Cryptography.RandomNumberGenerator]::Create()
+    $random.GetBytes($bytes)
+    $random.Dispose()
+    $lines = @()
+    if (Test-Path .env) { $lines = @(Get-Content .env | Where-Object { -not $_.StartsWith('GRAFANA_ADMIN_PASSWORD=') }) }
+    $lines += 'GRAFANA_ADMIN_PASSWORD=' + (($bytes | ForEach-Object { $_.ToString('x2') }) -join '')
+    # Not Set-Content: Windows PowerShell would write a byte order mark, and compose would read it as part of a name.
+    [IO.File]::WriteAllLines((Join-Path $PSScriptRoot '.env'), [string[]] $lines)
+    Write-Output 'a random GRAFANA_ADMIN_PASSWORD was written to .env'
+}
+
+function Test-Port([string] $Service, [string] $Name, [string] $Default) {
+    $port = Get-Setting $Name $Default
+    if (Invoke-Compose ps --quiet --status running $Service) { return } # ours
+    $client = New-Object Net.Sockets.TcpClient
+    try { $client.Connect('127.0.0.1', [int] $port) } catch { return } finally { $client.Dispose() }
+    Stop-Missing "port $port, for $Service, is taken: set $Name in .env to a free one"
+}
+
+function Get-Unhealthy {
+    $shown = @(Invoke-Compose ps --format '{{.Service}} {{.Health}}')
+    foreach ($service in 'kafka', 'worker', 'prometheus', 'alertmanager', 'grafana') {
+        $own = @($shown | Where-Object { $_.StartsWith("$service ") })
+        if ($own.Count -eq 0 -or @($own | Where-Object { $_ -ne "$service healthy" }).Count -gt 0) { $service }
+    }
+}
+
+$Files = @('-f', 'docker-compose.yml')
+if ($PublishAll) { $Files += '-f', 'docker-compose.host.yml' }
+if ($Replay -or $Stop) { $Files += '--profile', 'replay' }
+
+Test-Docker
+if ($Stop) {
+    # Compose reads the whole file even to stop: any password will do.
+    $env:GRAFANA_ADMIN_PASSWORD = Get-Setting 'GRAFANA_ADMIN_PASSWORD' 'unused'
+    Invoke-Compose stop
+    if ($LASTEXITCODE -ne 0) { exit 1 }
+    Write-Output 'stopped; the volumes are kept'
+    exit 0
+}
+Initialize-Password
+Test-Port 'grafana' 'GRAFANA_PORT' '3000'
+if ($PublishAll) {
+    Test-Port 'kafka' 'KAFKA_HOST_PORT' '9092'
+    Test-Port 'prometheus' 'PROMETHEUS_PORT' '9090'
+    Test-Port 'alertmanager' 'ALERTMANAGER_PORT' '9093'
+}
+Write-Output 'starting; the first time, images are fetched and built and a model is trained: some minutes'
+Invoke-Compose up --detach --build --scale "worker=$Workers"
+if ($LASTEXITCODE -ne 0) {
+    [Console]::Error.WriteLine('error: docker compose could not start everything')
+    exit 1
+}
+Write-Output 'waiting until all are healthy'
+$deadline = (Get-Date).AddMinutes(3)
+while ($waiting = @(Get-Unhealthy)) {
+    if ((Get-Date) -gt $deadline) {
+        [Console]::Error.WriteLine("error: not healthy after 3 minutes: $($waiting -join ', '); the end of their logs:")
+        Invoke-Compose logs --tail 10 @waiting
+        exit 1
+    }
+    Start-Sleep -Seconds 2
+}
+
+Write-Output ''
+Write-Output "Grafana       http://127.0.0.1:$(Get-Setting 'GRAFANA_PORT' '3000')   user admin, password in .env"
+if ($PublishAll) {
+    Write-Output "Prometheus    http://127.0.0.1:$(Get-Setting 'PROMETHEUS_PORT' '9090')"
+    Write-Output "Alertmanager  http://127.0.0.1:$(Get-Setting 'ALERTMANAGER_PORT' '9093')"
+    Write-Output "Kafka         127.0.0.1:$(Get-Setting 'KAFKA_HOST_PORT' '9092')"
+}
+else {
+    Write-Output 'Prometheus, Alertmanager and Kafka are not published (-PublishAll does)'
+}
+if (-not $Replay) { Write-Output 'nothing is published to Kafka yet (-Replay does)' }
+Write-Output 'stop with .\start-monitoring.ps1 -Stop'

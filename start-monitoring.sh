@@ -1,0 +1,128 @@
+#!/usr/bin/env bash
+# Starts the stack of docker-compose.yml and waits until it is healthy; --help says the rest.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+usage() {
+  cat <<'U'
+usage: ./start-monitoring.sh [--workers N] [--replay] [--host]
+       ./start-monitoring.sh --stop
+
+Builds and starts Kafka, workers, Prometheus, Alertmanager and Grafana, waits until all are healthy, prints where they are.
+
+  --workers N  how many workers (default 2; more than partitions, 4, have nothing to do)
+  --replay     publish real rates from 2025 on, again and again
+  --host       publish Kafka, Prometheus and Alertmanager on 127.0.0.1, too
+  --stop       stop everything; volumes stay (`docker compose down --volumes` deletes them)
+
+Without GRAFANA_ADMIN_PASSWORD in the environment or in .env, a random one is written to .env, once.
+Exit codes: 0 done, 1 failed, 2 wrong use or something is missing.
+U
+}
+
+missing() { echo "error: $*" >&2; exit 2; }
+
+setting() {  # setting NAME DEFAULT: from the environment, else from .env, else the default; as docker compose does
+  local value=${!1-}
+  if [[ -z $value && -f .env ]]; then value=$(sed -n "s/^$1=//p" .env | tail -n 1); fi
+  value=${value#[\"\']}; value=${value%[\"\']}
+  echo "${value:-$2}"
+}
+
+check_docker() {
+  command -v docker >/dev/null || missing "docker is not installed: Docker Engine 20.10 or newer is needed"
+  docker compose version --short 2>/dev/null | grep -qE '^v?([2-9]|[1-9][0-9]+)\.' \
+    || missing "docker compose version 2 or newer is needed (the plugin, not docker-compose 1.x)"
+  docker info >/dev/null 2>&1 || missing "the Docker engine does not answer: is it running, and may $(id -un) use it?"
+}
+
+ensure_password() {
+  local password
+  password=$(setting GRAFANA_ADMIN_PASSWORD "")
+  [[ $password != admin ]] || missing "GRAFANA_ADMIN_PASSWORD is 'admin': choose another, or delete the line from .env for a random one"
+  [[ -z $password ]] || return 0
+  umask 077
+  if [[ -f .env ]]; then sed -i.bak '/^GRAFANA_ADMIN_PASSWORD=/d' .env; rm .env.bak; fi
+  echo "GRAFANA_ADMIN_PASSWORD=$(od -An -N18 -tx1 /dev/urandom | tr -d ' \n')" >> .env
+  echo "a random GRAFANA_ADMIN_PASSWORD was written to .env"
+}
+
+check_port() {  # check_port SERVICE NAME DEFAULT
+  local port
+  port=$(setting "$2" "$3")
+  if [[ -n $(compose ps --quiet --status running "$1") ]]; then return; fi  # ours
+  if (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
+    missing "port $port, for $1, is taken: set $2 in .env to a free one"
+  fi
+}
+
+compose() { docker compose "${files[@]}" "${profiles[@]}" "$@"; }
+
+unhealthy() {  # the services that are not healthy yet
+  local shown service
+  shown=$(compose ps --format '{{.Service}} {{.Health}}')
+  for service in kafka worker prometheus alertmanager grafana; do
+    grep -q "^$service healthy$" <<<"$shown" && ! grep -E "^$service " <<<"$shown" | grep -qv ' healthy$' || echo "$service"
+  done
+}
+
+wait_healthy() {
+  local deadline=$((SECONDS + 180)) waiting
+  echo "waiting until all are healthy"
+  while waiting=$(unhealthy); [[ -n $waiting ]]; do
+    if ((SECONDS > deadline)); then
+      echo "error: not healthy after 3 minutes: ${waiting//$'\n'/, }; the end of their logs:" >&2
+      # shellcheck disable=SC2086 # one word a service
+      compose logs --tail 10 $waiting >&2
+      exit 1
+    fi
+    sleep 2
+  done
+}
+
+workers=2 host=false replay=false stop=false
+while (($#)); do
+  case $1 in
+    --workers) [[ ${2-} =~ ^[1-9][0-9]*$ ]] || missing "--workers takes a number"; workers=$2; shift ;;
+    --replay) replay=true ;;
+    --host) host=true ;;
+    --stop) stop=true ;;
+    -h | --help) usage; exit ;;
+    *) missing "unknown option $1 (--help lists them)" ;;
+  esac
+  shift
+done
+
+files=(-f docker-compose.yml) profiles=()
+if $host; then files+=(-f docker-compose.host.yml); fi
+if $replay || $stop; then profiles=(--profile replay); fi
+
+check_docker
+if $stop; then
+  # Compose reads the whole file even to stop: any password will do.
+  GRAFANA_ADMIN_PASSWORD=$(setting GRAFANA_ADMIN_PASSWORD unused) compose stop
+  echo "stopped; the volumes are kept"
+  exit
+fi
+ensure_password
+check_port grafana GRAFANA_PORT 3000
+if $host; then
+  check_port kafka KAFKA_HOST_PORT 9092
+  check_port prometheus PROMETHEUS_PORT 9090
+  check_port alertmanager ALERTMANAGER_PORT 9093
+fi
+echo "starting; the first time, images are fetched and built and a model is trained: some minutes"
+compose up --detach --build --scale "worker=$workers" || { echo "error: docker compose could not start everything" >&2; exit 1; }
+wait_healthy
+
+echo
+echo "Grafana       http://127.0.0.1:$(setting GRAFANA_PORT 3000)   user admin, password in .env"
+if $host; then
+  echo "Prometheus    http://127.0.0.1:$(setting PROMETHEUS_PORT 9090)"
+  echo "Alertmanager  http://127.0.0.1:$(setting ALERTMANAGER_PORT 9093)"
+  echo "Kafka         127.0.0.1:$(setting KAFKA_HOST_PORT 9092)"
+else
+  echo "Prometheus, Alertmanager and Kafka are not published (--host does)"
+fi
+if ! $replay; then echo "nothing is published to Kafka yet (--replay does)"; fi
+echo "stop with ./start-monitoring.sh --stop"

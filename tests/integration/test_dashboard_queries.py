@@ -1,0 +1,231 @@
+"""Every query of every panel and every alert rule, asked of a real Prometheus that scrapes a real worker."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import re
+import shutil
+import time
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import monitoring
+from producer import histories
+from producer.faults import parse_fault
+from producer.pace import Pace
+from producer.replay import replay
+from ratecast import model
+from ratecast.accuracy_reference import AccuracyReference
+from ratecast.drift_reference import DRIFT_FEATURES, FeatureReference
+from ratecast.rates import RateTable
+from ratecast.settings import Settings
+from tests import brokers, dashboards
+from tests.bad_records import BAD
+from tests.bundles import LEVELS, SIGMA, training_stats, write_bundle, write_manifest
+from tests.dashboards import Query, metric_names
+from tests.integration.prometheus import running_prometheus
+from tests.integration.workers import publish, running_worker
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("prometheus") is None, reason="no `prometheus` here (Debian: apt-get install prometheus)"
+)
+
+RULES = sorted((Path(monitoring.__file__).parent / "prometheus/rules").glob("*.yml"))
+RATE_INTERVAL, RANGE = "5s", "5m"
+DAYS = 700
+SECONDS_FOR_DATA = 35.0
+FAULTY_FOR_GOOD = "EUR/JPY"
+
+# A rule of this test's own, so that ALERTS has series with and without labels of a pair and a worker.
+ALERT_RULES = """\
+groups:
+  - name: test
+    rules:
+      - {alert: OfNobody, expr: vector(1), labels: {severity: info}}
+      - {alert: OfAPair, expr: 'max by (pair) (prediction_requests_total) > 0', labels: {severity: warning}}
+      - {alert: OfAWorker, expr: assigned_partitions > 0, labels: {severity: warning}}
+"""
+
+# Metrics of rules that this test has no source for.
+NOT_HERE = {
+    "alertmanager_notifications_failed_total": "no Alertmanager is scraped",
+    "kminion_kafka_consumer_group_topic_partition_lag": "no kminion is scraped",
+    "kminion_kafka_topic_partition_high_water_mark": "no kminion is scraped",
+}
+
+
+@pytest.fixture
+def settings(tmp_path):
+    """A worker's, on a broker of its own, with a bundle that knows drift and accuracy."""
+    with brokers.embedded(tmp_path) as (servers, _):
+        yield Settings(
+            bootstrap_servers=servers, models_dir=write_full_bundle(tmp_path / "models"), http_port=0
+        )
+
+
+def write_full_bundle(models_dir):
+    """The invented bundle with the references that live drift and accuracy are held to."""
+    models_dir.mkdir()
+    directory = write_bundle(models_dir)
+    edges = tuple(np.quantile(np.random.default_rng(1).normal(0, SIGMA, 5000), np.linspace(0.05, 0.95, 19)))
+    thresholds = {"psi": {250: 0.25, 500: 0.15}, "ks": {250: 0.12, 500: 0.09}}
+    reference = FeatureReference(edges=edges, counts=(250,) * 20, thresholds=thresholds)
+    stats = training_stats().model_copy(
+        update={
+            "feature_drift": {pair: dict.fromkeys(DRIFT_FEATURES, reference) for pair in LEVELS},
+            "accuracy": AccuracyReference(
+                messages=1000, cap=3.0, mean=0.8, std=0.6, prior_messages=100, delta=0.09, threshold=5.0
+            ),
+        }
+    )
+    (directory / model.STATS).write_text(stats.model_dump_json(by_alias=True))
+    write_manifest(directory, stats.model_version)
+    return models_dir
+
+
+def plan():
+    """Invented walks that end today, with faults of each class that a dashboard shows."""
+    today = np.datetime64(dt.datetime.now(tz=dt.UTC).date())
+    dates = today - np.arange(DAYS)[::-1]
+    steps = np.random.default_rng(7).normal(0, SIGMA, (len(LEVELS), DAYS)).cumsum(axis=1)
+    walks = {pair: level * np.exp(walk) for (pair, level), walk in zip(LEVELS.items(), steps, strict=True)}
+    faults = [
+        f"decimal-slip:EUR/USD@{today - 400}+3",
+        f"stuck:EUR/CHF@{today - 500}+20",
+        f"volatility:{FAULTY_FOR_GOOD}@{today - 250}",
+    ]
+    return histories.plan(
+        RateTable("invented", dates, walks), tuple(LEVELS), faults=list(map(parse_fault, faults))
+    )
+
+
+@asynccontextmanager
+async def replaying(settings):
+    """A replay without end, finished in order when left; its first lap brings bad records along."""
+    stop = asyncio.Event()
+    task = asyncio.create_task(replay(settings, plan(), Pace(400.0), loop=True, stop=stop))
+    try:
+        await publish(settings, [(name.encode(), value, []) for name, (value, _) in BAD.items()])
+        yield
+    finally:
+        stop.set()
+        await task
+
+
+@asynccontextmanager
+async def observed(settings, directory):
+    """A Prometheus over a worker under that replay."""
+    directory.mkdir()
+    own = directory / "own.yml"
+    own.write_text(ALERT_RULES)
+    copies = [own]
+    for path in RULES:
+        copies.append(directory / path.name)
+        # Groups that evaluate once a minute would have nothing to show within this test.
+        copies[-1].write_text(re.sub(r"(?m)^(\s+interval:) \w+$", r"\1 1s", path.read_text()))
+    async with (
+        running_worker(settings) as worker,
+        running_prometheus(
+            directory, {"ratecast-worker": f"127.0.0.1:{worker.http.port}"}, copies
+        ) as prometheus,
+    ):
+        await prometheus_has_seen(
+            prometheus, "assigned_partitions"
+        )  # before events, so that increases count them
+        async with replaying(settings):
+            yield worker, prometheus
+
+
+async def prometheus_has_seen(prometheus, metric):
+    async with asyncio.timeout(SECONDS_FOR_DATA):
+        while not await prometheus.now(metric):
+            await asyncio.sleep(0.1)
+
+
+def substituted(expr, **chosen):
+    """The expression as Grafana sends it, with everything selected unless told."""
+    everything = {"instance": ".*", "pair": ".*", "partition": ".*"}
+    windows = {"__rate_interval": RATE_INTERVAL, "__range": RANGE}
+    for name, value in (everything | windows | chosen).items():
+        expr = expr.replace(f"${name}", value)
+    assert "$" not in expr
+    return expr
+
+
+def queries(**chosen):
+    """Every query of every dashboard."""
+    return [
+        replace(query, expr=substituted(query.expr, **chosen))
+        for board in dashboards.dashboards()
+        for query in dashboards.queries(board)
+    ]
+
+
+async def series_of(prometheus, query):
+    return await (prometheus.now(query.expr) if query.instant else prometheus.lately(query.expr))
+
+
+async def without_data(prometheus, wanted):
+    """What of it still has no series at the deadline."""
+    deadline = time.monotonic() + SECONDS_FOR_DATA
+    while True:
+        wanted = [query for query in wanted if not await series_of(prometheus, query)]
+        if not wanted or time.monotonic() > deadline:
+            return wanted
+        await asyncio.sleep(0.2)
+
+
+async def test_every_query_and_every_rule_has_data_under_a_replay_with_faults(settings, tmp_path):
+    async with observed(settings, tmp_path / "prometheus") as (worker, prometheus):
+        own = f"127.0.0.1:{worker.http.port}"
+        assert await without_data(prometheus, queries()) == []
+        for query in queries():  # Prometheus exposes process metrics too
+            assert {labels.get("instance", own) for labels, _ in await series_of(prometheus, query)} == {
+                own
+            }, query
+
+        # One worker, pair and partition chosen: the same panels, and of nothing else.
+        (busiest, _), *_ = await prometheus.now("topk(1, messages_consumed_total)")
+        chosen = {"instance": own, "pair": FAULTY_FOR_GOOD, "partition": busiest["partition"]}
+        assert await without_data(prometheus, queries(**chosen)) == []
+        for query in queries(**chosen):
+            for labels, _ in await series_of(prometheus, query):
+                assert all(labels.get(label, value) == value for label, value in chosen.items()), query.where
+
+        # Nothing chosen exists: what is shown then, shows what was not asked for.
+        for query in queries(**dict.fromkeys(chosen, "nobody")):
+            if "vector(0)" not in query.expr and "ALERTS" not in query.expr:
+                assert await series_of(prometheus, query) == [], query.where
+
+        await check_variables(prometheus, own)
+        await check_rules(prometheus)
+
+
+async def check_variables(prometheus, own):
+    expected = {"instance": {own}, "pair": set(LEVELS), "partition": {"0", "1", "2", "3"}}
+    for board in dashboards.dashboards():
+        for variable in board["templating"]["list"][1:]:
+            asked = substituted(variable["query"])
+            metric, label = re.fullmatch(r"label_values\((.+), (\w+)\)", asked).groups()
+            assert set(await prometheus.label_values(label, metric)) == expected[variable["name"]]
+
+
+async def check_rules(prometheus):
+    """Every rule evaluates; every recording rule, and every metric that an alert looks at, has series."""
+    groups = (await prometheus.get("rules"))["groups"]
+    rules = [rule for group in groups for rule in group["rules"]]
+    assert {Path(group["file"]).name for group in groups} >= {path.name for path in RULES}
+    for rule in rules:
+        assert rule["health"] == "ok", (rule["name"], rule.get("lastError"))
+        await prometheus.now(rule["query"])
+    wanted = [Query(rule["name"], rule["query"], True) for rule in rules if rule["type"] == "recording"]
+    named = set().union(*(metric_names(rule["query"]) for rule in rules))
+    wanted += [Query(f"metric {name}", name, True) for name in sorted(named)]
+    wanted = [query for query in wanted if query.expr not in NOT_HERE]
+    assert await without_data(prometheus, wanted) == []
+    assert not [name for name in NOT_HERE if await prometheus.now(name)], "has data after all: strike it off"

@@ -1,0 +1,250 @@
+"""Prometheus rules, their own tests, runbooks, and Alertmanager's two configurations."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from prometheus_client import CollectorRegistry
+from prometheus_client.process_collector import ProcessCollector
+
+from monitoring.metrics import WorkerMetrics
+from ratecast.alerts import MARKET_ALERTS
+from ratecast.forecast import LEVELS
+from ratecast.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+PROMETHEUS = ROOT / "monitoring" / "prometheus"
+ALERTMANAGER = ROOT / "monitoring" / "alertmanager"
+RUNBOOKS = ROOT / "docs" / "runbooks"
+RULE_TESTS = sorted((PROMETHEUS / "tests").glob("*.yml"))
+CONFIGS = sorted(ALERTMANAGER.glob("*.yml"))
+
+# What is not a worker's: kminion, Prometheus itself, Alertmanager.
+EXTERNAL = {
+    "up",
+    "kminion_kafka_consumer_group_topic_partition_lag",
+    "kminion_kafka_topic_partition_high_water_mark",
+    "alertmanager_notifications_failed_total",
+}
+_WORDS = frozenset({"and", "bool", "offset", "on", "or", "unless"})
+
+
+def load(path: Path) -> Any:
+    return yaml.safe_load(path.read_text())
+
+
+def rules() -> list[dict[str, Any]]:
+    files = [PROMETHEUS / name for name in load(PROMETHEUS / "prometheus.yml")["rule_files"]]
+    return [rule for file in files for group in load(file)["groups"] for rule in group["rules"]]
+
+
+ALERTS = [rule for rule in rules() if "alert" in rule]
+NAMES = {rule["alert"] for rule in ALERTS}
+RECORDED = {rule["record"] for rule in rules() if "record" in rule}
+QUERY = re.compile(r'query (?:"((?:[^"\\]|\\.)*)"|\(printf "((?:[^"\\]|\\.)*)")')
+
+
+def queries(rule: dict[str, Any]) -> list[str]:
+    """A rule's expression, and those in the texts of an alert."""
+    texts = rule.get("annotations", {}).values()
+    return [str(rule["expr"]), *(a or b for text in texts for a, b in QUERY.findall(text))]
+
+
+def names_in(expression: str) -> set[str]:
+    """Names of the metrics that a PromQL expression reads."""
+    bare = re.sub(r'"[^"]*"|\'[^\']*\'', "", expression)
+    bare = re.sub(r"\{[^}]*\}|\[[^\]]*\]", " ", bare)
+    bare = re.sub(r"\b(by|on|group_left)\s*\([^)]*\)", " ", bare)
+    return set(re.findall(r"\b[a-zA-Z_:][\w:]*\b(?!\s*\()", bare)) - _WORDS
+
+
+def run(program: str, *arguments: str | Path) -> str:
+    if shutil.which(program) is None:
+        package = {"promtool": "prometheus", "amtool": "prometheus-alertmanager"}[program]
+        pytest.skip(f"{program} is not installed (Debian and Ubuntu: the package {package})")
+    result = subprocess.run([program, *arguments], capture_output=True, check=False, text=True, timeout=150)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
+
+
+def series_of_a_worker() -> set[str]:
+    registry = CollectorRegistry()
+    WorkerMetrics(registry, list)
+    ProcessCollector(registry=registry)
+    suffixes = {"counter": ["_total"], "histogram": ["_bucket", "_count", "_sum"]}
+    return {
+        family.name + suffix for family in registry.collect() for suffix in suffixes.get(family.type, [""])
+    }
+
+
+def test_prometheus_takes_its_configuration_and_rules() -> None:
+    assert "SUCCESS" in run("promtool", "check", "config", PROMETHEUS / "prometheus.yml")
+
+
+@pytest.mark.parametrize("path", RULE_TESTS, ids=lambda path: path.stem)
+def test_alerts_fire_when_they_should_and_only_then(path: Path) -> None:
+    assert "SUCCESS" in run("promtool", "test", "rules", path)
+
+
+@pytest.mark.parametrize("path", RULE_TESTS, ids=lambda path: path.stem)
+def test_a_rule_test_evaluates_every_group_in_order(path: Path) -> None:
+    groups = [
+        group["name"]
+        for file in load(path)["rule_files"]
+        for group in load((path.parent / file).resolve())["groups"]
+    ]
+    assert load(path)["group_eval_order"] == groups
+
+
+@pytest.mark.parametrize("name", sorted(NAMES))
+def test_every_alert_is_tested_firing_and_silent(name: str) -> None:
+    checks = [
+        check
+        for path in RULE_TESTS
+        for case in load(path)["tests"]
+        for check in case.get("alert_rule_test", [])
+        if check["alertname"] == name
+    ]
+    assert any(check["exp_alerts"] for check in checks), "no test sees it fire"
+    assert any(not check["exp_alerts"] for check in checks), "no test sees it silent"
+
+
+@pytest.mark.parametrize("rule", ALERTS, ids=lambda rule: f"{rule['alert']}-{rule['labels']['severity']}")
+def test_an_alert_says_what_is_wrong_and_where_to_read_on(rule: dict[str, Any]) -> None:
+    assert rule["labels"]["severity"] in {"critical", "warning", "info"}
+    texts = rule["annotations"]
+    assert set(texts) == {"summary", "description", "runbook_url"}
+    assert texts["runbook_url"] == f"docs/runbooks/{rule['alert']}.md"
+    told = re.search(r"\$value|\.Value", texts["description"])
+    assert told or rule["expr"].startswith(("up", "absent", "model_refused"))
+
+
+def test_every_alert_has_a_runbook_and_every_runbook_an_alert() -> None:
+    assert {path.stem for path in RUNBOOKS.glob("*.md")} - {"README"} == NAMES
+    index = (RUNBOOKS / "README.md").read_text()
+    assert set(re.findall(r"\[(\w+)\]\(\1\.md\)", index)) == NAMES
+
+
+@pytest.mark.parametrize("path", sorted(RUNBOOKS.glob("Ratecast*.md")), ids=lambda path: path.stem)
+def test_a_runbook_says_what_it_means_where_to_look_and_what_to_do(path: Path) -> None:
+    assert path.read_text().startswith(f"# {path.stem}\n")
+    sections = re.findall(r"^## (.+)$", path.read_text(), re.MULTILINE)
+    assert sections == ["What it means", "Where to look", "What to do"]
+
+
+def test_rules_read_only_metrics_that_exist() -> None:
+    read = {name for rule in rules() for query in queries(rule) for name in names_in(query)}
+    assert read >= {"data_drift_ratio", "inference_latency_seconds_bucket", "model_info"}
+    assert read - series_of_a_worker() - RECORDED - EXTERNAL == set()
+
+
+def test_rule_tests_and_runbooks_name_only_metrics_that_exist() -> None:
+    known = series_of_a_worker() | RECORDED | EXTERNAL | {"ALERTS"}
+    fed = {
+        names_in(entry["series"]).pop()
+        for path in RULE_TESTS
+        for case in load(path)["tests"]
+        for entry in case["input_series"]
+    }
+    shown = {
+        name
+        for path in RUNBOOKS.glob("*.md")
+        for block in re.findall(r"```promql\n(.*?)```", path.read_text(), re.DOTALL)
+        for name in names_in(block)
+    }
+    assert (fed | shown) - known == set()
+
+
+def test_every_budget_is_a_plain_number_that_a_rule_uses() -> None:
+    budgets = {name for name in RECORDED if name.startswith("ratecast:budget:")}
+    used = {
+        name
+        for rule in rules()
+        if rule.get("record") not in budgets
+        for q in queries(rule)
+        for name in names_in(q)
+    }
+    assert budgets <= used
+    for rule in rules():
+        if rule.get("record") in budgets:
+            assert re.fullmatch(r"[\d.]+( \* \d+)?", str(rule["expr"])), rule
+
+
+def test_rules_know_every_level_of_ranges_and_every_alert_of_the_market() -> None:
+    targets = [r for r in rules() if r.get("record") == "ratecast:budget:interval_coverage_ratio"]
+    assert {rule["labels"]["level"]: float(rule["expr"]) for rule in targets} == {
+        level: int(level) / 100 for level in LEVELS
+    }
+    (fault,) = [rule for rule in ALERTS if rule["alert"] == "RatecastFeedFault"]
+    assert re.findall(r'alert!="(\w+)"', fault["expr"]) == sorted(MARKET_ALERTS)
+
+
+def test_rules_name_the_topic_and_group_that_settings_default_to() -> None:
+    text = (PROMETHEUS / "rules" / "recording.yml").read_text()
+    fields = Settings.model_fields
+    assert set(re.findall(r'topic_name="([^"]+)"', text)) == {fields["input_topic"].default}
+    assert set(re.findall(r'group_id="([^"]+)"', text)) == {fields["group_id"].default}
+
+
+def test_prometheus_scrapes_every_ten_seconds_what_the_stack_runs() -> None:
+    config = load(PROMETHEUS / "prometheus.yml")
+    assert config["global"]["scrape_interval"] == "10s"
+    jobs = {job["job_name"]: job for job in config["scrape_configs"]}
+    assert set(jobs) == {"prometheus", "alertmanager", "ratecast-worker", "kafka-lag"}
+    (dns,) = jobs["ratecast-worker"]["dns_sd_configs"]
+    assert (dns["names"], dns["type"], dns["port"]) == (["worker"], "A", 8000)
+    assert set(re.findall(r'job=[\'"]([\w-]+)', " ".join(q for r in rules() for q in queries(r)))) <= set(
+        jobs
+    )
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)
+def test_alertmanager_takes_its_configuration(path: Path) -> None:
+    assert "SUCCESS" in run("amtool", "check-config", path)
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    ("severity", "receiver"), [("critical", "critical"), ("warning", "warning"), ("info", "nobody")]
+)
+def test_an_alert_goes_where_its_severity_says(path: Path, severity: str, receiver: str) -> None:
+    labels = ["alertname=RatecastConsumerLagOverBudget", f"severity={severity}"]
+    out = run(
+        "amtool",
+        "config",
+        "routes",
+        "test",
+        f"--config.file={path}",
+        f"--verify.receivers={receiver}",
+        *labels,
+    )
+    assert out.splitlines()[0] == receiver
+
+
+def test_both_configurations_differ_in_receivers_only() -> None:
+    plain, notify = load(ALERTMANAGER / "alertmanager.yml"), load(ALERTMANAGER / "alertmanager.notify.yml")
+    assert (plain["route"], plain["inhibit_rules"]) == (notify["route"], notify["inhibit_rules"])
+    assert all(set(receiver) == {"name"} for receiver in plain["receivers"])
+    kinds = {kind for receiver in notify["receivers"] for kind in receiver if kind != "name"}
+    assert kinds == {"slack_configs", "email_configs", "webhook_configs"}
+
+
+def test_secrets_are_read_from_files() -> None:
+    settings = load(ALERTMANAGER / "alertmanager.notify.yml")["global"]
+    assert {"slack_api_url_file", "smtp_auth_password_file"} <= set(settings)
+    assert not {"slack_api_url", "smtp_auth_password"} & set(settings)
+
+
+def test_inhibitions_name_alerts_that_exist() -> None:
+    for rule in load(ALERTMANAGER / "alertmanager.yml")["inhibit_rules"]:
+        for matcher in [*rule["source_matchers"], *rule["target_matchers"]]:
+            label, value = re.fullmatch(r'(\w+) =~? "?([^"]+)"?', matcher).groups()  # type: ignore[union-attr]
+            if label == "alertname":
+                for part in value.split("|"):
+                    assert any(re.fullmatch(part, name) for name in NAMES), part

@@ -1,0 +1,191 @@
+"""Each verdict, planted: what is found, in which words, and that nothing else is."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ratecast.alerts import Alert
+from tests.bundles import SIGMA
+from tests.training.drift_report.planted import SLIP, one, report, rows, stats, walk
+from training.drift_report.episodes import TELLING
+from training.drift_report.findings import Action
+
+
+def told(pair):
+    return [(finding.action, finding.code) for finding in pair.findings]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_clean_pair_has_nothing_to_do(seed):
+    pair = one(rows(walk(seed=seed)))
+    assert (pair.action, pair.verdict) == (Action.NOTHING, "nothing to do")
+
+
+def test_every_alert_has_its_place_among_the_telling_ones():
+    assert set(TELLING) == set(Alert)
+
+
+def test_a_decimal_slip_is_one_fault_by_its_cause_with_its_days_but_not_the_way_back():
+    rates = walk()
+    rates[103:113] *= 100
+    alerts = {row: {"level_cone": "level cone: 9 sigma", "decimal_slip": SLIP} for row in range(100, 110)}
+    alerts[100]["jump"] = alerts[110] = {"jump": "jump: -99 % in one step, 80 sigma"}
+    alerts[100]["jump"] = "jump: +9900 % in one step, 80 sigma"
+    pair = one(rows(rates, alerts=alerts))
+    assert told(pair) == [(Action.CHECK_FEED, "decimal_slip")]
+    first, last = pair.messages.day(100), pair.messages.day(109)
+    assert pair.verdict == (
+        f"check the feed of EUR/GBP: decimal slip (100 times the previous rate) from {first} to {last}"
+    )
+
+
+def test_a_fault_that_goes_on_says_so():
+    alerts = {row: {"decimal_slip": SLIP} for row in range(390, 400)}
+    pair = one(rows(walk(), alerts=alerts))
+    assert pair.verdict.endswith(f"since {pair.messages.day(390)}, still so on {pair.messages.day(399)}")
+    assert pair.findings[0].last is None
+
+
+def test_a_stuck_feed_counts_from_the_first_repeated_rate():
+    rates = walk()
+    rates[103:113] = rates[103]
+    alerts = {row: {"stuck": f"stuck: {row - 99} equal rates in a row"} for row in range(104, 110)}
+    pair = one(rows(rates, alerts=alerts))
+    days = f"from {pair.messages.day(101)} to {pair.messages.day(109)}"
+    assert pair.verdict == f"check the feed of EUR/GBP: stuck (10 equal rates in a row) {days}"
+
+
+def test_a_step_that_is_taken_back_is_the_feeds_and_one_that_stays_is_to_be_confirmed():
+    back, stays = walk(), walk()
+    back[103:123] *= 1.05
+    stays[103:] *= 1.05
+    alerts = {100: {"jump": "jump: +5 % in one step, 10 sigma"}}
+    pair = one(rows(back, alerts=alerts))
+    assert told(pair) == [(Action.CHECK_FEED, "jump")]
+    assert pair.verdict.endswith(f"taken back on {pair.messages.day(120)}")
+    assert pair.findings[0].spans == ((100, 120),)
+    pair = one(rows(stays, alerts=alerts))
+    assert told(pair) == [(Action.CONFIRM, "jump")]
+    assert pair.verdict.startswith(
+        "confirm EUR/GBP with another source: jump (+5 % in one step, 10 sigma) on "
+    )
+
+
+def test_a_jump_no_market_makes_is_the_feeds():
+    rates = walk()
+    rates[103:] *= 1.4  # the test bundle's level_step is a log return of 0.25
+    pair = one(rows(rates, alerts={100: {"jump": "jump: +40 %"}}))
+    assert told(pair)[0] == (Action.CHECK_FEED, "jump")
+
+
+def test_episodes_of_one_kind_are_one_finding():
+    alerts = {row: {"gap": "gap: 9 days between the last two rates"} for row in (50, 100, 150)}
+    pair = one(rows(walk(), alerts=alerts))
+    assert told(pair) == [(Action.CHECK_FEED, "gap")]
+    assert "3 times, from" in pair.verdict
+
+
+def test_a_hole_between_messages_is_told_unless_an_alert_tells_it():
+    predictions = rows(walk(count=60))
+    del predictions[20:30]
+    pair = one(predictions)
+    assert told(pair) == [(Action.CHECK_FEED, "silence")]
+    assert "no messages for 15 days between 2025-01-28 and 2025-02-12" in pair.verdict
+    predictions[20].alerts.append("gap")
+    assert told(one(predictions)) == [(Action.CHECK_FEED, "gap")]
+
+
+def test_a_pair_that_falls_silent_while_others_go_on_is_told_and_the_others_are_not():
+    found = report(rows(walk(count=100)), rows(walk("EUR/USD", 80), "EUR/USD"))
+    assert [(pair.pair, told(pair)) for pair in found.pairs] == [
+        ("EUR/USD", [(Action.CHECK_FEED, "silence")]),
+        ("EUR/GBP", []),
+    ]
+    assert found.headline.startswith("Check the feed of EUR/USD (silence, still so).")
+
+
+def test_a_level_that_left_training_for_good_asks_for_a_retraining():
+    rates = walk(count=300) * np.exp(np.linspace(0, 0.4, 303))
+    pair = one(rows(rates))
+    assert told(pair) == [(Action.RETRAIN, "level_left")]
+    assert pair.verdict == (
+        "the model is old: level features of EUR/GBP left the training range (60 of the newest 60 messages "
+        "outside 0.595 to 1.105), returns have not: retrain"
+    )
+    since = int(np.flatnonzero([str(pair.messages.day(r)) == pair.findings[0].first for r in range(300)])[0])
+    assert pair.messages.rates[since] > 1.105
+    assert (pair.messages.rates[:since] <= 1.105).all()
+
+
+def test_a_level_that_came_back_asks_for_nothing():
+    there_and_back = np.concatenate((np.linspace(0, 0.4, 150), np.linspace(0.4, 0, 153)))
+    pair = one(rows(walk(count=300) * np.exp(there_and_back)))
+    assert pair.levels_out > 0.2
+    assert pair.findings == []
+
+
+@pytest.mark.parametrize(("half", "fault"), [((0.9, 1.96), "too narrow"), ((1.9, 1.96), "too wide")])
+def test_a_range_that_does_not_hold_what_it_claims_is_told_with_its_share_and_count(half, fault):
+    pair = one(rows(walk(), half=half))
+    share = 100 * pair.answers.newest().coverage[0]
+    assert told(pair) == [(Action.RETRAIN, "coverage_80")]
+    assert pair.verdict == (
+        f"accuracy: coverage of the 80 % range of EUR/GBP is {share:.0f} % over 399 messages, "
+        f"the range is {fault}: retrain"
+    )
+
+
+def test_accuracy_is_not_judged_from_few_answers():
+    assert one(rows(walk(count=100), half=(0.2, 1.96))).findings == []
+    assert one(rows(walk(count=101), half=(0.2, 1.96))).findings != []
+
+
+def test_forecasts_that_are_worse_than_the_last_rate_are_told():
+    pair = one(rows(walk(), shift=2 * SIGMA, half=(3.3, 4.0)))
+    assert (Action.RETRAIN, "error") in told(pair)
+    assert pair.answers.error_ratio > 1.5
+
+
+@pytest.mark.parametrize(("factor", "word"), [(2.0, "wilder"), (0.5, "calmer")])
+def test_a_market_whose_returns_changed_is_told_with_its_direction(factor, word):
+    found = one(rows(walk(sigma=factor * SIGMA, count=300), half=(1.2816 * factor, 1.96 * factor)))
+    assert told(found) == [(Action.MARKET, "returns_changed")]
+    assert found.verdict.startswith(f"the market got {word}: returns of EUR/GBP spread")
+
+
+def test_a_wild_stretch_is_the_markets_from_five_alerts_on():
+    words = {"volatility_regime": "volatility regime: the last 10 returns are 2.9 times training's"}
+    pair = one(rows(walk(), alerts=dict.fromkeys(range(100, 105), words)))
+    assert told(pair) == [(Action.MARKET, "volatility_regime")]
+    assert "EUR/GBP, the last 10 returns are 2.9 times training's, from" in pair.verdict
+    assert one(rows(walk(), alerts=dict.fromkeys(range(100, 104), words))).findings == []
+
+
+def test_a_fault_does_not_make_the_market_wild_nor_the_ranges_wrong():
+    """A slip is two returns beyond anything, and ranges a hundred times too wide for 61 messages after it."""
+    rates = walk()
+    rates[203] *= 100
+    predictions = rows(rates, alerts={200: {"decimal_slip": SLIP}})
+    for row in predictions[200:262]:
+        row.intervals.level_80 = row.intervals.level_95 = (row.baseline / 10, row.baseline * 10)
+    assert told(one(predictions)) == [(Action.CHECK_FEED, "decimal_slip")]
+
+
+def test_feeds_come_before_retraining_and_that_before_the_market():
+    rates = walk(count=300, sigma=2 * SIGMA) * np.exp(np.linspace(0, 0.5, 303))
+    slip = {key: {"decimal_slip": SLIP} for key in range(50, 53)}
+    pair = one(rows(rates, alerts=slip, half=(2.56, 3.9)))
+    assert [action for action, _ in told(pair)] == [Action.CHECK_FEED, Action.RETRAIN, Action.MARKET]
+    assert "returns too: retrain" in pair.findings[1].text
+    assert pair.action is Action.CHECK_FEED
+
+
+def test_an_alert_of_a_later_version_is_the_feeds():
+    pair = one(rows(walk(), alerts={100: {"moon_phase": "moon phase: full"}}))
+    assert told(pair) == [(Action.CHECK_FEED, "moon_phase")]
+
+
+def test_without_references_there_are_no_scores_and_no_word_of_returns():
+    pair = one(rows(walk(sigma=2 * SIGMA), half=(2.56, 3.9)), model=stats(feature_drift={}))
+    assert (pair.paths, pair.findings) == ([], [])

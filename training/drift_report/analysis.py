@@ -1,0 +1,197 @@
+"""The whole report as values: every pair's measures and findings, and the headline."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from training.drift_report import feed, market, measures, model_age
+from training.drift_report.findings import LEVELS_END, RETURN, Action
+from training.drift_report.headline import NAMED, headline, listed
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ratecast.drift_reference import FeatureReference
+    from ratecast.model import PairStats, TrainingStats
+    from training.drift_report.findings import Finding
+    from training.drift_report.measures import Answers, RollingAccuracy, ScorePath
+    from training.drift_report.messages import Messages, PairMessages
+
+_GAP_DAYS = 5  # the longest weekend, for a pair that the bundle has no limit of
+
+
+@dataclass(frozen=True)
+class PairReport:
+    """What was found of a pair."""
+
+    messages: PairMessages
+    stats: PairStats
+    references: dict[str, FeatureReference]
+    level_bounds: tuple[float, float]  # of a rate, by the classic rule
+    kept: NDArray[np.bool_]  # (n,), messages whose features are to be believed
+    drifted: NDArray[np.bool_]  # (n, 5), by the classic rule
+    paths: list[ScorePath]
+    answers: Answers
+    rolling: RollingAccuracy
+    findings: list[Finding]  # the most urgent first
+
+    @property
+    def pair(self) -> str:
+        """Its name."""
+        return self.messages.pair
+
+    @property
+    def action(self) -> Action:
+        """What to do first."""
+        return self.findings[0].action if self.findings else Action.NOTHING
+
+    @property
+    def verdict(self) -> str:
+        """The same in words."""
+        return self.findings[0].text if self.findings else "nothing to do"
+
+    @property
+    def alerts(self) -> dict[str, tuple[int, int, int]]:
+        """Code -> messages that carry it, row of the first and of the last."""
+        rows: dict[str, list[int]] = {}
+        for row, found in self.messages.alerts.items():
+            for code in found:
+                rows.setdefault(code, []).append(row)
+        return {code: (len(own), min(own), max(own)) for code, own in sorted(rows.items())}
+
+    @property
+    def levels_out(self) -> float:
+        """Share of all messages of which a level drifted by the classic rule."""
+        return float(self.drifted[:, :LEVELS_END].any(axis=1).mean())
+
+    @property
+    def returns_out(self) -> float:
+        """The same of returns."""
+        return float(self.drifted[:, RETURN:].any(axis=1).mean())
+
+    @property
+    def worst_path(self) -> ScorePath | None:
+        """The feature and test whose newest score is highest over its threshold."""
+        told = [path for path in self.paths if len(path)]
+        return max(told, key=lambda path: path.scores[-1] / path.thresholds[-1], default=None)
+
+
+@dataclass(frozen=True)
+class DriftReport:
+    """What was found of a span.
+
+    Attributes:
+        source: where the messages came from, in words.
+        stats: of the model they are held to.
+        messages: what was read.
+        pairs: in the order of urgency, then of the model.
+        headline: what to do, in a few sentences.
+        notes: what a reader must know about what was and was not compared.
+    """
+
+    source: str
+    stats: TrainingStats
+    messages: Messages
+    pairs: list[PairReport]
+    headline: str
+    notes: list[str]
+
+    @property
+    def span(self) -> tuple[str, str]:
+        """First and last day of what was compared."""
+        tables = [report.messages for report in self.pairs]
+        first = min(tables, key=lambda table: table.when[0])
+        last = max(tables, key=lambda table: table.when[-1])
+        return first.day(0), last.day(len(last) - 1)
+
+
+def analyse(
+    stats: TrainingStats,
+    messages: Messages,
+    source: str,
+    std_threshold: float | None = None,
+    notes: Sequence[str] = (),
+) -> DriftReport:
+    """Hold predictions to a model.
+
+    Args:
+        stats: the model's.
+        messages: of one pair or more.
+        source: where they came from, for the reader.
+        std_threshold: the classic rule's bound in standard deviations; the bundle's when None.
+        notes: what the caller has to add.
+    """
+    threshold = stats.drift_std_threshold if std_threshold is None else std_threshold
+    newest = max(table.when[-1] for table in messages.pairs.values())
+    reports = [_pair(stats, table, newest, threshold) for table in messages.pairs.values()]
+    urgency = list(Action)
+    reports.sort(key=lambda report: urgency.index(report.action))  # stable: within an action as the model
+    return DriftReport(
+        source, stats, messages, reports, headline(reports), [*_notes(stats, messages), *notes]
+    )
+
+
+def _pair(
+    stats: TrainingStats, table: PairMessages, newest: np.datetime64, std_threshold: float
+) -> PairReport:
+    own, references = stats.pairs[table.pair], stats.feature_drift.get(table.pair, {})
+    limits = stats.quality.pairs.get(table.pair)
+    kept = measures.untainted(table)
+    drifted = measures.drifted(table.features, own, std_threshold)
+    paths = measures.score_paths(table, kept, references)
+    answers = measures.answers(table)
+    bounds = measures.level_bounds(own, std_threshold)
+    level = model_age.old_level(table, drifted, kept, bounds, paths)
+    return PairReport(
+        messages=table,
+        stats=own,
+        references=references,
+        level_bounds=bounds,
+        kept=kept,
+        drifted=drifted,
+        paths=paths,
+        answers=answers,
+        rolling=measures.rolling(answers),
+        findings=[
+            *feed.faults(
+                table,
+                newest,
+                feed.FeedLimits(limits.gap_days if limits else _GAP_DAYS, stats.quality.level_step),
+            ),
+            *model_age.accuracy(table, answers),
+            *([] if level is None else [level]),
+            *market.changes(table, kept, own, paths),
+        ],
+    )
+
+
+def _notes(stats: TrainingStats, messages: Messages) -> list[str]:
+    notes = []
+    others = {name: count for name, count in messages.versions.items() if name != stats.model_version}
+    if others:
+        made = ", ".join(f"{count:,} by {name}" for name, count in list(others.items())[:NAMED])
+        notes.append(
+            f"{sum(others.values()):,} of {sum(messages.versions.values()):,} predictions were made by another model "
+            f"than {stats.model_version} ({made}); they are compared with it anyway, their ranges and alerts are "
+            "the other model's."
+        )
+    if messages.undated:
+        notes.append(
+            f"{messages.undated:,} predictions carry no as_of: nothing says when they belong, they are left out."
+        )
+    if messages.repeated:
+        notes.append(
+            f"{messages.repeated:,} predictions repeat a pair and time; of each the one scored last is taken."
+        )
+    if messages.unreadable:
+        notes.append(f"{messages.unreadable:,} records are no predictions and are left out.")
+    if messages.unknown:
+        total = sum(messages.unknown.values())
+        notes.append(
+            f"{total:,} predictions are of pairs the model does not know: {listed(list(messages.unknown))}."
+        )
+    return notes
