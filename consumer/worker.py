@@ -69,6 +69,8 @@ class Worker:
             try:
                 if await self._unless_stopped(self.startup()):
                     await self.main_loop()
+                elif self._failure is not None:
+                    raise self._failure
             finally:
                 await self.shutdown()
 
