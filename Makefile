@@ -34,6 +34,10 @@ install: $(VENV)/.all ## make .venv with everything a user needs
 demo: $(VENV)/.all ## from nothing to predictions: train, broker, two workers, replay, summary
 	@$(BIN)/ratecast demo
 
+.PHONY: monitoring
+monitoring: $(VENV)/.all ## broker, workers, a feed, Prometheus, Alertmanager; no Docker
+	@$(BIN)/python -m monitoring.native
+
 .PHONY: test
 test: $(VENV)/.dev ## the whole suite, on a real broker
 	@$(BIN)/python -m pytest
@@ -73,6 +77,7 @@ pins: ## resolve constraints/*.txt anew
 	uv pip compile $(PINS) pyproject.toml -o constraints/worker.txt
 	uv pip compile $(PINS) pyproject.toml constraints/build.in --extra all -c constraints/worker.txt -o constraints/all.txt
 	uv pip compile $(PINS) pyproject.toml constraints/build.in --extra dev -c constraints/all.txt -o constraints/dev.txt
+	uv pip compile $(PINS) constraints/build.in -c constraints/all.txt -o constraints/build.txt
 PINS := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate
 
 .PHONY: clean

@@ -17,6 +17,7 @@ from monitoring.metrics import WorkerMetrics
 from ratecast.alerts import MARKET_ALERTS
 from ratecast.forecast import LEVELS
 from ratecast.settings import Settings
+from training.accuracy_reference import MESSAGES_PER_FALSE_ALARM
 
 ROOT = Path(__file__).parents[2]
 PROMETHEUS = ROOT / "monitoring" / "prometheus"
@@ -138,6 +139,12 @@ def test_a_runbook_says_what_it_means_where_to_look_and_what_to_do(path: Path) -
     assert sections == ["What it means", "Where to look", "What to do"]
 
 
+@pytest.mark.parametrize("path", sorted(RUNBOOKS.glob("*.md")), ids=lambda path: path.stem)
+def test_a_runbook_links_to_pages_that_exist(path: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)", path.read_text()):
+        assert (path.parent / target).is_file(), target
+
+
 def test_rules_read_only_metrics_that_exist() -> None:
     read = {name for rule in rules() for query in queries(rule) for name in names_in(query)}
     assert read >= {"data_drift_ratio", "inference_latency_seconds_bucket", "model_info"}
@@ -183,6 +190,11 @@ def test_rules_know_every_level_of_ranges_and_every_alert_of_the_market() -> Non
     }
     (fault,) = [rule for rule in ALERTS if rule["alert"] == "RatecastFeedFault"]
     assert re.findall(r'alert!="(\w+)"', fault["expr"]) == sorted(MARKET_ALERTS)
+
+
+def test_chance_is_what_the_change_test_was_fitted_to() -> None:
+    (budget,) = [r for r in rules() if r.get("record") == "ratecast:budget:accuracy_changes_per_message"]
+    assert float(budget["expr"]) == 1 / MESSAGES_PER_FALSE_ALARM
 
 
 def test_rules_name_the_topic_and_group_that_settings_default_to() -> None:

@@ -54,7 +54,8 @@ def _fault(messages: PairMessages, same: list[Episode], level_step: float) -> Fi
     ends = None if last.ongoing else messages.day(last.last)
     days = in_words(messages.day(first.first), ends, messages.day(last.last))
     action, text = Action.CHECK_FEED, f"check the feed of {messages.pair}: {what} {times(same)}{days}"
-    brief, spans = f"{name} {times(same)}{days}", tuple((episode.first, episode.last) for episode in same)
+    short = f"since {messages.day(first.first)}, still so" if last.ongoing else days
+    brief, spans = f"{name} {times(same)}{short}", tuple((episode.first, episode.last) for episode in same)
     there_and_back = _taken_back(messages, same) if first.code == Alert.JUMP else None
     if there_and_back is not None:
         there, back = there_and_back

@@ -45,6 +45,7 @@ def test_a_fault_that_goes_on_says_so():
     pair = one(rows(walk(), alerts=alerts))
     assert pair.verdict.endswith(f"since {pair.messages.day(390)}, still so on {pair.messages.day(399)}")
     assert pair.findings[0].last is None
+    assert pair.findings[0].brief == f"decimal slip since {pair.messages.day(390)}, still so"
 
 
 def test_a_stuck_feed_counts_from_the_first_repeated_rate():
@@ -70,6 +71,22 @@ def test_a_step_that_is_taken_back_is_the_feeds_and_one_that_stays_is_to_be_conf
     assert pair.verdict.startswith(
         "confirm EUR/GBP with another source: jump (+5 % in one step, 10 sigma) on "
     )
+
+
+def test_in_a_market_that_became_wild_a_step_the_other_way_proves_nothing():
+    rates = walk()
+    rates[103:] *= 1.05
+    rates[110:] *= rates[109] / rates[110] * rates[102] / rates[103]  # the same step back, to the digit
+    alerts = {100: {"jump": "jump: +5 % in one step, 10 sigma"}}
+    assert told(one(rows(rates, alerts=alerts)))[0] == (Action.CHECK_FEED, "jump")
+    rates[120:] *= 1.06
+    assert told(one(rows(rates, alerts=alerts)))[0] == (Action.CONFIRM, "jump")
+
+
+def test_a_jump_of_the_newest_message_does_not_go_on():
+    pair = one(rows(walk(), alerts={399: {"jump": "jump: +5 % in one step, 10 sigma"}}))
+    assert " on " + pair.messages.day(399) in pair.verdict
+    assert "still so" not in pair.verdict
 
 
 def test_a_jump_no_market_makes_is_the_feeds():
@@ -119,9 +136,11 @@ def test_a_level_that_left_training_for_good_asks_for_a_retraining():
 
 
 def test_a_level_that_came_back_asks_for_nothing():
-    there_and_back = np.concatenate((np.linspace(0, 0.4, 150), np.linspace(0.4, 0, 153)))
+    there_and_back = np.concatenate((np.linspace(0, 0.4, 150), np.linspace(0.4, 0.2, 153)))
     pair = one(rows(walk(count=300) * np.exp(there_and_back)))
     assert pair.levels_out > 0.2
+    assert pair.drifted[-60:].any()
+    assert pair.drifted[-60:, :3].any(axis=1).mean() < 0.5
     assert pair.findings == []
 
 

@@ -46,6 +46,13 @@ def test_the_newest_score_of_a_clean_feed_is_the_workers_own(count):
         assert found == pytest.approx(theirs[key])
 
 
+def test_a_return_on_an_edge_is_in_the_bin_below_it_as_in_training():
+    reference = stats().feature_drift["EUR/GBP"]["return_1"]
+    counts, ends = measures.window_counts(np.zeros(250), reference)
+    assert ends.tolist() == [250]
+    assert counts[0].nonzero()[0].tolist() == [reference.edges.index(0.0)]
+
+
 def test_an_alert_taints_its_message_and_the_two_that_hold_its_rate_but_a_gap_does_not():
     table = table_of(rows(walk(count=10), alerts={3: {"jump": ""}, 7: {"gap": ""}}))
     assert np.flatnonzero(~measures.untainted(table)).tolist() == [3, 4, 5]

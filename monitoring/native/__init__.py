@@ -1,0 +1,1 @@
+"""Prometheus and Alertmanager from this machine's own packages, with workers to watch: no containers."""
