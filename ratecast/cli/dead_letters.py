@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ratecast.cli import console
+from ratecast.cli.reading import reading_bar, total_to_read, whole_topic
 from ratecast.cli.replay import INTERRUPTED
-from ratecast.cli.verify import reading_bar, total_to_read
 from ratecast.errors import ErrorCode, UsageError
 from ratecast.signals import on_stop_signal
 
@@ -159,23 +159,14 @@ class Group:
 async def _group(settings: Settings, code: ErrorCode | None, limit: int) -> list[Group]:
     """Every code's letters, the commonest first."""
     from producer.redelivery import code_of
-    from ratecast.tail import open_reader
 
     groups: dict[str | None, Group] = {}
-    topic = settings.dead_letter_topic
-    read = 0
-    with reading_bar(await total_to_read(settings, [topic])) as advance:
-        async with (
-            open_reader(settings, [topic], from_beginning=True) as reader,
-            aclosing(reader.batches(follow=False)) as batches,
-        ):
-            async for batch in batches:
-                for letter in batch:
-                    found = code_of(letter)
-                    if code is None or found == code:
-                        _add(groups.setdefault(found, Group(found)), letter, limit)
-                read += len(batch)
-                advance(read)
+    async with aclosing(whole_topic(settings, settings.dead_letter_topic)) as batches:
+        async for batch in batches:
+            for letter in batch:
+                found = code_of(letter)
+                if code is None or found == code:
+                    _add(groups.setdefault(found, Group(found)), letter, limit)
     return sorted(groups.values(), key=lambda group: (-group.count, group.code or ""))
 
 

@@ -98,7 +98,8 @@ def _model(settings: Settings) -> TrainingStats:
 
     if (stats := current_stats(settings)) is not None:
         return stats
-    from ratecast.cli.training import progress_bar, require_training_extra
+    from ratecast.cli.extras import require_training_extra
+    from ratecast.cli.training import progress_bar
 
     require_training_extra()
     from training.pipeline import TrainOptions, train

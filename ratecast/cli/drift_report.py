@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import json as json_text
 import re
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ratecast.cli import console, drift_source
+from ratecast.cli.extras import require_training_extra
 from ratecast.errors import ModelBundleError, OperationError, UsageError
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def drift_report(  # noqa: PLR0913 - each argument is an option of the command
     from ratecast.cli.replay import parse_day, quiet_client
     from ratecast.settings import load_settings
 
-    require_report_extra()
+    require_training_extra("drift-report", _NEEDED)
     settings = load_settings(models_dir=models_dir, bootstrap_servers=bootstrap_servers)
     span = drift_source.Span(parse_day("--from", start), parse_day("--to", end), checked_pairs(pair or ()))
     if span.start and span.end and span.start > span.end:
@@ -100,17 +100,6 @@ def drift_report(  # noqa: PLR0913 - each argument is an option of the command
         console.print_json(document)
     else:
         show(report, output)
-
-
-def require_report_extra() -> None:
-    """Check that what the page needs is installed.
-
-    Raises:
-        UsageError: it is not; the message says how to get it.
-    """
-    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
-    if missing:
-        raise UsageError(f"drift-report needs {', '.join(missing)}: pip install 'ratecast[training]'")
 
 
 def checked_pairs(pairs: Sequence[str]) -> tuple[str, ...]:

@@ -35,38 +35,25 @@ class Span:
 
 async def read(settings: Settings, bundle: Bundle, span: Span) -> Messages:
     """The committed predictions of the topic, up to the end that it has now."""
-    from consumer import header_keys
+    from ratecast.cli.reading import as_workers_read
 
-    try:
-        return await _read_once(settings, bundle, span)
-    except UnicodeDecodeError:
-        # A header's name that is not UTF-8: workers read past it, so must we.
-        header_keys.read_leniently()
-        return await _read_once(settings, bundle, span)
+    return await as_workers_read(lambda: _read_once(settings, bundle, span))
 
 
 async def _read_once(settings: Settings, bundle: Bundle, span: Span) -> Messages:
     import msgspec
 
-    from ratecast.cli.verify import reading_bar, total_to_read
-    from ratecast.tail import open_reader
+    from ratecast.cli.reading import whole_topic
     from ratecast.wire import decode_prediction
 
-    collector, read = _collector(bundle, span), 0
-    topic = settings.output_topic
-    with reading_bar(await total_to_read(settings, [topic])) as advance:
-        async with (
-            open_reader(settings, [topic], from_beginning=True) as reader,
-            aclosing(reader.batches(follow=False)) as batches,
-        ):
-            async for batch in batches:
-                for record in batch:
-                    try:
-                        collector.add(decode_prediction(record.value or b""))
-                    except msgspec.DecodeError:
-                        collector.unreadable += 1
-                read += len(batch)
-                advance(read)
+    collector = _collector(bundle, span)
+    async with aclosing(whole_topic(settings, settings.output_topic)) as batches:
+        async for batch in batches:
+            for record in batch:
+                try:
+                    collector.add(decode_prediction(record.value or b""))
+                except msgspec.DecodeError:
+                    collector.unreadable += 1
     return collector.messages()
 
 

@@ -70,9 +70,10 @@ def retrain(  # noqa: PLR0913 - each argument is an option of the command
 ) -> None:
     """Read the topic, let the models meet, promote the new one or say why not."""
     from ratecast import model
+    from ratecast.cli.extras import require_training_extra
     from ratecast.cli.logs import configure_logging
     from ratecast.cli.replay import parse_day, quiet_client
-    from ratecast.cli.training import progress_bar, require_training_extra
+    from ratecast.cli.training import progress_bar
     from ratecast.overlay import lay_over
     from ratecast.settings import load_settings
 
@@ -124,17 +125,11 @@ def _base(text: str) -> RateTable | None:
 
 
 async def _gather(settings: Settings, default_pair: str) -> TopicRates:
-    from consumer import header_keys
-    from ratecast.cli.verify import reading_bar, total_to_read
+    from ratecast.cli.reading import as_workers_read, reading_bar, total_to_read
     from ratecast.topic_rates import gather
 
     with reading_bar(await total_to_read(settings, [settings.input_topic])) as advance:
-        try:
-            return await gather(settings, default_pair, advance)
-        except UnicodeDecodeError:
-            # A header's name that is not UTF-8: workers read past it, so must we.
-            header_keys.read_leniently()
-            return await gather(settings, default_pair, advance)
+        return await as_workers_read(lambda: gather(settings, default_pair, advance))
 
 
 def _require_rates(overlay: Overlay, settings: Settings, base: str) -> None:

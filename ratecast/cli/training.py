@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import importlib.util
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ratecast.cli import console
+from ratecast.cli.extras import require_training_extra
 from ratecast.errors import UsageError
 
 if TYPE_CHECKING:
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from training.evaluate import Metrics
     from training.pipeline import TrainingResult
     from training.progress import Progress
-
-_NEEDED = ("sklearn", "skl2onnx", "onnx", "joblib", "scipy", "matplotlib", "jinja2")
 
 
 def register(app: typer.Typer) -> None:
@@ -80,17 +78,6 @@ def train(  # noqa: PLR0913, PLR0917 - each argument is an option of the command
         console.print_json(as_json(result))
     else:
         show(result)
-
-
-def require_training_extra() -> None:
-    """Check that what training needs is installed.
-
-    Raises:
-        UsageError: it is not; the message says how to get it.
-    """
-    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
-    if missing:
-        raise UsageError(f"training needs {', '.join(missing)}: pip install 'ratecast[training]'")
 
 
 @contextmanager

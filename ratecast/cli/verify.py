@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ratecast.cli import console
+from ratecast.cli.reading import as_workers_read, reading_bar, total_to_read
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from ratecast.audit import Audit, PartitionAudit
     from ratecast.settings import Settings
@@ -60,39 +60,11 @@ def verify(
 
 
 async def _audit(settings: Settings, wait_seconds: float) -> Audit:
-    from consumer import header_keys
     from ratecast.audit import audit
 
     topics = [settings.input_topic, settings.output_topic, settings.dead_letter_topic]
     with reading_bar(await total_to_read(settings, topics)) as advance:
-        try:
-            return await audit(settings, wait_seconds=wait_seconds, on_progress=advance)
-        except UnicodeDecodeError:
-            # A header's name that is not UTF-8: workers read past it, so must we.
-            header_keys.read_leniently()
-            return await audit(settings, wait_seconds=wait_seconds, on_progress=advance)
-
-
-async def total_to_read(settings: Settings, topics: list[str]) -> int:
-    """How many records a bar is drawn for; not asked for when none is."""
-    from ratecast.tail import record_counts
-
-    return sum((await record_counts(settings, topics)).values()) if console.err.is_terminal else 0
-
-
-@contextmanager
-def reading_bar(total: int) -> Iterator[Callable[[int], None]]:
-    """A bar on a terminal's stderr; nothing elsewhere."""
-    if not console.err.is_terminal:
-        yield lambda _: None
-        return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("reading"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console.err, transient=True) as bar:
-        # Transactions' markers are in the total but never read; while one reads, more comes than was there.
-        task = bar.add_task("reading", total=total)
-        yield lambda read: bar.update(task, completed=read, total=max(read, total))
+        return await as_workers_read(lambda: audit(settings, wait_seconds=wait_seconds, on_progress=advance))
 
 
 def as_json(settings: Settings, result: Audit) -> dict[str, Any]:

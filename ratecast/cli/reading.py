@@ -1,0 +1,68 @@
+"""What commands share that read whole topics: a bar, the records, and patience with odd headers."""
+
+from __future__ import annotations
+
+from contextlib import aclosing, contextmanager
+from typing import TYPE_CHECKING, TypeVar
+
+from ratecast.cli import console
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+
+    from ratecast.settings import Settings
+    from ratecast.tail import Record
+
+T = TypeVar("T")
+
+
+async def whole_topic(settings: Settings, topic: str) -> AsyncGenerator[Sequence[Record]]:
+    """The committed records of a topic, a batch at a time, up to the end that it has now; a bar shows how far.
+
+    Close it (``aclosing``), so that the connection does not wait for the garbage collector.
+    """
+    from ratecast.tail import open_reader
+
+    read = 0
+    with reading_bar(await total_to_read(settings, [topic])) as advance:
+        async with (
+            open_reader(settings, [topic], from_beginning=True) as reader,
+            aclosing(reader.batches(follow=False)) as batches,
+        ):
+            async for batch in batches:
+                yield batch
+                read += len(batch)
+                advance(read)
+
+
+async def as_workers_read(reading: Callable[[], Awaitable[T]]) -> T:
+    """The result of some reading, begun anew when a header's name is not UTF-8: workers read past it, so must we."""
+    from consumer import header_keys
+
+    try:
+        return await reading()
+    except UnicodeDecodeError:
+        header_keys.read_leniently()
+        return await reading()
+
+
+async def total_to_read(settings: Settings, topics: list[str]) -> int:
+    """How many records a bar is drawn for; not asked for when none is."""
+    from ratecast.tail import record_counts
+
+    return sum((await record_counts(settings, topics)).values()) if console.err.is_terminal else 0
+
+
+@contextmanager
+def reading_bar(total: int) -> Iterator[Callable[[int], None]]:
+    """A bar on a terminal's stderr; nothing elsewhere."""
+    if not console.err.is_terminal:
+        yield lambda _: None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("reading"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console.err, transient=True) as bar:
+        # Transactions' markers are in the total but never read; while one reads, more comes than was there.
+        task = bar.add_task("reading", total=total)
+        yield lambda read: bar.update(task, completed=read, total=max(read, total))
