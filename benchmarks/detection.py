@@ -91,9 +91,8 @@ class Detectors:
         return found
 
 
-def clean_series(pairs: tuple[str, ...]) -> dict[str, Series]:
+def clean_series(table: rates.RateTable, pairs: tuple[str, ...]) -> dict[str, Series]:
     """The newest stretch of each pair."""
-    table = rates.load_ecb()
     return {pair: rates.series(table, pair)[-1] for pair in pairs}
 
 
@@ -118,9 +117,10 @@ def injected(
         yield faulty, int(np.searchsorted(faulty.dates, day))
 
 
-def faults_table(detectors: Detectors, series: dict[str, Series]) -> tuple[list[list[str]], list[str]]:
+def faults_table(
+    detectors: Detectors, table: rates.RateTable, series: dict[str, Series]
+) -> tuple[list[list[str]], list[str]]:
     """A row a detector, a column a fault: share found within 60 messages, at the first, and the median delay."""
-    table = rates.load_ecb()
     cells: dict[str, list[str]] = {name: [] for name in DETECTORS}
     notes = []
     for number, case in enumerate(CASES, 1):
@@ -175,8 +175,9 @@ def markdown(header: list[str], rows: list[list[str]]) -> str:
 def report(models_dir: Path) -> str:
     """Both tables and what they are."""
     detectors = Detectors(model.load(models_dir))
-    series = clean_series(detectors.forecaster.pairs)
-    found, notes = faults_table(detectors, series)
+    table = rates.load_ecb()
+    series = clean_series(table, detectors.forecaster.pairs)
+    found, notes = faults_table(detectors, table, series)
     clean, messages = clean_table(detectors, series)
     cases = len(series) * STARTS
     intro = (

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from monitoring.observations import Judged
     from monitoring.page_hinkley import MeanChange
     from ratecast.accuracy_reference import AccuracyReference
 
@@ -28,37 +29,6 @@ FOLD_BATCHES = 1_000  # small batches are mostly overhead
 
 AccuracyDirection = Literal["worse", "better"]
 DIRECTIONS: tuple[AccuracyDirection, ...] = ("worse", "better")
-
-
-class HindcastBatch(Protocol):
-    """HindcastBatch of a batch; every array has one row a message, in the order of the partition.
-
-    A message with no hindcast (its history is too short for one) has NaN for ``error``, ``naive`` or ``z``.
-    """
-
-    @property
-    def pair_rows(self) -> NDArray[np.intp]:
-        """Position of the pair, ``(n,)``."""
-
-    @property
-    def error(self) -> NDArray[np.float64]:
-        """``|ln(newest) - ln(hindcast)|``, ``(n,)``."""
-
-    @property
-    def naive(self) -> NDArray[np.float64]:
-        """The same of the last rate as the forecast, ``(n,)``."""
-
-    @property
-    def inside(self) -> NDArray[np.bool_]:
-        """Whether the newest rate lay in the range of each level, ``(n, levels)``."""
-
-    @property
-    def z(self) -> NDArray[np.float64]:
-        """``error / sigma_t`` before the newest rate, ``(n,)``."""
-
-    @property
-    def alerted(self) -> NDArray[np.bool_]:
-        """Whether the message carries a data-quality alert, ``(n,)``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,10 +146,10 @@ class AccuracyWindows:
         self.tally = AccuracyTally() if tally is None else tally
         self._on_change = on_change
         self._windows: dict[int, _PairWindow] = {}
-        self._waiting: deque[HindcastBatch] = deque()
+        self._waiting: deque[Judged] = deque()
         self._waiting_messages = 0
 
-    def add(self, batch: HindcastBatch) -> None:
+    def add(self, batch: Judged) -> None:
         """Take a batch in; its arrays must not change afterwards."""
         self._waiting.append(batch)
         self._waiting_messages += len(batch.pair_rows)
@@ -248,7 +218,7 @@ class WorkerAccuracy:
             for direction in DIRECTIONS:
                 self._tally.changes[pair, direction] += 0
 
-    def add(self, partition: Hashable, batch: HindcastBatch) -> None:
+    def add(self, partition: Hashable, batch: Judged) -> None:
         """Take in a batch of one partition, once its transaction is committed."""
         windows = self._partitions.get(partition)
         if windows is None:

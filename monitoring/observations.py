@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """Messages whose newest rate says how good the forecast before it was; a `monitoring.accuracy.Hindcasts`."""
+    """Messages whose newest rate says how good the forecast before it was; one row each.
+
+    In the order of the partition. A message without a finite hindcast has NaN in ``error``, ``naive`` or ``z``.
+    """
 
     pair_rows: NDArray[np.intp]  # (m,)
     error: NDArray[np.float64]  # (m,), |log of the newest rate - log of its hindcast|

@@ -15,6 +15,7 @@ import numpy as np
 
 from ratecast.alerts import MARKET_ALERTS, Alert
 from ratecast.dates import day_number
+from ratecast.features import longest_run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,9 +28,8 @@ if TYPE_CHECKING:
 
 REGIME_RETURNS = 10  # two weeks: long enough not to be one wild day, short enough to be news
 SPAN_STEPS = 20
-CONE_DAYS = (
-    20.0  # added to n, so that the first days after training are not judged by the tails of single returns
-)
+# Added to n, so that the first days after training are not judged by the tails of single returns.
+CONE_DAYS = 20.0
 TRADING_DAYS = 5 / 7  # of calendar days
 _LN10 = math.log(10)
 
@@ -178,7 +178,7 @@ class QualityChecker:
         for row in np.flatnonzero(still).tolist():
             moves = np.flatnonzero(windows.returns[row] != 0)  # NaN, before a short history, counts as a move
             run = windows.returns.shape[1] - (int(moves[-1]) + 1 if len(moves) else 0) + 1
-            earlier = longest_run_of_zeros(windows.returns[row, : 1 - run]) + 1
+            earlier = longest_run(windows.rates[row, : 1 - run])
             # A peg that held still as long before, within sight, is no news.
             if run >= max(self._equal_rates[windows.pairs[row]], earlier + 2 if earlier > 1 else 0):
                 found.add(row, Alert.STUCK, f"stuck: {run} equal rates in a row")
@@ -260,13 +260,3 @@ def trimmed_rms(returns: NDArray[np.float64]) -> NDArray[np.float64]:
         np.maximum(squares.sum(axis=1) - squares.max(axis=1), 0.0) / (returns.shape[1] - 1)
     )
     return result
-
-
-def longest_run_of_zeros(values: NDArray[np.float64]) -> int:
-    """Length of the longest run of zeros.
-
-    >>> longest_run_of_zeros(np.array([0.0, 1.0, 0.0, 0.0]))
-    2
-    """
-    edges = np.flatnonzero(np.diff(np.concatenate(([0], (values == 0).astype(np.int8), [0]))))
-    return int(np.max(edges[1::2] - edges[::2], initial=0))

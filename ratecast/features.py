@@ -92,6 +92,17 @@ def ewma_volatility(returns: NDArray[np.float64], stored_sigma: NDArray[np.float
     return sigma
 
 
+def longest_run(rates: NDArray[np.float64]) -> int:
+    """Length of the longest run of equal rates.
+
+    >>> longest_run(np.array([1.0, 2.0, 2.0, 2.0, 1.0]))
+    3
+    """
+    changes = np.flatnonzero(np.diff(rates)) + 1
+    edges = np.concatenate(([0], changes, [len(rates)]))
+    return int(np.diff(edges).max())
+
+
 def model_inputs(
     returns: NDArray[np.float64], sigma: NDArray[np.float64], stored_sigma: NDArray[np.float64]
 ) -> NDArray[np.float32]:

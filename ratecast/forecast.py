@@ -205,10 +205,9 @@ class Forecaster:
         return self._shrinkage * self._model.predict(features.model_inputs(returns, sigma, stored)) * sigma
 
     def _half_widths(self, lengths: NDArray[np.intp], scales: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Half widths of the ranges in log returns, ``(n, 2)``: quantiles of the length times scales."""
-        half = self._quantiles[np.searchsorted(self._lengths, lengths, side="right") - 1] * scales
-        half[:, 0] = np.minimum(half[:, 0], half[:, 1])  # two scales could cross; ranges are nested
-        return half
+        """Half widths of the ranges in log returns, ``(n, 2)``, by the quantiles of each history's length."""
+        quantiles = self._quantiles[np.searchsorted(self._lengths, lengths, side="right") - 1]
+        return ranges.half_widths(quantiles, scales)
 
     def _drift(
         self, values: NDArray[np.float64], rows: NDArray[np.intp]

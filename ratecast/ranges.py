@@ -40,6 +40,23 @@ def range_scales(
     return np.column_stack((shoulder_scale(returns, stored_sigma), sigma))
 
 
+def half_widths(quantiles: NDArray[np.float64], scales: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Half widths of the ranges in log returns, ``(n, 2)``, columns as `ratecast.forecast.LEVELS`.
+
+    Two scales could cross; ranges are nested.
+
+    Args:
+        quantiles: conformal quantile of each level, ``(2,)`` or ``(n, 2)``.
+        scales: of `range_scales`, ``(n, 2)``.
+
+    >>> half_widths(np.array([2.0, 2.0]), np.array([[1.0, 3.0], [4.0, 3.0]])).tolist()
+    [[2.0, 6.0], [6.0, 6.0]]
+    """
+    half = quantiles * scales
+    half[:, 0] = np.minimum(half[:, 0], half[:, 1])
+    return half
+
+
 def shoulder_scale(returns: NDArray[np.float64], stored_sigma: NDArray[np.float64]) -> NDArray[np.float64]:
     """EWMA of absolute returns times the history's own shape to ``SHAPE_EXPONENT``, shape ``(n,)``.
 

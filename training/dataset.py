@@ -60,6 +60,13 @@ class Rows:
         return Rows(*(getattr(self, field.name)[mask] for field in fields(self)))
 
 
+def shortest_features(history: PairHistory) -> NDArray[np.float64]:
+    """Features of every three rates in a row, ``(n, 5)``: what the shortest message shows."""
+    windows = [sliding_window_view(s.rates, 3) for s in history.stretches if len(s.rates) >= 3]
+    joined = np.concatenate([*windows, np.zeros((0, 3))])
+    return features.contract_features(joined, features.log_returns(joined))
+
+
 def pair_sigmas(histories: Sequence[PairHistory]) -> NDArray[np.float64]:
     """Standard deviation of each pair's one-step log returns, ``(p,)``; NaN where there are too few.
 

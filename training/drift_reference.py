@@ -26,12 +26,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
 from monitoring.feature_drift import drift_scores
-from ratecast import features
 from ratecast.drift_reference import DRIFT_FEATURES, DRIFT_TESTS, WINDOW_MESSAGES, FeatureReference
 from ratecast.features import FEATURE_NAMES
+from training.dataset import shortest_features
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,7 +62,7 @@ def feature_references(histories: Sequence[PairHistory], seed: int) -> dict[str,
     """
     found: dict[str, dict[str, tuple[NDArray[np.float64], NDArray[np.int64], _Scores]]] = {}
     for history in histories:
-        values = _values(history)
+        values = shortest_features(history)
         if len(values) < MIN_VALUES:
             continue
         found[history.pair] = {
@@ -84,13 +83,6 @@ def feature_references(histories: Sequence[PairHistory], seed: int) -> dict[str,
         }
         for pair, of_pair in found.items()
     }
-
-
-def _values(history: PairHistory) -> NDArray[np.float64]:
-    """Features of every three rates in a row, ``(n, 5)``: what the shortest message shows."""
-    windows = [sliding_window_view(s.rates, 3) for s in history.stretches if len(s.rates) >= 3]
-    joined = np.concatenate([*windows, np.zeros((0, 3))])
-    return features.contract_features(joined, features.log_returns(joined))
 
 
 def _measure(

@@ -13,6 +13,7 @@ import numpy as np
 
 from ratecast.features import WINDOW
 from ratecast.forecast import LEVELS
+from ratecast.ranges import half_widths
 from training.dataset import build_rows
 from training.diebold_mariano import DieboldMariano, diebold_mariano
 from training.fit import MIN_FIT_ROWS, FittedModel, fit_model, learnable_rows
@@ -178,6 +179,7 @@ def outcomes_of(
     """A model's forecasts of the days ``start..end`` from full histories, beside what came."""
     rows = build_rows(histories, model.sigmas, start, end)
     ones = np.ones((len(rows), 1))
+    quantiles = np.array([model.quantiles[level][WINDOW] for level in LEVELS])
     return Outcomes(
         pair=rows.pair,
         date=rows.date,
@@ -186,7 +188,7 @@ def outcomes_of(
         actual=rows.target / rows.stored,
         step=model.step(rows) / rows.stored,
         forest=model.forest_step(rows) / rows.stored,
-        half=rows.scales / rows.stored[:, None] * [model.quantiles[level][WINDOW] for level in LEVELS],
+        half=half_widths(quantiles, rows.scales) / rows.stored[:, None],
         constant=ones * [model.constant[level] for level in LEVELS],
     )
 

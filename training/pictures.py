@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
 from ratecast.forecast import LEVELS
+from training.pages import data_uri, paper
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,7 +25,7 @@ def fan(outcomes: Outcomes, pairs: Mapping[str, int]) -> str:
         outcomes: of the test days.
         pairs: name -> position in ``outcomes.pair``.
     """
-    figure = _figure(9.6, 2.5 * len(pairs))
+    figure = paper(9.6, 2.5 * len(pairs), layout="constrained")
     axes = figure.subplots(len(pairs), 1, squeeze=False)[:, 0]
     for axis, (name, position) in zip(axes, pairs.items(), strict=True):
         rows = outcomes.where(outcomes.pair == position)
@@ -45,13 +42,13 @@ def fan(outcomes: Outcomes, pairs: Mapping[str, int]) -> str:
         axis.set_title(name, loc="left", fontsize=10, fontweight="bold")
         axis.margins(x=0.01)
     axes[0].legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, frameon=False, fontsize=8)
-    return _data_uri(figure)
+    return data_uri(figure, _GREY)
 
 
 def error_ratios(pairs: Mapping[str, Metrics]) -> str:
     """MAE ratio of each pair, served and of the forest alone; the random walk is the line at 1."""
     names = sorted(pairs, key=lambda name: pairs[name].forest_mae_ratio, reverse=True)
-    figure = _figure(9.6, 1.3 + 0.24 * len(names))
+    figure = paper(9.6, 1.3 + 0.24 * len(names), layout="constrained")
     axis = figure.subplots()
     axis.axvline(1.0, color="black", lw=1.2, label="random walk: the last rate")
     where = np.arange(len(names))
@@ -66,12 +63,12 @@ def error_ratios(pairs: Mapping[str, Metrics]) -> str:
     axis.ticklabel_format(axis="x", useOffset=False)
     axis.grid(axis="y", lw=0.3)
     axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, frameon=False, fontsize=8)
-    return _data_uri(figure)
+    return data_uri(figure, _GREY)
 
 
 def coverage(years: Mapping[int, Metrics]) -> str:
     """Share of rates inside their range, year by year; the dashed lines are what the ranges claim."""
-    figure = _figure(9.6, 3.4)
+    figure = paper(9.6, 3.4, layout="constrained")
     axis = figure.subplots()
     labels: Sequence[int] = sorted(years)
     for level, colour in zip(LEVELS, (_ORANGE, _BLUE), strict=True):
@@ -82,20 +79,4 @@ def coverage(years: Mapping[int, Metrics]) -> str:
     axis.set_ylim(min(70.0, axis.get_ylim()[0]), 100)
     axis.set_ylabel("% of next rates inside")
     axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, frameon=False, fontsize=8)
-    return _data_uri(figure)
-
-
-def _figure(width: float, height: float) -> Figure:
-    # Not pyplot: it keeps every figure alive and picks a backend by looking for a screen.
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
-
-
-def _data_uri(figure: Figure) -> str:
-    for axis in figure.axes:
-        axis.spines[["top", "right"]].set_color(_GREY)
-        axis.tick_params(labelsize=8)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=110, metadata={"Software": None})
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+    return data_uri(figure, _GREY)

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from monitoring.quality import CONE_DAYS, REGIME_RETURNS, SPAN_STEPS, TRADING_DAYS, trimmed_rms
+from ratecast.features import longest_run
 from ratecast.quality_limits import PairLimits, QualityLimits
 from training.dataset import MIN_RETURNS, PairHistory, Rows, pair_sigmas
-from training.runs import longest_run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

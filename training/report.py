@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ratecast.forecast import LEVELS
-from training import pictures
+from training import pages, pictures
 
 if TYPE_CHECKING:
     from ratecast.model import TrainingStats
@@ -26,16 +26,8 @@ def render(stats: TrainingStats, evaluation: Evaluation, skipped: dict[str, str]
         evaluation: of the same recipe on earlier days.
         skipped: pairs that were left out, and why.
     """
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    return environment.get_template(TEMPLATE).render(
+    return pages.render(
+        Path(__file__).with_name(TEMPLATE),
         stats=stats,
         evaluation=evaluation,
         skipped=skipped,

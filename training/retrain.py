@@ -236,8 +236,7 @@ def aligned(old: Outcomes, new: Outcomes) -> tuple[Outcomes, Outcomes]:
 def score(outcomes: Outcomes) -> Scores:
     """Scores of some outcomes, at least one."""
     error = outcomes.actual - outcomes.step
-    # Two scales could cross; served ranges are nested (`ratecast.forecast`).
-    half = np.column_stack((outcomes.half.min(axis=1), outcomes.half[:, 1]))
+    half = outcomes.half
     mae, naive = float(np.abs(error).mean()), float(np.abs(outcomes.actual).mean())
     return Scores(
         n=len(error),

@@ -5,15 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
-from ratecast import features
-from ratecast.features import FEATURE_NAMES
+from ratecast.features import FEATURE_NAMES, longest_run
 from ratecast.model import FeatureStats, PairStats, TrainingStats
-from training.accuracy_reference import MIN_MESSAGES, accuracy_reference
+from training.accuracy_reference import accuracy_reference
+from training.dataset import shortest_features
 from training.drift_reference import feature_references
 from training.quality_limits import quality_limits
-from training.runs import longest_run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,9 +62,10 @@ def _accuracy(histories: Sequence[PairHistory], rows: Rows, fitted: FittedModel)
     known = rows if fitted.shrinkage.lambda_ == 0 else rows.where(rows.date > fitted.split)
     error = np.abs(known.target - fitted.step(known)) / known.sigma
     by_pair = {history.pair: error[known.pair == position] for position, history in enumerate(histories)}
-    if len(error) < MIN_MESSAGES or error.std() == 0:
-        return None
-    return accuracy_reference(by_pair, fitted.forest.random_state)
+    try:
+        return accuracy_reference(by_pair, fitted.forest.random_state)
+    except ValueError:
+        return None  # too little to fit it to: the bundle goes without
 
 
 def pair_stats(history: PairHistory, sigma: float, rows: int) -> PairStats:
@@ -77,10 +76,7 @@ def pair_stats(history: PairHistory, sigma: float, rows: int) -> PairStats:
         sigma: standard deviation of its one-step log returns.
         rows: how many rows of it the forest was fitted to.
     """
-    windows = np.concatenate(
-        [sliding_window_view(s.rates, 3) for s in history.stretches if len(s.rates) >= 3]
-    )
-    values = features.contract_features(windows, features.log_returns(windows))
+    values = shortest_features(history)
     first, last = history.stretches[0], history.stretches[-1]
     return PairStats(
         n=rows,

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from typing import TYPE_CHECKING, Any
 
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
-from matplotlib.figure import Figure
 
 from training.drift_report.findings import Action
 
@@ -28,26 +24,8 @@ MEANINGS = {
     Action.RETRAIN: "retrain",
     Action.MARKET: "the market",
 }
-DPI = 110
+EDGES = "#cccccc"
 _SHORT = 46
-
-
-def paper(width: float, height: float) -> Figure:
-    """An empty figure, inches."""
-    # Not pyplot: it keeps every figure alive and picks a backend by looking for a screen.
-    figure = Figure(figsize=(width, height), dpi=DPI)
-    FigureCanvasAgg(figure)
-    return figure
-
-
-def data_uri(figure: Figure) -> str:
-    """The figure as PNG in a data URI."""
-    for axis in figure.axes:
-        axis.spines[["top", "right"]].set_color("#cccccc")
-        axis.tick_params(labelsize=8)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
 def date_axis(axis: Axes) -> None:

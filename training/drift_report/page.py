@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ratecast.forecast import LEVELS
+from training import pages
 from training.drift_report import market, measures, model_age
 from training.drift_report.sheet import sheet
 from training.drift_report.timeline import timeline
@@ -19,17 +20,9 @@ MOST_SHEETS = 10  # a third of a second each, and a page that nobody scrolls thr
 
 def render(report: DriftReport) -> str:
     """The page; what comes from messages is escaped."""
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
     told = [pair for pair in report.pairs if pair.findings]
-    return environment.get_template(TEMPLATE).render(
+    return pages.render(
+        Path(__file__).with_name(TEMPLATE),
         report=report,
         levels=LEVELS,
         overview=timeline(report) if told else None,

@@ -14,16 +14,16 @@ from ratecast.forecast import LEVELS
 from training.drift_report.canvas import (
     BLUE,
     COLOURS,
+    EDGES,
     GREEN,
     GREY,
     ORANGE,
     RED,
-    data_uri,
     date_axis,
-    paper,
     plain,
 )
 from training.drift_report.findings import Action
+from training.pages import DPI, data_uri, paper
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -51,7 +51,7 @@ DENSITY_BINS = 20
 
 def sheet(pair: PairReport) -> str:
     """A pair at a glance: its rate with ranges and alerts, and below drift scores, returns, accuracy."""
-    figure = paper(11, 6)
+    figure = paper(11, 6, dpi=DPI)
     changing = bool(np.any(pair.rolling.error_ratio != 1))  # as long as the last rate is the forecast it is 1
     # Fixed margins: a layout that is solved anew costs as much again as the drawing.
     grid = figure.add_gridspec(
@@ -71,7 +71,7 @@ def sheet(pair: PairReport) -> str:
     _accuracy(figure.add_subplot(grid[1, 2]), pair)
     if changing:
         _error_ratio(figure.add_subplot(grid[1, 3]), pair)
-    return data_uri(figure)
+    return data_uri(figure, EDGES)
 
 
 def _rate(axis: Axes, pair: PairReport) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from training.drift_report.canvas import COLOURS, MEANINGS, data_uri, date_axis, paper, plain
+from training.drift_report.canvas import COLOURS, EDGES, MEANINGS, date_axis, plain
 from training.drift_report.findings import Action
+from training.pages import DPI, data_uri, paper
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,7 +20,7 @@ def timeline(report: DriftReport) -> str:
     """When what happened: a line a pair that has a finding, a bar a finding, coloured by what to do."""
     shown = [pair for pair in report.pairs if pair.findings][:MOST_LINES]
     height = 0.8 + 0.34 * len(shown)
-    figure = paper(11, height)
+    figure = paper(11, height, dpi=DPI)
     axis = figure.add_axes((0.07, 0.35 / height, 0.92, 1 - 0.7 / height))
     for line, pair in enumerate(shown):
         when = pair.messages.when
@@ -37,7 +38,7 @@ def timeline(report: DriftReport) -> str:
             axis.plot([], [], lw=6, color=COLOURS[action], label=meaning, solid_capstyle="butt")
     axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4, frameon=False, fontsize=8)
     axis.grid(axis="x", lw=0.3)
-    return data_uri(figure)
+    return data_uri(figure, EDGES)
 
 
 def _bar(axis: Axes, first: Any, last: Any, line: int, colour: str) -> None:
