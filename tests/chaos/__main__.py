@@ -91,7 +91,7 @@ def main() -> None:
                 report = asyncio.run(
                     run_chaos(cluster, ports, directory / "models", logs, chosen, console.print)
                 )
-            for line in report.workers_crashed:
+            for line in (*report.workers_crashed, *report.offenders):
                 console.print(line, markup=False)
         reports.append(report)
         options.report.parent.mkdir(parents=True, exist_ok=True)

@@ -7,13 +7,14 @@ import contextlib
 import random
 import time
 import uuid
+from collections import defaultdict
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ratecast import kafka, tail, wire
-from ratecast.audit import audit
+from ratecast.audit import audit, ranges
 from ratecast.settings import Settings
 from tests.bundles import LEVELS
 from tests.chaos import broken_worker
@@ -23,10 +24,10 @@ from tests.chaos.fleet import Fleet
 from tests.chaos.proxy import Proxy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from ratecast.audit import Audit
+    from ratecast.audit import Audit, Place
     from ratecast.kafka_jvm import JvmCluster
 
 _SETTLE_LIMIT_SECONDS = 150.0
@@ -73,6 +74,7 @@ class ChaosReport:
     workers_gave_up: int = 0
     workers_crashed: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    offenders: list[str] = field(default_factory=list)  # where, and when its outcomes came
 
     @property
     def exactly_once(self) -> bool:
@@ -148,7 +150,8 @@ async def run_chaos(
     report.lost, report.duplicated = len(counted.lost), len(counted.duplicated)
     report.pending = len(counted.pending)
     report.workers_gave_up, report.workers_crashed = fleet.gave_up, fleet.crashed
-    await _measure(settings, report)
+    outcomes = await _measure(settings, report)
+    report.offenders = _offenders(counted, outcomes, started)
     return report
 
 
@@ -171,16 +174,18 @@ async def _settled(settings: Settings) -> Audit:
         await asyncio.sleep(2)
 
 
-async def _measure(settings: Settings, report: ChaosReport) -> None:
-    """Pauses and latencies, from the records' own timestamps."""
+async def _measure(settings: Settings, report: ChaosReport) -> dict[Place, list[float]]:
+    """Pauses and latencies, from the records' own timestamps; returns when each input's outcomes came."""
     published: dict[tuple[int, int], int] = {}
     async for record in tail.read_topic(settings, settings.input_topic, from_beginning=True, follow=False):
         published[record.partition, record.offset] = record.timestamp
     sent, came = [], []
+    outcomes: dict[Place, list[float]] = defaultdict(list)
     async for record in tail.read_topic(settings, settings.output_topic, from_beginning=True, follow=False):
         source = wire.decode_prediction(record.value or b"").source
         sent.append(published[source.partition, source.offset])
         came.append(record.timestamp)
+        outcomes[source.partition, source.offset].append(record.timestamp / 1000)
     sent_at, came_at = np.array(sent) / 1000, np.array(came) / 1000
     latency = came_at - sent_at
     report.latency_p50_ms = float(np.median(latency) * 1000)
@@ -189,3 +194,19 @@ async def _measure(settings: Settings, report: ChaosReport) -> None:
     for fault, end in zip(report.faults, ends, strict=True):
         during = latency[(sent_at >= fault.started - 1) & (sent_at < end)]
         fault.recovery_seconds = float(during.max()) if during.size else 0.0
+    return outcomes
+
+
+def _offenders(counted: Audit, outcomes: Mapping[Place, Sequence[float]], started: float) -> list[str]:
+    """One line for each unbroken run of offsets: what is wrong, where, and the seconds its first outcomes came."""
+    lines = []
+    for part in counted.partitions:
+        for what, offsets in (
+            ("lost", part.lost),
+            ("pending", part.pending),
+            ("duplicated", part.duplicated),
+        ):
+            for first, last in ranges(offsets):
+                came = ", ".join(f"{at - started:.1f} s" for at in outcomes.get((part.partition, first), ()))
+                lines.append(f"{what}: partition {part.partition}, offsets {first} to {last}; came at {came}")
+    return lines

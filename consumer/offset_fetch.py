@@ -1,0 +1,116 @@
+"""OffsetFetch version 7, which aiokafka does not speak: committed offsets that no transaction can still move.
+
+The wire format is Kafka's own (clients/src/main/resources/common/message/OffsetFetchRequest.json and
+OffsetFetchResponse.json); ``require_stable`` came with KIP-447.
+"""
+
+from __future__ import annotations
+
+from aiokafka.protocol.api import Request, RequestStruct, Response
+from aiokafka.protocol.commit import OffsetFetchRequest_v3
+from aiokafka.protocol.types import (
+    Boolean,
+    CompactArray,
+    CompactString,
+    Int16,
+    Int32,
+    Int64,
+    Schema,
+    TaggedFields,
+)
+
+UNSTABLE_OFFSET_COMMIT = 88  # a transaction with an offset of this partition is still open
+
+
+class OffsetFetchResponse_v7(Response):  # type: ignore[misc]  # noqa: N801 - as aiokafka names its own
+    """Offsets by topic and partition, and an error of the whole request."""
+
+    API_KEY = 9
+    API_VERSION = 7
+    SCHEMA = Schema(
+        ("throttle_time_ms", Int32),
+        (
+            "topics",
+            CompactArray(
+                ("topic", CompactString("utf-8")),
+                (
+                    "partitions",
+                    CompactArray(
+                        ("partition", Int32),
+                        ("offset", Int64),
+                        ("leader_epoch", Int32),
+                        ("metadata", CompactString("utf-8")),
+                        ("error_code", Int16),
+                        ("tags", TaggedFields),
+                    ),
+                ),
+                ("tags", TaggedFields),
+            ),
+        ),
+        ("error_code", Int16),
+        ("tags", TaggedFields),
+    )
+
+
+class OffsetFetchRequest_v7(RequestStruct):  # type: ignore[misc]  # noqa: N801 - as aiokafka names its own
+    """Ask for the offsets of some partitions, stable ones if wanted."""
+
+    FLEXIBLE_VERSION = True
+    API_KEY = 9
+    API_VERSION = 7
+    RESPONSE_TYPE = OffsetFetchResponse_v7
+    SCHEMA = Schema(
+        ("group", CompactString("utf-8")),
+        (
+            "topics",
+            CompactArray(
+                ("topic", CompactString("utf-8")), ("partitions", CompactArray(Int32)), ("tags", TaggedFields)
+            ),
+        ),
+        ("require_stable", Boolean),
+        ("tags", TaggedFields),
+    )
+
+
+class StableOffsetFetch(Request[OffsetFetchRequest_v3 | OffsetFetchRequest_v7]):  # type: ignore[misc]
+    """The committed offset of one partition; stable where the broker knows the word (Kafka 2.5 and later).
+
+    Args:
+        group: the consumer group.
+        topic: of the partition.
+        partition: its number.
+    """
+
+    API_KEY = 9
+
+    def __init__(self, group: str, topic: str, partition: int) -> None:
+        self._group = group
+        self._topic = topic
+        self._partition = partition
+
+    def build(
+        self, request_struct_class: type[OffsetFetchRequest_v3 | OffsetFetchRequest_v7]
+    ) -> OffsetFetchRequest_v3 | OffsetFetchRequest_v7:
+        """The request in the version that the connection has settled on."""
+        if request_struct_class is OffsetFetchRequest_v7:
+            return OffsetFetchRequest_v7(
+                group=self._group,
+                topics=[(self._topic, [self._partition], {})],
+                require_stable=True,
+                tags={},
+            )
+        return OffsetFetchRequest_v3(self._group, [(self._topic, [self._partition])])
+
+
+def answers(response: Response) -> dict[tuple[str, int], tuple[int, int]]:
+    """The offset and the error code of each partition in a response, whatever its version.
+
+    >>> answers(OffsetFetchResponse_v7(0, [("t", [(3, 42, -1, "", 0, {})], {})], 0, {}))
+    {('t', 3): (42, 0)}
+    """
+    found = response.to_object()["topics"]
+    return {
+        (topic["topic"], partition["partition"]): (partition["offset"], partition["error_code"])
+        for topic in found
+        for partition in topic["partitions"]
+    }
