@@ -81,7 +81,8 @@ class TopicReader:
         """Records as they come, in order within each partition.
 
         Args:
-            follow: go on for ever; else stop at the ends that the partitions have at the first call.
+            follow: go on for ever; else stop at the ends that the partitions have now, where a later call goes
+                on.
 
         Raises:
             BrokerUnavailableError: no broker answered for ``give_up_seconds``.
@@ -105,6 +106,13 @@ class TopicReader:
                 yield records
             else:
                 await self._watch()
+        await self._return_to(ends)
+
+    async def _return_to(self, ends: dict[TopicPartition, int]) -> None:
+        """What was polled from beyond the ends was not passed on: the next call must get it."""
+        for partition, end in ends.items():
+            if await self._consumer.position(partition) > end:
+                self._consumer.seek(partition, end)
 
     async def _reached(self, ends: dict[TopicPartition, int]) -> bool:
         """Whether every partition's position is at its end, past markers and aborted records too.
