@@ -15,7 +15,7 @@ from typing import Protocol
 from ratecast.broker import start_child
 from ratecast.errors import OperationError, UsageError
 
-KAFKA_VERSION = "4.2.0"  # `python -m ratecast.kafka_jars` writes kafka-jars.txt anew after a change
+KAFKA_VERSION = "4.3.1"  # `python -m ratecast.kafka_jars` writes kafka-jars.txt anew after a change
 MINIMUM_JAVA = 17
 _LOGGING_VERSION = "2.25.3"  # of the log4j that this Kafka brings; without the bridge its log goes nowhere
 _COPY_GOAL = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"

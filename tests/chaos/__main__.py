@@ -66,6 +66,9 @@ def main() -> None:
     parser.add_argument("--fault", action="append", choices=list(FAULTS), help="only these")
     parser.add_argument("--break", dest="broken", choices=BREAKS, help="break the guarantee on purpose")
     parser.add_argument("--rate", type=float, default=200, help="messages a second (default: %(default)s)")
+    parser.add_argument(
+        "--no-broker-seconds", type=float, default=60, help="how long no broker is there (default: %(default)s)"
+    )
     parser.add_argument("--report", type=Path, default=Path(".ratecast/chaos.json"))
     options = parser.parse_args()
     console = Console()
@@ -76,6 +79,7 @@ def main() -> None:
             seed=seed,
             rounds=options.rounds,
             rate=options.rate,
+            no_broker_seconds=options.no_broker_seconds,
             faults=tuple(options.fault or FAULTS),
             broken=options.broken,
         )
@@ -91,6 +95,9 @@ def main() -> None:
                 report = asyncio.run(
                     run_chaos(cluster, ports, directory / "models", logs, chosen, console.print)
                 )
+                if not report.exactly_once:
+                    cluster.stop()
+                    shutil.copytree(directory / "kafka", logs / "kafka")
             for line in (*report.workers_crashed, *report.offenders):
                 console.print(line, markup=False)
         reports.append(report)
