@@ -67,7 +67,10 @@ def main() -> None:
     parser.add_argument("--break", dest="broken", choices=BREAKS, help="break the guarantee on purpose")
     parser.add_argument("--rate", type=float, default=200, help="messages a second (default: %(default)s)")
     parser.add_argument(
-        "--no-broker-seconds", type=float, default=60, help="how long no broker is there (default: %(default)s)"
+        "--no-broker-seconds",
+        type=float,
+        default=60,
+        help="how long no broker is there (default: %(default)s)",
     )
     parser.add_argument("--report", type=Path, default=Path(".ratecast/chaos.json"))
     options = parser.parse_args()
