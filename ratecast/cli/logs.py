@@ -31,15 +31,18 @@ class JsonFormatter(logging.Formatter):
 class SaidRecently(logging.Filter):
     """Lets the client say the same thing once in so many seconds.
 
-    While a broker is away it would say it ten times a second.
+    While a broker is away it would say it ten times a second. What it says of a retry is hardly ever news:
+    Apache Kafka has it try again whenever one transaction follows close upon another.
 
     Args:
         quiet_seconds: how long a message of the same form is held back.
+        quiet_seconds_of_retries: the same, of messages that say "retrying".
     """
 
-    def __init__(self, quiet_seconds: float = 10.0) -> None:
+    def __init__(self, quiet_seconds: float = 10.0, quiet_seconds_of_retries: float = 600.0) -> None:
         super().__init__()
         self._quiet_seconds = quiet_seconds
+        self._quiet_seconds_of_retries = quiet_seconds_of_retries
         self._said: dict[tuple[str, int], float] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -47,7 +50,8 @@ class SaidRecently(logging.Filter):
         if not record.name.startswith("aiokafka"):
             return True
         place = record.pathname, record.lineno  # bounded by the number of log calls there are
-        if record.created - self._said.get(place, 0.0) < self._quiet_seconds:
+        quiet = self._quiet_seconds_of_retries if "retrying" in str(record.msg) else self._quiet_seconds
+        if record.created - self._said.get(place, 0.0) < quiet:
             return False
         self._said[place] = record.created
         return True

@@ -111,7 +111,7 @@ def replay(  # noqa: PLR0913 - each argument is an option of the command
         console.err.print(describe(fault, plan.injected), markup=False, soft_wrap=True)
     summary = asyncio.run(_run(settings, plan, pace, loop))
     if json:
-        console.print_json(as_json(summary))
+        console.print_json(as_json(summary, plan.injected))
     else:
         show(summary)
     if summary.resume_from is not None:
@@ -214,12 +214,23 @@ def _progress_bar(total: int | None) -> Iterator[Callable[[ReplayProgress], None
         yield advance
 
 
-def as_json(summary: ReplaySummary) -> dict[str, object]:
-    """The summary for programs."""
+def as_json(summary: ReplaySummary, injected: Sequence[Injection]) -> dict[str, object]:
+    """The summary for programs, with what each fault did to each pair."""
     return {
         **asdict(summary),
         "seconds": round(summary.seconds, 3),
         "messages_per_second": round(summary.messages_per_second, 1),
+        "injected": [
+            {
+                "kind": injection.fault.kind,
+                "pair": injection.pair,
+                "other": injection.other,
+                "first_day": str(injection.days[0]),
+                "last_day": str(injection.days[-1]),
+                "rates": len(injection.days),
+            }
+            for injection in injected
+        ],
     }
 
 

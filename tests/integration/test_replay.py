@@ -198,6 +198,14 @@ def test_the_command_injects_faults_and_says_what_where_and_how_much(settings, e
         "injected gap into 2 pairs: 2 rates missing, 2025-01-06",
     ]
     assert (json.loads(clean.stdout)["messages"], json.loads(faulty.stdout)["messages"]) == (12, 10)
+    assert json.loads(clean.stdout)["injected"] == []
+    gone = {"kind": "gap", "other": None, "first_day": "2025-01-06", "last_day": "2025-01-06", "rates": 1}
+    assert json.loads(faulty.stdout)["injected"] == [
+        {"kind": "level-jump", "pair": "EUR/USD", "other": None, "first_day": "2025-01-08",
+         "last_day": "2025-01-10", "rates": 3},
+        {**gone, "pair": "EUR/USD"},
+        {**gone, "pair": "EUR/GBP"},
+    ]  # fmt: skip
     records = asyncio.run(published(settings))
     assert set(identifiers(records).values()) == {1}
     dollars = [json.loads(record.value) for record in records if record.key == b"EUR/USD"]

@@ -23,6 +23,14 @@ def test_only_the_client_s_repetitions_are_held_back(name: str, let_through: lis
     assert said.filter(record(name, 2, 110.0))
 
 
+def test_what_the_client_says_of_retries_is_held_back_longer() -> None:
+    said = SaidRecently(quiet_seconds=10, quiet_seconds_of_retries=600)
+    records = [record("aiokafka.producer.sender", 1, at) for at in (1000.0, 1599.0, 1600.0)]
+    for each in records:
+        each.msg = "Got error produce response on %s, retrying. Error: %s"
+    assert [said.filter(each) for each in records] == [True, False, True]
+
+
 def test_a_json_line_is_one_object() -> None:
     line = json.loads(JsonFormatter().format(record("consumer.worker", 1, 0.0)))
     assert line == {
