@@ -29,7 +29,7 @@ from producer.pace import Pace
 from producer.replay import replay
 from ratecast import kafka, model, rates
 from ratecast.broker import EmbeddedBroker
-from ratecast.errors import UsageError
+from ratecast.errors import RatecastError, UsageError
 from ratecast.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -163,7 +163,10 @@ def main() -> None:
     console = Console()
     base = load_settings(topic_partitions=4, input_topic=f"in-{uuid.uuid4().hex[:8]}")
     base = base.model_copy(update={"models_dir": base.models_dir.resolve()})
-    options.pairs = list(model.load(base.models_dir).stats.pairs)[:8]
+    try:
+        options.pairs = list(model.load(base.models_dir).stats.pairs)[:8]
+    except RatecastError as error:
+        parser.error(str(error))
     given = options.bootstrap_servers
     with tempfile.TemporaryDirectory() as home:
         embedded = nullcontext() if given else EmbeddedBroker(Path(home))

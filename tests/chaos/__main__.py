@@ -8,6 +8,7 @@ import json
 import logging
 import shutil
 import statistics
+import sys
 import tempfile
 from pathlib import Path
 
@@ -74,7 +75,7 @@ def main() -> None:
     )
     parser.add_argument("--report", type=Path, default=Path(".ratecast/chaos.json"))
     options = parser.parse_args()
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 140)  # a file has no width: tables whole
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # brokers that are gone are the point
     reports: list[ChaosReport] = []
     for seed in options.seed or [1, 2, 3]:
