@@ -125,10 +125,14 @@ async def test_what_arrives_while_reading_to_the_end_is_left_for_the_next_time()
             self.polled = 3
             return {partition: [FakeRecord(b"%d" % offset, topic="t", offset=offset) for offset in range(3)]}
 
-    reader = tail.TopicReader(Consumer(), Settings(), ["t"])
+        def seek(self, partition, offset):
+            self.polled = offset
+
+    reader = tail.TopicReader(consumer := Consumer(), Settings(), ["t"])
     async with aclosing(reader.batches(follow=False)) as batches:
         seen = [[record.value for record in batch] async for batch in batches]
     assert seen == [[b"0", b"1"]]
+    assert consumer.polled == 2
 
 
 async def test_a_missing_topic_is_one_clear_line_and_is_not_created_by_asking(settings):
