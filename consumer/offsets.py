@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aiokafka.client import AIOKafkaClient, CoordinationType
+from aiokafka.client import CoordinationType
 from aiokafka.errors import CoordinatorLoadInProgressError, KafkaError, for_code
 
 from consumer.offset_fetch import UNSTABLE_OFFSET_COMMIT, StableOffsetFetch, answers
@@ -31,23 +31,18 @@ async def committed_offset(settings: Settings, source: TopicPartition) -> int | 
     Raises:
         KafkaError: the coordinator cannot say, does not answer, or a transaction may still move the offset.
     """
-    client = AIOKafkaClient(**kafka.client_options(settings))
-    try:
-        await client.bootstrap()
+    request = StableOffsetFetch(settings.group_id, source.topic, source.partition)
+    async with kafka.wire_client(settings) as client:
         coordinator = await client.coordinator_lookup(CoordinationType.GROUP, settings.group_id)
-        response = await client.send(
-            coordinator, StableOffsetFetch(settings.group_id, source.topic, source.partition)
-        )
-    finally:
-        await client.close()
+        response = await client.send(coordinator, request)
     if response.error_code:
         raise for_code(response.error_code)(f"the offset of {source}")
-    found = answers(response)
-    if tuple(source) not in found:
+    answer = answers(response).get(source)
+    if answer is None:
         raise CoordinatorLoadInProgressError(
             f"the coordinator of {settings.group_id} names no offset of {source}"
         )
-    offset, code = found[tuple(source)]
+    offset, code = answer
     if code == UNSTABLE_OFFSET_COMMIT:
         raise KafkaError(f"a transaction that may move the offset of {source} is still open")
     if code:

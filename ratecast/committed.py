@@ -29,6 +29,9 @@ _ABORT_ALLOWANCE_SECONDS = 20.0  # brokers look for expired transactions every t
 async def committed_offsets(settings: Settings) -> dict[int, int]:
     """The workers' committed offset of each partition of the input topic that has one.
 
+    Not asked for as a stable one, as `consumer.offsets` does: workers at work always have transactions open. An
+    older offset, just after a coordinator died, only calls an input pending that was passed already.
+
     Raises:
         BrokerUnavailableError: no broker answered.
         OperationError: the group's coordinator did not tell.

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaConnectionError, KafkaError, TopicAlreadyExistsError, for_code
 from aiokafka.helpers import create_ssl_context
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
@@ -133,6 +134,21 @@ async def admin(settings: Settings) -> AsyncIterator[Any]:
         lambda: AIOKafkaAdminClient(**client_options(settings)), AIOKafkaAdminClient.close, settings
     )
     try:
+        yield client
+    finally:
+        await client.close()
+
+
+@asynccontextmanager
+async def wire_client(settings: Settings) -> AsyncIterator[Any]:
+    """A client for single requests that no other client of aiokafka sends; closed at the end. It tries once.
+
+    Raises:
+        KafkaConnectionError: no broker answered.
+    """
+    client = AIOKafkaClient(**client_options(settings))
+    try:
+        await client.bootstrap()
         yield client
     finally:
         await client.close()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aiokafka import TopicPartition
-from aiokafka.client import AIOKafkaClient, CoordinationType
+from aiokafka.client import CoordinationType
 
 from consumer.transactions import PartitionTransactions
 from ratecast import kafka
@@ -147,13 +147,9 @@ async def stop_coordinator(scene: Scene) -> None:
     """Stop the broker that coordinates one partition's transactions, in order, and bring it back."""
     settings = scene.fleet.settings
     partition = scene.generator.randrange(settings.topic_partitions)
-    client = AIOKafkaClient(**kafka.client_options(settings))
-    await client.bootstrap()
-    try:
-        name = f"{settings.group_id}-{settings.input_topic}-{partition}"
+    name = f"{settings.group_id}-{settings.input_topic}-{partition}"
+    async with kafka.wire_client(settings) as client:
         number = await client.coordinator_lookup(CoordinationType.TRANSACTION, name)
-    finally:
-        await client.close()
     await asyncio.to_thread(scene.cluster.stop_broker, number)
     await asyncio.sleep(scene.generator.uniform(2, 6))
     await _restart(scene, number)

@@ -176,7 +176,7 @@ async def _settled(settings: Settings) -> Audit:
 
 async def _measure(settings: Settings, report: ChaosReport) -> dict[Place, list[float]]:
     """Pauses and latencies, from the records' own timestamps; returns when each input's outcomes came."""
-    published: dict[tuple[int, int], int] = {}
+    published: dict[Place, int] = {}
     async for record in tail.read_topic(settings, settings.input_topic, from_beginning=True, follow=False):
         published[record.partition, record.offset] = record.timestamp
     sent, came = [], []
@@ -207,6 +207,7 @@ def _offenders(counted: Audit, outcomes: Mapping[Place, Sequence[float]], starte
             ("duplicated", part.duplicated),
         ):
             for first, last in ranges(offsets):
-                came = ", ".join(f"{at - started:.1f} s" for at in outcomes.get((part.partition, first), ()))
-                lines.append(f"{what}: partition {part.partition}, offsets {first} to {last}; came at {came}")
+                came = [f"{at - started:.1f} s" for at in outcomes.get((part.partition, first), ())]
+                when = f"; came at {', '.join(came)}" if came else ""
+                lines.append(f"{what}: partition {part.partition}, offsets {first} to {last}{when}")
     return lines

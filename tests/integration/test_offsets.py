@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
-from aiokafka.client import AIOKafkaClient, CoordinationType
+from aiokafka.client import CoordinationType
 from aiokafka.errors import KafkaError
 
 from consumer.offsets import committed_offset
@@ -64,7 +64,9 @@ async def test_the_next_coordinator_never_answers_with_an_older_offset(
 ) -> None:
     """Asked without ``require_stable`` it did so every time: messages were scored twice in a chaos run."""
     source = TopicPartition(cluster_settings.input_topic, 0)
-    coordinator, last = await _coordinator(cluster_settings), 20
+    last = 20
+    async with kafka.wire_client(cluster_settings) as client:
+        coordinator = await client.coordinator_lookup(CoordinationType.GROUP, cluster_settings.group_id)
     async with transactional(cluster_settings) as producer:
         for offset in range(1, last + 1):
             await producer.begin_transaction()
@@ -75,16 +77,6 @@ async def test_the_next_coordinator_never_answers_with_an_older_offset(
         assert await _known(cluster_settings, source) == last
     finally:
         kafka_cluster.start_broker(coordinator)
-
-
-async def _coordinator(settings: Settings) -> int:
-    client = AIOKafkaClient(**kafka.client_options(settings))
-    try:
-        await client.bootstrap()
-        number: int = await client.coordinator_lookup(CoordinationType.GROUP, settings.group_id)
-    finally:
-        await client.close()
-    return number
 
 
 async def _known(settings: Settings, source: TopicPartition) -> int | None:
