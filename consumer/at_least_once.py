@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaProducer
 
 from consumer.publishing import Outgoing, hand_over
 from ratecast import kafka
-from ratecast.closing import stop_producer
+from ratecast.clients import stop_producer, uncut
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,7 +47,7 @@ class DeliverThenCommit:
 
     async def start(self) -> None:
         """Connect."""
-        await self._producer.start()
+        await uncut(self._producer.start())
 
     async def publish(self, outgoing: Sequence[Outgoing], next_offset: int) -> None:
         """Publish records, and when all are acknowledged commit the input offset."""

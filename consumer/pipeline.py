@@ -17,7 +17,7 @@ from consumer.offsets import committed_offset
 from consumer.publishing import FencedError, Outgoing
 from consumer.transactions import PartitionTransactions
 from monitoring.lag import LagTracker
-from ratecast.closing import is_cancelled
+from ratecast.clients import is_cancelled
 from ratecast.errors import OperationError
 
 if TYPE_CHECKING:

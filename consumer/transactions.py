@@ -16,7 +16,7 @@ from aiokafka.errors import InvalidProducerEpoch, ProducerFenced
 
 from consumer.publishing import FencedError, Outgoing, hand_over
 from ratecast import kafka
-from ratecast.closing import stop_producer
+from ratecast.clients import stop_producer, uncut
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,7 +53,7 @@ class PartitionTransactions:
 
     async def start(self) -> None:
         """Fence every predecessor and abort what it left open."""
-        await self._producer.start()
+        await uncut(self._producer.start())
 
     async def publish(self, outgoing: Sequence[Outgoing], next_offset: int) -> None:
         """Publish records and commit the input offset, all or nothing."""

@@ -19,7 +19,7 @@ from consumer.pipeline import PartitionPipeline
 from monitoring.http import HttpServer
 from monitoring.metrics import WorkerMetrics
 from ratecast import kafka
-from ratecast.closing import stop_consumer
+from ratecast.clients import stop_consumer, uncut
 from ratecast.errors import BrokerUnavailableError, OperationError
 from ratecast.signals import on_stop_signal
 
@@ -119,7 +119,7 @@ class Worker:
             max_partition_fetch_bytes=self.settings.max_partition_fetch_bytes,
         )
         try:
-            await self._consumer.start()
+            await uncut(self._consumer.start())
         except BaseException:
             await stop_consumer(self._consumer)
             raise

@@ -14,7 +14,7 @@ from aiokafka.errors import KafkaTimeoutError
 from aiokafka.partitioner import DefaultPartitioner
 
 from ratecast import kafka
-from ratecast.closing import stop_producer
+from ratecast.clients import stop_producer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence

@@ -12,7 +12,7 @@ from aiokafka.errors import KafkaError
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
 from ratecast import kafka, tail
-from ratecast.closing import stop_consumer
+from ratecast.clients import stop_consumer
 from ratecast.errors import OperationError
 
 if TYPE_CHECKING:

@@ -15,6 +15,7 @@ from aiokafka.errors import KafkaConnectionError, KafkaError, TopicAlreadyExists
 from aiokafka.helpers import create_ssl_context
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
+from ratecast.clients import uncut
 from ratecast.errors import BrokerUnavailableError, OperationError, UsageError
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ async def started(
     async def start() -> None:
         client = make()
         try:
-            await client.start()
+            await uncut(client.start())
         except BaseException:
             await close(client)
             raise
@@ -148,7 +149,7 @@ async def wire_client(settings: Settings) -> AsyncIterator[Any]:
     """
     client = AIOKafkaClient(**client_options(settings))
     try:
-        await client.bootstrap()
+        await uncut(client.bootstrap())
         yield client
     finally:
         await client.close()

@@ -16,7 +16,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from ratecast import kafka
-from ratecast.closing import stop_consumer
+from ratecast.clients import stop_consumer
 from ratecast.errors import BrokerUnavailableError, OperationError
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from aiokafka.errors import KafkaError
 
 from producer import histories
 from ratecast import kafka, rates
-from ratecast.closing import stop_producer
+from ratecast.clients import stop_producer
 
 if TYPE_CHECKING:
     from producer.histories import Message

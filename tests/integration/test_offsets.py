@@ -13,7 +13,7 @@ from aiokafka.errors import KafkaError
 
 from consumer.offsets import committed_offset
 from ratecast import kafka
-from ratecast.closing import stop_producer
+from ratecast.clients import stop_producer
 from ratecast.settings import Settings
 
 if TYPE_CHECKING:

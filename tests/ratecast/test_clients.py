@@ -3,11 +3,11 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaProducer, client
 
 from ratecast import kafka
 from ratecast.broker import EmbeddedBroker
-from ratecast.closing import STOP_LIMIT_SECONDS, stop_consumer, stop_producer
+from ratecast.clients import STOP_LIMIT_SECONDS, stop_consumer, stop_producer, uncut
 from ratecast.settings import load_settings
 
 
@@ -64,3 +64,45 @@ async def test_a_producer_whose_brokers_are_gone_is_closed_in_the_middle_of_a_tr
         await stop_producer(producer)
     assert producer._sender.sender_task.done()
     delivery.cancel()
+
+
+async def test_a_start_that_is_cut_off_leaves_no_connection_open(settings, monkeypatch) -> None:
+    """Cut off while the broker describes the cluster: the connection it does that over belongs to nobody yet."""
+    connect, made, connected = client.create_conn, [], asyncio.Event()
+
+    async def noting(*args: object, **options: object) -> object:
+        connection = await connect(*args, **options)
+        made.append(connection)
+        connected.set()
+        return connection
+
+    monkeypatch.setattr(client, "create_conn", noting)
+    producer = AIOKafkaProducer(
+        **kafka.client_options(settings), transactional_id=settings.group_id, acks="all"
+    )
+    starting = asyncio.create_task(uncut(producer.start()))
+    await connected.wait()
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    await stop_producer(producer)
+    assert made
+    assert not [connection for connection in made if connection.connected()]
+
+
+async def test_a_start_that_never_ends_is_cut_off_all_the_same() -> None:
+    async def hanging() -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    begun, ended = asyncio.Event(), asyncio.Event()
+    starting = asyncio.create_task(uncut(hanging()))
+    await begun.wait()
+    starting.cancel()
+    async with asyncio.timeout(10):
+        with pytest.raises(asyncio.CancelledError):
+            await starting
+    assert ended.is_set()

@@ -1,18 +1,38 @@
-"""Closing aiokafka's clients within a limit, whatever the brokers are doing."""
+"""Starting and closing aiokafka's clients within a limit, whatever the brokers are doing."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import logging
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aiokafka.errors import KafkaError
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
 
 log = logging.getLogger(__name__)
 
 STOP_LIMIT_SECONDS = 3.0
+_START_LIMIT_SECONDS = 1.0
 _CANCEL_AGAIN_SECONDS = 0.2
+
+
+async def uncut(starting: Coroutine[Any, Any, None]) -> None:
+    """Run a client's ``start()`` or ``bootstrap()``; cancelled, let it come to its end first, for a second.
+
+    Its first connection belongs to nobody until the broker has described the cluster over it. A client cut off
+    there never closes it: it stays open until the garbage collector comes by. Closing the client is still up to
+    the caller, however this ends.
+    """
+    task = asyncio.ensure_future(starting)
+    try:
+        await asyncio.shield(task)
+    finally:
+        if not task.done():
+            await asyncio.wait([task], timeout=_START_LIMIT_SECONDS)
+            await _end(task)
 
 
 async def stop_producer(producer: Any) -> None:
@@ -33,11 +53,11 @@ async def stop_producer(producer: Any) -> None:
 
 
 async def _end(task: asyncio.Task[None] | None) -> None:
-    """Cancel a producer's sender until it has ended.
+    """Cancel a task of a client, most often a producer's sender, until it has ended.
 
-    Cancelled once, it waits for the requests it has begun, and one that looks for a coordinator waits for news of
-    the cluster that a closed client never gets: a chaos run's pipelines stood still on that without a word.
-    Cancelled again, it cancels what it waits for.
+    Cancelled once, a sender waits for the requests it has begun, and one that looks for a coordinator waits for
+    news of the cluster that a closed client never gets: a chaos run's pipelines stood still on that without a
+    word. Cancelled again, it cancels what it waits for.
     """
     while task is not None and not task.done():
         task.cancel()
