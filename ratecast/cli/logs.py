@@ -57,6 +57,29 @@ class SaidRecently(logging.Filter):
         return True
 
 
+class ClientLeftovers(logging.Filter):
+    """Keeps asyncio quiet about what the client leaves lying about.
+
+    aiokafka gives every batch several futures and fails all of them together; one of them was awaited, and what
+    it raised is logged or ends the program. The others go unasked, and asyncio would print a traceback for each
+    when the collector finds it, minutes after a worker was fenced. The same goes for the flush that a producer
+    begins while it closes and never ends when its brokers are away.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether to let a record through."""
+        if record.name != "asyncio":
+            return True
+        message = record.getMessage()
+        error = record.exc_info[1] if record.exc_info else None
+        unasked = message.startswith("Future exception was never retrieved")
+        unended = message.startswith("Task was destroyed but it is pending!")
+        return not (
+            (unasked and type(error).__module__.startswith("aiokafka"))
+            or (unended and "MessageAccumulator.close()" in message)
+        )
+
+
 def configure_logging(settings: Settings) -> None:
     """Send everything to stderr in the configured form."""
     handler = logging.StreamHandler(sys.stderr)
@@ -68,4 +91,5 @@ def configure_logging(settings: Settings) -> None:
     logging.basicConfig(level=settings.log_level, handlers=[handler], force=True)
     # The client's own INFO lines are about its inner life; its warnings are kept.
     if settings.log_level != "DEBUG":
+        handler.addFilter(ClientLeftovers())
         logging.getLogger("aiokafka").setLevel(logging.WARNING)

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import asyncio
+import gc
 import json
 import logging
 
 import pytest
+from aiokafka.errors import ProducerFenced
 
-from ratecast.cli.logs import JsonFormatter, SaidRecently
+from ratecast.cli.logs import ClientLeftovers, JsonFormatter, SaidRecently
 
 
 def record(name: str, line: int, created: float) -> logging.LogRecord:
@@ -39,3 +42,44 @@ def test_a_json_line_is_one_object() -> None:
         "logger": "consumer.worker",
         "message": "no broker",
     }
+
+
+class MessageAccumulator:
+    """Named as the client's own, whose flush waits for a broker that is gone."""
+
+    async def close(self) -> None:
+        await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize(("error", "said"), [(ProducerFenced(), False), (ValueError("ours"), True)])
+def test_failures_that_the_client_reports_twice_are_said_once(caplog, error, said) -> None:
+    caplog.handler.addFilter(leftovers := ClientLeftovers())
+    try:
+        loop = asyncio.new_event_loop()
+        loop.create_future().set_exception(error)
+        gc.collect()
+        loop.close()
+    finally:
+        caplog.handler.removeFilter(leftovers)
+    assert ("never retrieved" in caplog.text) is said
+
+
+def test_a_flush_the_client_never_ends_is_not_told(caplog) -> None:
+    async def ours() -> None:
+        await asyncio.Event().wait()
+
+    async def begin(work) -> None:
+        asyncio.get_running_loop().create_task(work())
+        await asyncio.sleep(0)
+
+    caplog.handler.addFilter(leftovers := ClientLeftovers())
+    try:
+        for work in (MessageAccumulator().close, ours):
+            loop = asyncio.new_event_loop()
+            loop.run_until_complete(begin(work))
+            loop.close()
+            gc.collect()
+    finally:
+        caplog.handler.removeFilter(leftovers)
+    assert "MessageAccumulator" not in caplog.text
+    assert "ours()" in caplog.text
