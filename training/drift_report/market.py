@@ -33,7 +33,7 @@ def changes(
 ) -> list[Finding]:
     """A market that is not what it was in training; arguments as of `old_level`, ``stats`` of the pair there."""
     told = []
-    over = [path for path in paths if path.over]
+    over = [path for path in paths if path.tells]
     if over:
         worst = max(over, key=lambda path: path.scores[-1] / path.thresholds[-1])
         rows = np.flatnonzero(kept)[-WINDOW_MESSAGES:]
@@ -48,7 +48,7 @@ def changes(
             )
         under = np.flatnonzero(worst.scores <= worst.thresholds)
         begun = int(worst.rows[under[-1] + 1] if len(under) else worst.rows[0])
-        score = f"{worst.test.upper()} {worst.scores[-1]:.2g}, threshold {worst.thresholds[-1]:.2g}"
+        score = f"{worst.test.upper()} {worst.scores[-1]:.3g}, threshold {worst.thresholds[-1]:.3g}"
         text = f"{change} ({score}); ranges follow by themselves, retrain if it lasts"
         brief = f"returns spread {spread:.2g} times as far"
         told.append(

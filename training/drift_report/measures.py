@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 MIN_ANSWERS, ANSWERS = accuracy.MIN_MESSAGES, accuracy.WINDOW_MESSAGES
 CHECKPOINTS = 120  # windows scored over time: a picture shows no more
 NOW_MESSAGES = 60  # what "now" means of a level: three months of days
+# The other is shown: PSI is over its threshold in 7 % of clean windows (docs/drift.md).
+JUDGED_BY: DriftTest = "ks"
 _RATES_ARE_RIGHT = MARKET_ALERTS | {Alert.GAP}  # alerts that cast no doubt on the rates themselves
 
 
@@ -50,6 +52,11 @@ class ScorePath:
     def over(self) -> bool:
         """Whether the newest window is over its threshold."""
         return bool(len(self) and self.scores[-1] > self.thresholds[-1])
+
+    @property
+    def tells(self) -> bool:
+        """Whether returns have changed: over, by the test that the alerts go by as well."""
+        return self.over and self.test == JUDGED_BY
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,7 @@ def old_level(
     )
     since = messages.day(int(rows[begun]))
     low, high = bounds
-    returns = "returns too" if any(path.over for path in paths) else "returns have not"
+    returns = "returns too" if any(path.tells for path in paths) else "returns have not"
     where = f"{int(now.sum())} of the newest {len(now)} messages outside {low:.6g} to {high:.6g}"
     return Finding(
         Action.RETRAIN,

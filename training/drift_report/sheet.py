@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator
 
 from ratecast.alerts import MARKET_ALERTS, Alert
 from ratecast.drift_reference import WINDOW_MESSAGES
@@ -20,14 +20,15 @@ from training.drift_report.canvas import (
     ORANGE,
     RED,
     date_axis,
+    evenly,
     plain,
+    thinned,
 )
 from training.drift_report.findings import Action
+from training.drift_report.measures import JUDGED_BY
 from training.pages import DPI, data_uri, paper
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
@@ -42,7 +43,7 @@ _MARKERS = {
     Alert.GAP: "|",
     Alert.VOLATILITY_REGIME: "d",
 }
-MOST_POINTS = 5000  # of a curve; a picture is 1,000 pixels wide
+SPARSE_TICKS = 100  # the same: powers of ten alone would be a tick or two
 LOG_FROM = 1.6  # greatest rate over the least: beyond it a linear scale shows the fault and nothing else
 MOST_MARKS = 25  # of one code: more are a smear, and the legend says how many there are
 MOST_NAMES = 3  # of one kind of fault
@@ -86,7 +87,7 @@ def _rate(axis: Axes, pair: PairReport) -> None:
         color=BLUE,
         alpha=0.22,
         lw=0,
-        label="95 % range, made before",
+        label="95 % range, as forecast",
     )
     axis.plot(table.when[rows], table.rates[rows], color="black", lw=0.9, label="rate", zorder=3)
     _level_bounds(axis, pair)
@@ -116,6 +117,8 @@ def _rate(axis: Axes, pair: PairReport) -> None:
         )
     if table.rates.max() > LOG_FROM * table.rates.min():
         axis.set_yscale("log")
+        if table.rates.max() < SPARSE_TICKS * table.rates.min():
+            axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axis.yaxis.set_minor_formatter(FuncFormatter(lambda _value, _: ""))
         axis.set_ylabel("rate (logarithmic)", fontsize=8)
@@ -169,8 +172,8 @@ def _level_bounds(axis: Axes, pair: PairReport) -> None:
 
 
 def _scores(axis: Axes, pair: PairReport) -> None:
-    """Scores over their thresholds, so that both tests share an axis."""
-    axis.set_title("drift of returns, 1 is too much", fontsize=9, loc="left")
+    """Scores over their thresholds, so that both tests share an axis; one of them judges."""
+    axis.set_title("drift of returns / its threshold", fontsize=9, loc="left")
     told = [path for path in pair.paths if len(path) and path.feature == "return_1"]
     if not told:
         _say(
@@ -180,13 +183,24 @@ def _scores(axis: Axes, pair: PairReport) -> None:
             else "no reference in the model",
         )
         return
-    for path, colour in zip(told, (BLUE, ORANGE), strict=False):
-        ratio = path.scores / path.thresholds
-        axis.plot(pair.messages.when[path.rows], ratio, color=colour, lw=1.4, label=path.test.upper())
+    for path in told:
+        ratio, judges = path.scores / path.thresholds, path.test == JUDGED_BY
+        colour, width, label = (BLUE, 1.4, "") if judges else (GREY, 0.9, ", shown only")
+        axis.plot(
+            pair.messages.when[path.rows], ratio, color=colour, lw=width, label=path.test.upper() + label
+        )
     axis.axhline(1, color=RED, lw=1, ls="--", label="threshold")
-    axis.set_ylim(0, max(1.3, axis.get_ylim()[1]))
+    axis.set_ylim(0, 1.35 * max(1.0, axis.get_ylim()[1]))  # room for the legend above
     axis.set_xlim(pair.messages.when[0], pair.messages.when[-1])
-    axis.legend(frameon=False, fontsize=7, loc="best")
+    axis.legend(
+        frameon=False,
+        fontsize=7,
+        loc="upper left",
+        ncols=3,
+        columnspacing=1,
+        handlelength=1.4,
+        borderaxespad=0.2,
+    )
     date_axis(axis)
 
 
@@ -272,29 +286,7 @@ def merged_bins(
     return closed, np.add.reduceat(counts, starts)
 
 
-def thinned(count: int, kept: Iterable[int]) -> NDArray[np.intp]:
-    """Rows of a curve to draw: all, or evenly spaced ones and each with an alert.
-
-    >>> len(thinned(100, {3: {}})), len(thinned(100_000, {3: {}}))
-    (100, 5001)
-    """
-    if count <= MOST_POINTS:
-        return np.arange(count)
-    return np.union1d(evenly(range(count), MOST_POINTS), np.fromiter(kept, np.intp))
-
-
 def _say(axis: Axes, text: str) -> None:
     axis.text(0.5, 0.5, text, ha="center", va="center", fontsize=8, color=GREY, transform=axis.transAxes)
     axis.set_xticks([])
     axis.set_yticks([])
-
-
-def evenly(rows: Sequence[int], most: int) -> NDArray[np.intp]:
-    """The rows, or so many of them evenly spaced, the first and the last included.
-
-    >>> evenly(range(10, 20), 4).tolist()
-    [10, 13, 16, 19]
-    """
-    if len(rows) <= most:
-        return np.array(rows, dtype=np.intp)
-    return np.array([rows[place] for place in np.linspace(0, len(rows) - 1, most).astype(int).tolist()])
