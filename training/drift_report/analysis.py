@@ -50,6 +50,11 @@ class PairReport:
         return self.findings[0].action if self.findings else Action.NOTHING
 
     @property
+    def goes_on(self) -> bool:
+        """Whether the newest message still shows what the verdict is about."""
+        return bool(self.findings) and self.findings[0].last is None
+
+    @property
     def verdict(self) -> str:
         """The same in words."""
         return self.findings[0].text if self.findings else "nothing to do"
@@ -75,8 +80,8 @@ class PairReport:
 
     @property
     def worst_path(self) -> ScorePath | None:
-        """The feature and test whose newest score is highest over its threshold."""
-        told = [path for path in self.paths if len(path)]
+        """The feature whose newest score is highest over its threshold, by the test that verdicts go by."""
+        told = [path for path in self.paths if len(path) and path.test == measures.JUDGED_BY]
         return max(told, key=lambda path: path.scores[-1] / path.thresholds[-1], default=None)
 
 
@@ -88,7 +93,7 @@ class DriftReport:
         source: where the messages came from, in words.
         stats: of the model they are held to.
         messages: what was read.
-        pairs: in the order of urgency, then of the model.
+        pairs: in the order of urgency, what still goes on first, then of the model.
         headline: what to do, in a few sentences.
         notes: what a reader must know about what was and was not compared.
     """
@@ -129,7 +134,8 @@ def analyse(
     newest = max(table.when[-1] for table in messages.pairs.values())
     reports = [_pair(stats, table, newest, threshold) for table in messages.pairs.values()]
     urgency = list(Action)
-    reports.sort(key=lambda report: urgency.index(report.action))  # stable: within an action as the model
+    # Stable: within an action, what still goes on and what has ended as the model has them.
+    reports.sort(key=lambda report: (urgency.index(report.action), not report.goes_on))
     return DriftReport(
         source, stats, messages, reports, headline(reports), [*_notes(stats, messages), *notes]
     )

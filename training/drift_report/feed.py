@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from monitoring.quality import SPAN_STEPS
 from ratecast.alerts import Alert
 from ratecast.features import WINDOW
-from training.drift_report.episodes import SILENCE, TELLING, days_silent, episodes, holes
+from training.drift_report.episodes import SILENCE, TELLING, days_between, days_silent, episodes, holes
 from training.drift_report.findings import RETURN, Action, Finding, in_words, times
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class FeedLimits:
 
 
 def faults(messages: PairMessages, newest: np.datetime64, limits: FeedLimits) -> list[Finding]:
-    """Faults of the feed, what is certain first, then the most telling, each code once.
+    """Faults of the feed: what is certain first, then what still goes on, then the most telling; each code once.
 
     Args:
         messages: of the pair.
@@ -39,11 +40,23 @@ def faults(messages: PairMessages, newest: np.datetime64, limits: FeedLimits) ->
     """
     found: dict[str, list[Episode]] = {}
     for episode in episodes(messages, messages.marked()):
-        found.setdefault(episode.code, []).append(episode)
+        told_as = _as_hole(messages, episode, limits.gap_days) if episode.code == Alert.GAP else episode
+        found.setdefault(episode.code, []).append(told_as)
     order = [*TELLING, *sorted(found.keys() - set(TELLING))]
     told = [_fault(messages, found[code], limits.level_step) for code in order if code in found]
     told += _silences(messages, newest, limits.gap_days)
-    return sorted(told, key=lambda finding: finding.action is Action.CONFIRM)
+    return sorted(told, key=lambda finding: (finding.action is Action.CONFIRM, finding.last is not None))
+
+
+def _as_hole(messages: PairMessages, gap: Episode, gap_days: int) -> Episode:
+    """A gap with the days that it lacks; the alerts begin after them and go on while the hole is in sight."""
+    rows = np.arange(max(gap.first, 1), gap.last + 1)
+    holes = rows[days_between(messages)[rows - 1] > gap_days]
+    if not len(holes):
+        return gap
+    last = gap.last if gap.last - holes[-1] >= SPAN_STEPS else int(holes[-1])
+    ongoing = gap.ongoing and last == gap.last
+    return replace(gap, first=min(gap.first, int(holes[0]) - 1), last=last, ongoing=ongoing)
 
 
 def _fault(messages: PairMessages, same: list[Episode], level_step: float) -> Finding:

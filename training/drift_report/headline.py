@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from training.drift_report.analysis import PairReport
 
 NAMED = 4
+_ENDED = "ended"
 _TOGETHER = 3  # so many pairs with the same fault from the same day on have one source
 
 
@@ -34,9 +35,13 @@ def headline(reports: Sequence[PairReport]) -> str:
         causes += [f"{listed(left)} left the levels of training"] if left else []
         begin = "Then retrain" if faulty else "Retrain"
         sentences.append(f"{begin}: {', and '.join(causes)}.")
-    wild = [report.pair for report in reports if _of(report, Action.MARKET)]
-    if wild:
-        sentences.append(f"The market of {listed(wild)} changed, which is no fault.")
+    restless = [(report.pair, _of(report, Action.MARKET)) for report in reports if _of(report, Action.MARKET)]
+    changed = [pair for pair, found in restless if any(finding.last is None for finding in found)]
+    wild = [pair for pair, _ in restless if pair not in changed]
+    if restless:
+        clauses = [f"of {listed(changed)} changed"] if changed else []
+        clauses += [f"of {listed(wild)} was wild for a while"] if wild else []
+        sentences.append(f"The market {', that '.join(clauses)}, which is no fault.")
     quiet = sum(not report.findings for report in reports)
     if quiet == len(reports):
         what = f"all {quiet} pairs look" if quiet > 1 else f"{reports[0].pair} looks"
@@ -51,24 +56,29 @@ def _of(report: PairReport, action: Action) -> list[Finding]:
 
 
 def _feeds(faulty: Sequence[PairReport]) -> str:
-    """Pairs by fault and day, since pairs that fail together have one source; the first finding speaks for a pair."""
+    """Pairs by fault and day, since pairs that fail together have one source; what still goes on comes first.
+
+    The first finding speaks for a pair.
+    """
     groups: dict[tuple[str, str], list[PairReport]] = {}
     for report in faulty:
         first = report.findings[0]
         groups.setdefault((first.code, first.first), []).append(report)
     told = []
-    for (code, day), group in sorted(groups.items(), key=lambda item: -len(item[1])):
+    for (code, day), group in sorted(
+        groups.items(), key=lambda item: (_state(item[1]) == _ENDED, -len(item[1]))
+    ):
         fault = code.replace("_", " ")
         if len(group) >= _TOGETHER:
             names = listed([report.pair for report in group])
-            told.append(f"what {names} have in common ({fault} from {day} on)")
+            told.append(f"what {names} have in common ({fault} from {day} on, {_state(group)})")
         else:
-            told += [f"{report.pair} ({_state(fault, report.findings[0])})" for report in group]
+            told += [f"{report.pair} ({fault}, {_state([report])})" for report in group]
     return listed(told)
 
 
-def _state(fault: str, finding: Finding) -> str:
-    return f"{fault}, still so" if finding.last is None else f"{fault}, ended"
+def _state(group: Sequence[PairReport]) -> str:
+    return "still so" if any(report.goes_on for report in group) else _ENDED
 
 
 def listed(names: Sequence[str]) -> str:

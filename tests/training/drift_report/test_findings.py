@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from ratecast.alerts import Alert
+from ratecast.drift_reference import DRIFT_FEATURES
 from tests.bundles import SIGMA
-from tests.training.drift_report.planted import SLIP, one, report, rows, stats, walk
+from tests.training.drift_report.planted import SLIP, days, one, report, rows, stats, walk
 from training.drift_report.episodes import TELLING
 from training.drift_report.findings import Action
 
@@ -40,6 +41,48 @@ def test_a_decimal_slip_is_one_fault_by_its_cause_with_its_days_but_not_the_way_
     )
 
 
+def test_the_end_of_a_slip_is_the_last_wrong_rate_though_the_right_ones_after_it_are_called_slips():
+    """No level cone tells which level is right: the way back is a slip for as long as it is in sight."""
+    rates = walk()
+    rates[103:183] *= 100
+    alerts = {row: {"decimal_slip": SLIP} for row in range(100, 180)}
+    alerts |= {row: {"decimal_slip": "decimal slip: 1/100 times"} for row in range(180, 240)}
+    for row in (100, 180):
+        alerts[row] = {"jump": "jump: 80 sigma", **alerts[row]}
+    (finding,) = (pair := one(rows(rates, alerts=alerts))).findings
+    assert (finding.first, finding.last) == (pair.messages.day(100), pair.messages.day(179))
+
+
+def test_a_step_that_stayed_before_a_slip_does_not_hide_the_slips_end():
+    rates = walk()
+    rates[101:] *= 1.05
+    rates[103:109] *= 100
+    alerts = {row: {"decimal_slip": SLIP} for row in range(100, 106)}
+    for row in (98, 100, 106):
+        alerts[row] = {"jump": "jump: 8 sigma", **alerts.get(row, {})}
+    alerts[106]["decimal_slip"] = "decimal slip: 1/100 times"
+    (finding,) = (pair := one(rows(rates, alerts=alerts))).findings
+    assert (finding.code, finding.last) == ("decimal_slip", pair.messages.day(105))
+
+
+def test_two_slips_of_a_rate_each_are_one_fault_until_the_second():
+    rates = walk()
+    rates[[103, 106]] *= 100
+    slip = {"jump": "jump: 80 sigma", "decimal_slip": SLIP}
+    (finding,) = (pair := one(rows(rates, alerts={100: slip, 103: slip}))).findings
+    assert (finding.first, finding.last) == (pair.messages.day(100), pair.messages.day(103))
+
+
+def test_a_gap_has_the_days_that_lack_rates_not_those_of_its_alerts():
+    alerts = {row: {"gap": "gap: the last 20 steps took 40 days"} for row in range(100, 120)}
+    alerts[100] = {"gap": "gap: 15 days between the last two rates"}
+    when = np.concatenate((days(100), days(410)[110:]))
+    (finding,) = (pair := one(rows(walk(), alerts=alerts, when=when))).findings
+    assert (finding.first, finding.last) == (pair.messages.day(99), pair.messages.day(100))
+    alerts |= {row: {"gap": "gap: the last 20 steps took 40 days"} for row in range(120, 125)}
+    assert one(rows(walk(), alerts=alerts, when=when)).findings[0].last == pair.messages.day(124)
+
+
 def test_a_fault_that_goes_on_says_so():
     alerts = {row: {"decimal_slip": SLIP} for row in range(390, 400)}
     pair = one(rows(walk(), alerts=alerts))
@@ -53,8 +96,8 @@ def test_a_stuck_feed_counts_from_the_first_repeated_rate():
     rates[103:113] = rates[103]
     alerts = {row: {"stuck": f"stuck: {row - 99} equal rates in a row"} for row in range(104, 110)}
     pair = one(rows(rates, alerts=alerts))
-    days = f"from {pair.messages.day(101)} to {pair.messages.day(109)}"
-    assert pair.verdict == f"check the feed of EUR/GBP: stuck (10 equal rates in a row) {days}"
+    when = f"from {pair.messages.day(101)} to {pair.messages.day(109)}"
+    assert pair.verdict == f"check the feed of EUR/GBP: stuck (10 equal rates in a row) {when}"
 
 
 def test_a_step_that_is_taken_back_is_the_feeds_and_one_that_stays_is_to_be_confirmed():
@@ -101,6 +144,15 @@ def test_episodes_of_one_kind_are_one_finding():
     pair = one(rows(walk(), alerts=alerts))
     assert told(pair) == [(Action.CHECK_FEED, "gap")]
     assert "3 times, from" in pair.verdict
+
+
+def test_what_still_goes_on_comes_before_what_has_ended():
+    ended = {row: {"decimal_slip": SLIP} for row in range(100, 110)}
+    going_on = {row: {"stuck": "stuck: 9 equal rates"} for row in range(390, 400)}
+    found = report(rows(walk(), alerts=ended), rows(walk("EUR/USD"), "EUR/USD", alerts=ended | going_on))
+    assert [pair.pair for pair in found.pairs] == ["EUR/USD", "EUR/GBP"]
+    assert [finding.code for finding in found.pairs[0].findings] == ["stuck", "decimal_slip"]
+    assert found.headline == "Check the feed of EUR/USD (stuck, still so) and EUR/GBP (decimal slip, ended)."
 
 
 def test_a_hole_between_messages_is_told_unless_an_alert_tells_it():
@@ -171,6 +223,33 @@ def test_a_market_whose_returns_changed_is_told_with_its_direction(factor, word)
     found = one(rows(walk(sigma=factor * SIGMA, count=300), half=(1.2816 * factor, 1.96 * factor)))
     assert told(found) == [(Action.MARKET, "returns_changed")]
     assert found.verdict.startswith(f"the market got {word}: returns of EUR/GBP spread")
+
+
+@pytest.mark.parametrize(("over", "told_of"), [("psi", []), ("ks", [(Action.MARKET, "returns_changed")])])
+def test_returns_changed_by_ks_and_psi_is_only_shown(over, told_of):
+    model = stats()
+    limits = {test: {250: 1e-4 if test == over else 9.0} for test in ("psi", "ks")}
+    reference = model.feature_drift["EUR/GBP"]["return_1"].model_copy(update={"thresholds": limits})
+    references = {"EUR/GBP": dict.fromkeys(DRIFT_FEATURES, reference)}
+    pair = one(rows(walk()), model=stats(feature_drift=references))
+    assert told(pair) == told_of
+    assert {path.test for path in pair.paths if path.over} == {over}
+    assert pair.worst_path.test == "ks"
+    left = one(
+        rows(walk(count=300) * np.exp(np.linspace(0, 0.4, 303))), model=stats(feature_drift=references)
+    )
+    assert ("returns too" if told_of else "returns have not") in left.verdict
+
+
+def test_the_headline_tells_a_changed_market_from_one_that_was_wild_for_a_while():
+    words = {"volatility_regime": "volatility regime: the last 10 returns are 2.9 times training's"}
+    found = report(
+        rows(walk(), alerts=dict.fromkeys(range(100, 105), words)),
+        rows(walk("EUR/USD", sigma=2 * SIGMA), "EUR/USD", half=(2.56, 3.92)),
+    )
+    assert found.headline == (
+        "The market of EUR/USD changed, that of EUR/GBP was wild for a while, which is no fault."
+    )
 
 
 def test_a_wild_stretch_is_the_markets_from_five_alerts_on():
