@@ -5,15 +5,17 @@ from __future__ import annotations
 import datetime as dt
 from contextlib import aclosing
 from dataclasses import dataclass
+from itertools import count, islice
 from typing import TYPE_CHECKING
 
 from ratecast.errors import OperationError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from ratecast.model import Bundle
+    from ratecast.rates import RateTable, Series
     from ratecast.settings import Settings
     from training.drift_report.messages import Collector, Messages
 
@@ -79,7 +81,7 @@ class _CsvRecord:
 def score(settings: Settings, bundle: Bundle, span: Span, csv: Path) -> tuple[Messages, list[str]]:
     """The predictions a worker would have made of a file's rates, and what was left out of it."""
     from consumer.scoring import Scorer
-    from producer import histories
+    from producer.histories import DEFAULT_WINDOW
     from ratecast import rates
     from ratecast.wire import decode_prediction
 
@@ -91,25 +93,82 @@ def score(settings: Settings, bundle: Bundle, span: Span, csv: Path) -> tuple[Me
         raise UsageError(
             f"model {bundle.version} does not know {', '.join(unknown)}; it knows {', '.join(bundle.stats.pairs)}"
         )
-    plan = histories.plan(table, known, span.start, span.end)
+    feeds = [_feed(table, name) for name in known]
     scorer = Scorer(bundle, settings.max_message_bytes, settings.drift_std_threshold)
     collector, now = _collector(bundle, span), dt.datetime.now(dt.UTC)
-    for begin in range(0, len(plan), _BATCH):
-        messages = plan.messages(begin, min(begin + _BATCH, len(plan)))
-        records = [
-            _CsvRecord(csv.name, 0, begin + place, 0, message.key, message.value)
-            for place, message in enumerate(messages)
-        ]
-        for value in scorer.score(records, now).values:
+    records = _records(feeds, span, csv)
+    while batch := list(islice(records, _BATCH)):
+        for value in scorer.score(batch, now).values:
             collector.add(decode_prediction(value))
+    messages = collector.messages()
+    if not messages.pairs:
+        raise UsageError(_nothing(feeds, span, csv))
     notes = [
-        f"The messages were made of {csv.name}, {plan.window} rates each: a day with fewer before it has none."
+        f"The messages were made of {csv.name}, {DEFAULT_WINDOW} rates each: a day with fewer before it has none."
     ]
     if unknown:
         notes.append(f"Left out, since the model does not know them: {', '.join(unknown)}.")
-    if plan.left_out:
-        notes.append(f"Left out, with fewer than {plan.window} rates in a row: {', '.join(plan.left_out)}.")
-    return collector.messages(), notes
+    left_out = [name for name in known if name not in messages.pairs]
+    if left_out:
+        notes.append(
+            f"Left out, with no day there that has {DEFAULT_WINDOW} rates up to it: {', '.join(left_out)}."
+        )
+    return messages, notes
+
+
+def _feed(table: RateTable, pair: str) -> Series:
+    """All rates of a pair as one stretch, however long the holes: a feed's client notices none.
+
+    Its next history reaches across the hole, of which an alert then tells; `rates.series` would begin anew, and 60 days
+    would go unjudged.
+    """
+    import numpy as np
+
+    from ratecast import rates
+
+    stretches = rates.series(table, pair)
+    dates = np.concatenate([table.dates[:0], *(stretch.dates for stretch in stretches)])
+    return rates.Series(pair, dates, np.concatenate([np.zeros(0), *(stretch.rates for stretch in stretches)]))
+
+
+def _records(feeds: Sequence[Series], span: Span, csv: Path) -> Iterator[_CsvRecord]:
+    """What a worker would have polled in the span, pair by pair."""
+    from producer.histories import DEFAULT_WINDOW, Tape
+
+    offsets = count()
+    for feed in feeds:
+        first, last = _rows(feed, span)
+        tape = Tape(feed)
+        for stop in range(max(first + 1, DEFAULT_WINDOW), last + 1):
+            message = tape.message(stop, DEFAULT_WINDOW, "")
+            yield _CsvRecord(csv.name, 0, next(offsets), 0, message.key, message.value)
+
+
+def _rows(feed: Series, span: Span) -> tuple[int, int]:
+    """Rows of the first rate of the span, and after its last."""
+    import numpy as np
+
+    first = 0 if span.start is None else int(np.searchsorted(feed.dates, np.datetime64(span.start)))
+    last = len(feed.dates)
+    if span.end is not None:
+        last = int(np.searchsorted(feed.dates, np.datetime64(span.end), "right"))
+    return first, last
+
+
+def _nothing(feeds: Sequence[Series], span: Span, csv: Path) -> str:
+    """Why no prediction can be made of a file, and what would help."""
+    from producer.histories import DEFAULT_WINDOW
+
+    longest = max(feeds, key=lambda feed: len(feed.dates))
+    if len(longest.dates) < DEFAULT_WINDOW:
+        found = f"{len(longest.dates)} of {longest.pair}" + (" at most" if len(feeds) > 1 else "")
+        return f"{csv}: a prediction takes {DEFAULT_WINDOW} rates, and there are {found}: give --csv a longer file"
+    days = [feed.dates[[DEFAULT_WINDOW - 1, -1]] for feed in feeds if len(feed.dates) >= DEFAULT_WINDOW]
+    first, last = min(first for first, _ in days), max(last for _, last in days)
+    return (
+        f"{csv} makes no predictions {span}: each takes {DEFAULT_WINDOW} rates, so there are some from {first} to {last}; "
+        "choose --from and --to within these days"
+    )
 
 
 def check_not_empty(messages: Messages, source: str, span: Span) -> None:

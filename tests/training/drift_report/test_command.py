@@ -6,6 +6,7 @@ import importlib.util
 import json
 from unittest.mock import patch
 
+import numpy as np
 import pytest
 from typer import Typer
 from typer.testing import CliRunner
@@ -24,12 +25,11 @@ def invoke(*arguments):
         return CliRunner().invoke(app, ["drift-report", *map(str, arguments)])
 
 
-def write_rates(path, series):
-    dates = days(len(next(iter(series.values()))))
+def write_rates(path, series, dates=None):
+    dates = days(len(next(iter(series.values())))) if dates is None else dates
     lines = ["date," + ",".join(series)]
-    lines += [
-        f"{day}," + ",".join(repr(float(r[row])) for r in series.values()) for row, day in enumerate(dates)
-    ]
+    columns = [["" if np.isnan(rate) else repr(float(rate)) for rate in rates] for rates in series.values()]
+    lines += [",".join((str(day), *cells)) for day, *cells in zip(dates, *columns, strict=True)]
     path.write_text("\n".join(lines) + "\n")
     return path
 
@@ -51,12 +51,12 @@ def test_a_file_is_scored_as_if_it_had_come_in(feed, models_dir, tmp_path):
     assert printed == beside
     assert printed["pairs"]["EUR/USD"]["messages"] == 253 - 60
     day = days(253)
-    assert printed["pairs"]["EUR/USD"]["verdict"]["text"] == (
-        f"check the feed of EUR/USD: decimal slip (100 times the previous rate) from {day[150]} to {day[159]}"
-    )
+    verdict = printed["pairs"]["EUR/USD"]["verdict"]["text"]
+    assert verdict.startswith("check the feed of EUR/USD: decimal slip (100 times ")
+    assert verdict.endswith(f") from {day[150]} to {day[159]}")
     assert printed["pairs"]["EUR/CHF"]["verdict"]["text"] == "nothing to do"
     assert printed["notes"][-1] == "Left out, since the model does not know them: EUR/SEK."
-    assert "decimal slip (100 times the previous rate)" in page.read_text()
+    assert verdict in page.read_text()
 
 
 def test_the_terminal_ends_in_the_path_of_the_page(feed, models_dir, tmp_path):
@@ -100,7 +100,6 @@ def test_another_version_may_be_named(feed, tmp_path):
         (("--output", "no/such/page.html"), "--output no/such/page.html: there is no directory no/such"),
         (("--output", "."), "--output . is a directory"),
         (("--output", "page.json"), "--output page.json: the page needs another name"),
-        (("--from", "2035-01-01"), "no 61 rates in a row"),
     ],
 )
 def test_wrong_use_is_one_line_that_says_what(feed, models_dir, tmp_path, monkeypatch, options, message):
@@ -109,6 +108,86 @@ def test_wrong_use_is_one_line_that_says_what(feed, models_dir, tmp_path, monkey
     assert isinstance(error, UsageError)
     assert message in str(error)
     assert not list(tmp_path.glob("*.html"))
+
+
+@pytest.mark.parametrize("option", ["--from", "--to"])
+def test_a_span_that_the_file_has_no_predictions_of_is_told_with_the_one_it_has(
+    feed, models_dir, tmp_path, option
+):
+    day = "2035-01-01" if option == "--from" else str(days(253)[59])
+    span = f"from {day} to the newest" if option == "--from" else f"from the oldest to {day}"
+    error = invoke("--csv", feed, "--models-dir", models_dir, option, day).exception
+    assert isinstance(error, UsageError)
+    assert str(error) == (
+        f"{feed} makes no predictions {span}: each takes 61 rates, so there are some from {days(253)[60]} to "
+        f"{days(253)[-1]}; choose --from and --to within these days"
+    )
+
+
+def test_a_file_that_is_too_short_is_told_with_the_rates_it_takes(models_dir, tmp_path):
+    pair = {"EUR/USD": walk("EUR/USD", 57)}
+    short = write_rates(tmp_path / "short.csv", pair)
+    error = invoke("--csv", short, "--models-dir", models_dir).exception
+    assert isinstance(error, UsageError)
+    assert str(error) == (
+        f"{short}: a prediction takes 61 rates, and there are 60 of EUR/USD: give --csv a longer file"
+    )
+    enough = write_rates(tmp_path / "enough.csv", {"EUR/USD": walk("EUR/USD", 58)})
+    result = invoke("--csv", enough, "--models-dir", models_dir, "--output", tmp_path / "page.html", "--json")
+    assert json.loads(result.stdout)["messages"] == 1
+
+
+@pytest.mark.parametrize("left", [60, 0])
+def test_a_pair_without_a_prediction_in_the_span_is_left_out_with_a_note(models_dir, tmp_path, left):
+    late = walk("EUR/CHF", 150)
+    late[: 153 - left] = np.nan
+    feed = write_rates(tmp_path / "rates.csv", {"EUR/USD": walk("EUR/USD", 150), "EUR/CHF": late})
+    result = invoke("--csv", feed, "--models-dir", models_dir, "--output", tmp_path / "page.html", "--json")
+    found = json.loads(result.stdout)
+    assert list(found["pairs"]) == ["EUR/USD"]
+    assert found["notes"][-1] == "Left out, with no day there that has 61 rates up to it: EUR/CHF."
+
+
+@pytest.mark.parametrize("missing", [10, 30, 2350])
+def test_a_hole_in_a_file_is_a_gap_of_its_own_days_and_what_comes_after_is_judged(
+    models_dir, tmp_path, missing
+):
+    """Ten rates, which is longer than `rates.MAX_GAP_DAYS`, or nine years, as with EUR/ISK."""
+    whole = days(253 + missing)
+    dates = np.concatenate((whole[:120], whole[120 + missing :]))
+    feed = write_rates(tmp_path / "rates.csv", {"EUR/USD": walk("EUR/USD", 250)}, dates)
+    result = invoke("--csv", feed, "--models-dir", models_dir, "--output", tmp_path / "page.html", "--json")
+    pair = json.loads(result.stdout)["pairs"]["EUR/USD"]
+    assert [(one["code"], one["first"], one["last"]) for one in pair["findings"]] == [
+        ("gap", str(dates[119]), str(dates[120]))
+    ]
+    assert f"gap ({(dates[120] - dates[119]).astype(int)} days" in pair["verdict"]["text"]
+    assert pair["messages"] == 253 - 60
+
+
+def test_a_pair_that_comes_back_in_a_new_unit_is_told_by_the_unit(models_dir, tmp_path):
+    whole = days(253 + 250)
+    dates, rates = np.concatenate((whole[:120], whole[370:])), walk("EUR/JPY", 250)
+    rates[120:] /= 1000
+    feed = write_rates(tmp_path / "rates.csv", {"EUR/JPY": rates}, dates)
+    result = invoke("--csv", feed, "--models-dir", models_dir, "--output", tmp_path / "page.html", "--json")
+    (finding,) = json.loads(result.stdout)["pairs"]["EUR/JPY"]["findings"]
+    assert (finding["code"], finding["first"], finding["last"]) == ("decimal_slip", str(dates[120]), None)
+    assert "1/1,000 times" in finding["text"]
+
+
+@pytest.mark.parametrize("start", [0, 170])
+def test_a_slip_that_outlasts_a_history_ends_on_its_last_day(models_dir, tmp_path, start):
+    """Its way back looks like a slip as well; the second report begins when the first step is out of sight."""
+    rates, day = walk("EUR/JPY", 250), days(253)
+    rates[100:180] *= 100
+    feed = write_rates(tmp_path / "rates.csv", {"EUR/JPY": rates})
+    options = ("--models-dir", models_dir, "--output", tmp_path / "page.html", "--from", day[start])
+    found = json.loads(invoke("--csv", feed, *options, "--json").stdout)
+    (finding,) = found["pairs"]["EUR/JPY"]["findings"]
+    begun = day[max(100, start)]
+    assert (finding["first"], finding["last"]) == (str(begun), str(day[179]))
+    assert finding["code"] == ("level_cone" if start else "decimal_slip")
 
 
 def test_no_model_is_told_with_the_option_that_names_one(feed, tmp_path):
