@@ -78,7 +78,10 @@ class Detectors:
         pair = np.full(len(histories), self.forecaster.pair_index[series.pair], dtype=np.intp)
         numbers = series.dates.astype(np.int64).astype(np.float64)
         at = np.arange(first, stop)
-        days = Days(numbers[at], numbers[at] - numbers[at - 1], numbers[at] - numbers[at - SPAN_STEPS])
+        longest = sliding_window_view(np.diff(numbers), SPAN_STEPS)[at - SPAN_STEPS].max(axis=1)
+        days = Days(
+            numbers[at], numbers[at] - numbers[at - 1], numbers[at] - numbers[at - SPAN_STEPS], longest
+        )
         windows = self.forecaster.windows(histories.tolist(), pair)
         alerts = self.checker.check(windows, days).alerts
         drifted = self.forecaster.forecast(windows).drifted

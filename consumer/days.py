@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from ratecast.wire import History
 
 
+_USUAL_SPAN = 30.0  # days of twenty steps: four weeks, and a holiday or two
+
+
 def message_days(histories: Sequence[History]) -> Days:
     """The days of a batch of messages: from ``times``, and from ``as_of`` where it says more.
 
@@ -32,6 +35,9 @@ def message_days(histories: Sequence[History]) -> Days:
         arrays = [(histories[row].times, len(histories[row].history)) for row in timed]
         last, previous, far = dates.day_numbers(arrays, (0, 1, SPAN_STEPS)).T
         days.newest[timed], days.gap[timed], days.span[timed] = last, last - previous, last - far
+        if unusual := np.flatnonzero(last - far > _USUAL_SPAN).tolist():
+            each = dates.day_numbers([arrays[i] for i in unusual], range(SPAN_STEPS + 1))
+            days.longest[[timed[i] for i in unusual]] = -np.diff(each, axis=1).min(axis=1)
     for row, history in enumerate(histories):
         if history.as_of is not None:
             as_of = dates.day_number(history.as_of)

@@ -82,6 +82,8 @@ class FeatureDriftWindows:
             pair_rows: position of each message's pair in ``pairs``, shape ``(n,)``.
             features: columns ``FEATURE_NAMES``, shape ``(n, 5)``.
         """
+        if not len(pair_rows):
+            return  # or a feed of nothing but faults would fill the list
         self._pending.append((pair_rows, features))
         self._pending_messages += len(pair_rows)
         if self._pending_messages >= self._fold_at:
@@ -97,10 +99,6 @@ class FeatureDriftWindows:
         groups = np.arange(pairs * features).reshape(pairs, features, 1) * (self._none + 1)
         flat = np.bincount((self._rings + groups).ravel(), minlength=pairs * features * (self._none + 1))
         return flat.reshape(pairs, features, self._none + 1)[:, :, : self._none]
-
-    def scores(self) -> list[FeatureDriftScore]:
-        """Scores of the pairs that have messages enough; see ``merged_scores``."""
-        return merged_scores([self])
 
     def _fold(self) -> None:
         if not self._pending:

@@ -34,8 +34,8 @@ class Observations:
     """Of one batch scored by one model; positions of pairs are that model's."""
 
     model_version: str
-    pair_rows: NDArray[np.intp]  # (n,)
-    features: NDArray[np.float64]  # (n, 5), columns FEATURE_NAMES
+    pair_rows: NDArray[np.intp]  # (n,), of messages without a fault of the feed
+    features: NDArray[np.float64]  # (n, 5), of the same; columns FEATURE_NAMES
     judged: Judged
 
 
@@ -58,10 +58,12 @@ def observe(
     # A hindcast is a forecast from one rate less, and a forecast takes MIN_HISTORY of them.
     judged = kept & (windows.lengths > MIN_HISTORY)
     hindcasts = forecaster.hindcast(windows).where(judged)
+    # A feed that hangs is no market that has calmed down: windowed drift is to tell the one from the other.
+    sound = kept & ~faulty
     return Observations(
         model_version=forecaster.version,
-        pair_rows=windows.pairs[kept],
-        features=forecasts.features[kept],
+        pair_rows=windows.pairs[sound],
+        features=forecasts.features[sound],
         judged=Judged(
             windows.pairs[judged],
             hindcasts.error,

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from monitoring.quality import CONE_DAYS, REGIME_RETURNS, SPAN_STEPS, TRADING_DAYS, trimmed_rms
-from ratecast.features import longest_run
+from monitoring.level_cone import CONE_DAYS, CONE_YEARS, TRADING_DAYS
+from monitoring.quality import REGIME_RETURNS, SPAN_STEPS, trimmed_rms
+from ratecast.features import WINDOW, longest_run
 from ratecast.quality_limits import PairLimits, QualityLimits
 from training.dataset import MIN_RETURNS, PairHistory, Rows, pair_sigmas
 
@@ -29,7 +30,6 @@ REGIME_BUDGET = 5e-3
 HELD_BACK_SHARE = 0.25  # of each stretch, for the regime: its sigma comes from the days before
 # How a feed behaves now: a peg of ten years ago does not say how long this one may stand still.
 RECENT_DAYS = 3 * 365
-CONE_YEARS = 6  # how old a model is judged as
 CONE_MARGIN = 1.25  # over the farthest a pair went: a pair that trends has gone far before
 MIN_EQUAL_RATES = 4
 LONGEST_WEEKEND = 5  # days; Easter, and Christmas beside a weekend
@@ -106,7 +106,8 @@ def _pair_limits(history: PairHistory, cone: float) -> PairLimits:
     newest = history.stretches[-1]
     recent = newest.rates[newest.dates > newest.dates[-1] - np.timedelta64(RECENT_DAYS, "D")]
     return PairLimits(
-        equal_rates=max(MIN_EQUAL_RATES, longest_run(recent) + 2),
+        # More than a history holds would never be seen.
+        equal_rates=min(max(MIN_EQUAL_RATES, longest_run(recent) + 2), WINDOW),
         gap_days=max(_longest_step(s, 1, LONGEST_WEEKEND) for s in history.stretches),
         span_days=max(_longest_step(s, SPAN_STEPS, LONGEST_SPAN) for s in history.stretches),
         cone_sigmas=round(cone, 3),

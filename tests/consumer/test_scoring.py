@@ -140,7 +140,7 @@ def test_an_odd_newest_rate_is_forecast_from_and_marked_with_words() -> None:
     clean = feed()
     (prediction,) = score(message([*clean[:-1], clean[-1] * 100]))
     assert prediction.baseline == clean[-1] * 100
-    assert prediction.alerts == ["jump", "decimal_slip"]
+    assert prediction.alerts == ["jump", "level_cone", "decimal_slip"]
     assert prediction.alert_messages["decimal_slip"] == "decimal slip: 100 times the previous rate"
 
 
@@ -155,7 +155,7 @@ def test_alerts_are_told_by_pair_for_metrics() -> None:
     clean = feed("EUR/JPY")
     values = [message(feed()), message([*clean[:-1], 1 / clean[-1]], pair="EUR/JPY")]
     batch = _SCORER.score([FakeRecord(value) for value in values], NOW)
-    assert batch.alerts == [("EUR/JPY", "jump"), ("EUR/JPY", "inverted_quote")]
+    assert batch.alerts == [("EUR/JPY", code) for code in ("jump", "level_cone", "inverted_quote")]
     assert batch.observations.judged.alerted.tolist() == [False, True]
 
 
@@ -190,6 +190,32 @@ def test_a_missing_day_is_told_from_times() -> None:
     on_time, gap = score(*values)
     assert on_time.alerts == []
     assert gap.alert_messages == {"gap": "gap: 10 days between the last two rates"}
+
+
+def test_a_gap_is_told_by_the_message_that_comes_after_it_and_by_no_other() -> None:
+    days = np.busday_offset("2025-01-01", np.delete(np.arange(90), slice(40, 46)), roll="forward")
+    rates = feed(days=len(days))
+    values = [
+        message(rates[end - 30 : end], times=[str(day) for day in days[end - 30 : end]])
+        for end in range(30, len(days) + 1)
+    ]
+    told = [position for position, prediction in enumerate(score(*values)) if prediction.alerts == ["gap"]]
+    assert told == [41 - 30]
+
+
+def test_a_history_with_its_newest_rate_first_is_told() -> None:
+    days = [str(day) for day in np.busday_offset("2025-01-01", np.arange(30), roll="forward")]
+    (backwards,) = score(message(feed()[:30], times=days[::-1]))
+    assert backwards.alert_messages == {"gap": "gap: the dates of the rates go backwards"}
+
+
+def test_a_faulty_feed_is_no_drift_of_the_market() -> None:
+    clean = feed()
+    stuck = [*clean[:-9], *[clean[-10]] * 9]
+    observations = _SCORER.score([FakeRecord(message(h)) for h in (clean, stuck)], NOW).observations
+    assert observations.features[:, 0].tolist() == [clean[-1]]
+    assert observations.pair_rows.tolist() == [0]
+    assert observations.judged.alerted.tolist() == [False, True]
 
 
 def test_a_hindcast_is_the_forecast_made_a_rate_earlier() -> None:

@@ -136,9 +136,9 @@ def test_a_pegs_equal_returns_are_one_bin_and_their_shares_are_counted():
     windows = FeatureDriftWindows(["EUR/DKK"], {"EUR/DKK": dict.fromkeys(DRIFT_FEATURES, reference)})
     same = rng.choice(pegged, 500)
     windows.add(*batch(np.zeros(500), np.column_stack((same, same))))
-    assert all(score.score < score.threshold / 2 for score in windows.scores())
+    assert all(score.score < score.threshold / 2 for score in merged_scores([windows]))
     windows.add(*batch(np.zeros(500), rng.normal(0, 1e-4, (500, 2))))
-    assert all(score.score > score.threshold for score in windows.scores())
+    assert all(score.score > score.threshold for score in merged_scores([windows]))
 
 
 @pytest.mark.parametrize(("test", "least"), [("psi", 0.4), ("ks", 0.2)])
@@ -146,14 +146,14 @@ def test_three_times_the_volatility_is_above_the_threshold_and_the_same_is_not(t
     rng = np.random.default_rng(5)
     clean = one_pair(rng.normal(0, SIGMA, 500))
     wild = one_pair(rng.normal(0, 3 * SIGMA, 500))
-    assert all(found.score < found.threshold for found in clean.scores() if found.test == test)
-    assert all(found.score > least for found in wild.scores() if found.test == test)
+    assert all(found.score < found.threshold for found in merged_scores([clean]) if found.test == test)
+    assert all(found.score > least for found in merged_scores([wild]) if found.test == test)
 
 
 def test_a_pair_with_fewer_than_250_messages_has_no_score():
     values = np.random.default_rng(6).normal(0, SIGMA, 250)
-    assert one_pair(values[:249]).scores() == []
-    assert [(s.pair, s.feature, s.test, s.n) for s in one_pair(values).scores()] == [
+    assert merged_scores([one_pair(values[:249])]) == []
+    assert [(s.pair, s.feature, s.test, s.n) for s in merged_scores([one_pair(values)])] == [
         ("EUR/GBP", "return_1", "psi", 250),
         ("EUR/GBP", "return_1", "ks", 250),
         ("EUR/GBP", "return_2", "psi", 250),
@@ -163,30 +163,32 @@ def test_a_pair_with_fewer_than_250_messages_has_no_score():
 
 def test_a_score_comes_with_the_threshold_of_the_greatest_length_that_is_not_above_its_windows():
     values = np.random.default_rng(7).normal(0, SIGMA, 900)
-    thresholds = {n: {(s.test, s.threshold) for s in one_pair(values[:n]).scores()} for n in (399, 400, 900)}
+    thresholds = {
+        n: {(s.test, s.threshold) for s in merged_scores([one_pair(values[:n])])} for n in (399, 400, 900)
+    }
     assert thresholds[399] == {("psi", 0.2), ("ks", 0.15)}
     assert thresholds[400] == thresholds[900] == {("psi", 0.1), ("ks", 0.1)}
-    assert {s.n for s in one_pair(values).scores()} == {500}
+    assert {s.n for s in merged_scores([one_pair(values)])} == {500}
 
 
 def test_a_pair_without_a_reference_is_not_watched_and_the_others_are():
     values = np.zeros(300)
-    assert one_pair(values, row=2).scores() == []
+    assert merged_scores([one_pair(values, row=2)]) == []
     only = {"EUR/USD": {"return_2": FINE}}
     windows = FeatureDriftWindows(PAIRS, only)
     windows.add(*batch(np.ones(300), np.zeros((300, 2))))
-    assert {(s.pair, s.feature) for s in windows.scores()} == {("EUR/USD", "return_2")}
+    assert {(s.pair, s.feature) for s in merged_scores([windows])} == {("EUR/USD", "return_2")}
     nothing = FeatureDriftWindows(PAIRS, {})
     nothing.add(*batch(np.ones(300), np.zeros((300, 2))))
-    assert nothing.scores() == []
+    assert merged_scores([nothing]) == []
 
 
 def test_partitions_that_share_a_pair_are_one_sample():
     rng = np.random.default_rng(8)
     values = rng.normal(0, 2 * SIGMA, 400)
     halves = [one_pair(values[:200]), one_pair(values[200:]), one_pair(np.zeros(0))]
-    assert all(half.scores() == [] for half in halves)
-    assert merged_scores(halves) == one_pair(values).scores()
+    assert all(merged_scores([half]) == [] for half in halves)
+    assert merged_scores(halves) == merged_scores([one_pair(values)])
     assert merged_scores([]) == []
 
 
@@ -221,3 +223,10 @@ def test_few_batches_wait_to_be_folded_together():
         windows.add(*batch(np.zeros(30), np.zeros((30, 2))))
         waiting.append(sum(len(rows) for rows, _ in windows._pending))
     assert waiting == [30, 60, 90, 0, 30, 60, 90, 0, 30, 60]
+
+
+def test_batches_of_nothing_are_not_kept() -> None:
+    windows = one_pair(np.zeros(0))
+    for _ in range(3):
+        windows.add(np.zeros(0, dtype=np.intp), np.zeros((0, 5)))
+    assert windows._pending == []

@@ -31,7 +31,9 @@ def codes(history: np.ndarray, pair: str = "EUR/GBP", days: Days | None = None) 
 
 
 def aged(days_since_training: float) -> Days:
-    return Days(np.array([LAST_DAY + days_since_training]), np.array([1.0]), np.array([28.0]))
+    return Days(
+        np.array([LAST_DAY + days_since_training]), np.array([1.0]), np.array([28.0]), np.array([np.nan])
+    )
 
 
 def test_clean_feeds_are_quiet() -> None:
@@ -49,15 +51,16 @@ def test_a_decimal_slip_is_named_with_its_factor_as_long_as_it_lasts(power: int,
     for since in (1, 2, 30, 50):
         slipped = clean[: 61 + since].copy()
         slipped[-since:] *= 10.0**power
-        (found,) = check(slipped).alerts.values()
-        assert found["decimal_slip"] == f"decimal slip: {words} the previous rate"
+        (found,) = check(slipped, days=aged(10)).alerts.values()
+        that_rate = "the previous rate" if since == 1 else f"the rate {since} steps before"
+        assert found["decimal_slip"] == f"decimal slip: {words} {that_rate}"
         assert ("jump" in found) == (since == 1)
 
 
 def test_a_slip_of_one_day_is_over_the_day_after() -> None:
     clean = feed(days=70)
     clean[60] *= 100
-    assert codes(clean[:61]) == ["jump", "decimal_slip"]
+    assert codes(clean[:61]) == ["jump", "level_cone", "decimal_slip"]
     assert [codes(clean[:stop]) for stop in range(62, 71)] == [[]] * 9
 
 
@@ -75,8 +78,28 @@ def test_the_way_back_is_no_fault_once_only_the_faulty_level_is_before_it() -> N
     # The first right rate jumps, and the message alone says no more than that; training's level says the rest.
     assert codes(slipped[:91], days=aged(200)) == ["jump", "decimal_slip"]
     assert codes(slipped[:95], days=aged(206)) == []
-    # Without a date there is no telling which level is right.
-    assert codes(slipped[:95]) == ["decimal_slip"]
+    # That is so of the days before the end of training, and of rates without a date.
+    assert codes(slipped[:95], days=aged(-900)) == []
+    assert codes(slipped[:95]) == []
+    # Where training's level is far from both, there is no telling which is right.
+    assert codes(3 * slipped[:95], days=aged(10)) == ["level_cone", "decimal_slip"]
+
+
+@pytest.mark.parametrize("days", [aged(400), aged(-400), None])
+def test_a_wrong_level_is_told_even_when_the_step_to_it_is_out_of_sight(days: Days | None) -> None:
+    assert codes(10 * feed(), days=days) == ["level_cone"]
+    assert codes(feed() / 10, days=days) == ["level_cone"]
+
+
+def test_a_level_that_training_saw_is_no_news_in_a_message_without_a_date() -> None:
+    seen = STATS.pairs["EUR/GBP"].features["lag_1"].model_copy(update={"min": 0.85 / 20})
+    pair = STATS.pairs["EUR/GBP"].model_copy(
+        update={"features": {**STATS.pairs["EUR/GBP"].features, "lag_1": seen}}
+    )
+    checker = QualityChecker.from_stats(STATS.model_copy(update={"pairs": {**STATS.pairs, "EUR/GBP": pair}}))
+    windows = FORECASTER.windows([(feed() / 10).tolist()], np.zeros(1, dtype=np.intp))
+    assert checker.check(windows, Days.unknown(1)).alerts == {}
+    assert list(checker.check(windows, aged(400)).alerts[0]) == ["level_cone"]
 
 
 def test_an_inverted_quote_is_named() -> None:
@@ -100,8 +123,50 @@ def test_a_stuck_feed_is_found_at_the_fourth_equal_rate_and_says_how_long() -> N
 def test_a_peg_that_has_stood_still_before_is_no_news() -> None:
     held = np.full(12, 0.85)
     earlier = np.concatenate([feed(days=20), held, feed(days=10, seed=2)])
-    assert codes(np.concatenate([earlier, np.full(13, 0.9)])) == []
-    assert "stuck" in codes(np.concatenate([earlier, np.full(14, 0.9)]))
+    lengths = {n: peg(longest_run=40).check(*windows_of([*earlier, *[0.86] * n])).alerts for n in (13, 14)}
+    assert [list(found.get(0, {})) for found in lengths.values()] == [[], ["stuck"]]
+    # Before, but in training three at most: then that was the fault as well, and excuses five no more.
+    assert [len(codes(np.concatenate([earlier, np.full(n, 0.86)]))) for n in (4, 5)] == [0, 1]
+
+
+def test_a_feed_that_hangs_again_and_again_is_found_again_and_again() -> None:
+    moves = feed(days=30)
+    hanging = np.concatenate([feed(), *([rate] * 10 for rate in moves)])
+    found = [codes(hanging[61 + day - 60 : 61 + day + 1]) for day in range(10, 300)]
+    late = [day % 10 for day, alerts in zip(range(10, 300), found, strict=True) if "stuck" in alerts]
+    assert late == [4, 5, 6, 7, 8, 9] * 29
+
+
+def test_what_a_hanging_feed_left_behind_narrows_no_range_and_its_end_is_no_jump() -> None:
+    for seed in range(40):
+        clean = feed(days=80, seed=seed)
+        hung = clean.copy()
+        hung[45:65] = clean[44]
+        for right in (65, 66, 75):  # the first right rate is the move of 21 days
+            found = check(hung[right - 60 : right + 1])
+            assert found.alerts == {}
+            doubted = np.flatnonzero(found.disbelieved[0]) + right - 60 + 1
+            assert doubted.tolist() == list(range(45, 66))
+            windows = FORECASTER.windows([hung[right - 60 : right + 1].tolist()], np.zeros(1, dtype=np.intp))
+            unhung = FORECASTER.windows([clean[right - 60 : right + 1].tolist()], np.zeros(1, dtype=np.intp))
+            assert 0.5 < windows.without(found.disbelieved).sigma[0] / unhung.sigma[0] < 2
+
+
+def test_a_feed_that_hangs_and_comes_back_wrong_jumps() -> None:
+    hung = feed(days=80)
+    hung[45:65] = hung[44]
+    hung[65] = hung[44] * 10
+    assert codes(hung[5:66], days=aged(10)) == ["jump", "level_cone", "decimal_slip"]
+
+
+def peg(longest_run: int) -> QualityChecker:
+    """A checker whose training saw EUR/GBP stand still for so long."""
+    pair = STATS.pairs["EUR/GBP"].model_copy(update={"longest_run": longest_run})
+    return QualityChecker.from_stats(STATS.model_copy(update={"pairs": {**STATS.pairs, "EUR/GBP": pair}}))
+
+
+def windows_of(history: list[float]) -> tuple:
+    return FORECASTER.windows([list(map(float, history))], np.zeros(1, dtype=np.intp)), Days.unknown(1)
 
 
 def test_a_history_of_one_value_is_stuck_however_long() -> None:
@@ -129,14 +194,31 @@ def test_the_cone_widens_with_the_age_of_the_model() -> None:
     assert codes(drifting(1.01 * reach), days=aged(365)) == ["level_cone"]
     assert codes(drifting(0.99 * reach), days=aged(365)) == []
     assert codes(drifting(1.01 * reach), days=aged(2 * 365)) == []
-    assert codes(drifting(1.01 * reach)) == []  # without a date its age is not known
-    assert codes(drifting(1.01 * reach), days=aged(-10)) == []  # nor is training judged by its own end
+    assert codes(drifting(1.01 * reach), days=aged(-365)) == ["level_cone"]  # a walk read backwards is a walk
+    assert codes(drifting(0.99 * reach), days=aged(-365)) == []
+    assert codes(drifting(1.01 * reach)) == []  # without a date it may be of any day
 
 
 @pytest.mark.parametrize(("gap", "span", "expected"), [(5, 34, []), (6, 34, ["gap"]), (1, 35, ["gap"])])
 def test_gaps_are_days_between_rates_or_rates_missing_one_by_one(gap, span, expected) -> None:
-    days = Days(np.array([LAST_DAY + 1.0]), np.array([float(gap)]), np.array([float(span)]))
+    days = Days(np.array([LAST_DAY + 1.0]), np.array([float(gap)]), np.array([float(span)]), np.array([5.0]))
     assert codes(feed(), days=days) == expected
+
+
+def test_a_single_gap_is_told_once_and_not_for_as_long_as_it_is_in_sight() -> None:
+    def told(gap: float, span: float, longest: float) -> list[str]:
+        return codes(feed(), days=Days(*(np.array([x]) for x in (LAST_DAY + 1.0, gap, span, longest))))
+
+    assert told(gap=10, span=37, longest=10) == ["gap"]  # when it comes
+    assert told(gap=1, span=37, longest=10) == []  # while it is in the last twenty steps
+    assert told(gap=1, span=45, longest=10) == ["gap"]  # others are missing beside it
+    assert told(gap=2, span=40, longest=4) == ["gap"]  # every second one is
+
+
+@pytest.mark.parametrize(("gap", "span"), [(-1, 28), (1, -28)])
+def test_dates_that_go_backwards_are_told(gap: float, span: float) -> None:
+    days = Days(*(np.array([x]) for x in (LAST_DAY + 1.0, float(gap), float(span), np.nan)))
+    assert check(feed(), days=days).alerts[0] == {"gap": "gap: the dates of the rates go backwards"}
 
 
 def test_a_wilder_market_is_told_from_a_broken_feed() -> None:
@@ -149,6 +231,11 @@ def test_a_wilder_market_is_told_from_a_broken_feed() -> None:
     found = check(slipped)
     assert "volatility_regime" not in found.alerts[0]
     assert found.faulty().all()
+    spiked = wild.copy()
+    spiked[30] *= 100  # long before the ten returns that are judged
+    found = check(spiked)
+    assert list(found.alerts[0]) == ["volatility_regime"]
+    assert found.disbelieved[0].sum() == 2
 
 
 def test_rows_do_not_influence_each_other() -> None:
@@ -158,7 +245,7 @@ def test_rows_do_not_influence_each_other() -> None:
 
 
 def test_short_histories_are_checked_for_what_they_can_show() -> None:
-    assert codes(np.array([0.85, 0.86, 86.0])) == ["jump", "decimal_slip"]
+    assert codes(np.array([0.85, 0.86, 86.0])) == ["jump", "level_cone", "decimal_slip"]
     assert codes(np.array([0.85, 0.851, 0.852])) == []
 
 

@@ -67,6 +67,10 @@ def test_equal_rates_are_allowed_as_of_late_and_a_little_more() -> None:
     long_ago = returns.copy()
     long_ago[100:140] = 0
     assert limits_of(history(long_ago)).pairs["EUR/GBP"].equal_rates == 4
+    pegged = returns.copy()
+    pegged[-200:-100] = 0
+    # A history shows 61 rates: a longer run could never be told.
+    assert limits_of(history(pegged)).pairs["EUR/GBP"].equal_rates == 61
 
 
 def test_gaps_are_the_longest_seen_and_at_least_a_long_weekend() -> None:

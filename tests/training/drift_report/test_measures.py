@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from monitoring.feature_drift import FeatureDriftWindows
+from monitoring.feature_drift import FeatureDriftWindows, merged_scores
 from ratecast.forecast import Forecaster
 from tests.bundles import LEVELS
 from tests.training.drift_report.planted import SLIP, collected, one, rows, stats, walk
@@ -37,7 +37,7 @@ def test_the_newest_score_of_a_clean_feed_is_the_workers_own(count):
     table, model = table_of(rows(walk(count=count))), stats()
     windows = FeatureDriftWindows(tuple(LEVELS), model.feature_drift)
     windows.add(np.zeros(count, dtype=np.intp), table.features)
-    theirs = {(s.feature, s.test): (s.score, s.threshold) for s in windows.scores()}
+    theirs = {(s.feature, s.test): (s.score, s.threshold) for s in merged_scores([windows])}
     paths = measures.score_paths(table, np.ones(count, dtype=np.bool_), model.feature_drift["EUR/GBP"])
     ours = {(p.feature, p.test): (p.scores[-1], p.thresholds[-1]) for p in paths if len(p)}
     assert ours.keys() == theirs.keys()
