@@ -186,7 +186,7 @@ class PartitionPipeline:
         async with self._deadline("a transaction"):
             await self._publisher.publish(self._outgoing(batch), next_offset)
         self._committed = next_offset
-        self._lag.committed(next_offset)
+        self._lag.committed(next_offset, records[-1].timestamp)
         self._failures, self._failing_since = 0, None
         codes = [letter.code.value for letter in batch.dead_letters]
         timestamps = [record.timestamp for record in records]

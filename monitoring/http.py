@@ -69,12 +69,15 @@ class HttpServer:
         # Labels come from closed sets: a scanner must not be able to make series.
         endpoint = request.path if request.path in ENDPOINTS else "other"
         method = request.method if request.method in METHODS else "other"
+        status = web.HTTPInternalServerError.status_code  # what aiohttp answers when a handler fails
         try:
             response = await handler(request)
+            status = response.status
         except web.HTTPException as error:
-            self._requests.labels(method, endpoint, str(error.status)).inc()
+            status = error.status
             raise
-        self._requests.labels(method, endpoint, str(response.status)).inc()
+        finally:
+            self._requests.labels(method, endpoint, str(status)).inc()
         return response
 
     async def _metrics(self, request: web.Request) -> web.Response:

@@ -33,7 +33,7 @@ class LagTracker:
     >>> lag.positioned(5); lag.ends_at(8, 100.0); lag.polled(98_000)
     >>> lag.known(100.0)
     PartitionLag(topic='t', partition=0, records=3, seconds=2.0)
-    >>> lag.committed(8); lag.known(100.0)
+    >>> lag.committed(8, 98_000); lag.known(100.0)
     PartitionLag(topic='t', partition=0, records=0, seconds=0.0)
     """
 
@@ -42,7 +42,7 @@ class LagTracker:
         self._partition = partition
         self._done: int | None = None  # everything before it is dealt with
         self._end: int | None = None
-        self._oldest_ms: int | None = None  # broker timestamp of the oldest record in hand
+        self._oldest_ms: int | None = None  # no waiting record's broker timestamp is older than this
         self._behind_since: float | None = None
 
     def positioned(self, offset: int) -> None:
@@ -61,14 +61,16 @@ class LagTracker:
         """Records are in hand."""
         self._oldest_ms = oldest_timestamp_ms
 
-    def committed(self, next_offset: int) -> None:
-        """The records in hand are dealt with."""
-        self._done, self._oldest_ms, self._behind_since = next_offset, None, None
+    def committed(self, next_offset: int, newest_timestamp_ms: int) -> None:
+        """The records in hand are dealt with, the newest of them so old; those behind it are no older."""
+        more = self._end is not None and self._end > next_offset
+        self._done, self._behind_since = next_offset, None
+        self._oldest_ms = newest_timestamp_ms if more else None
 
     def idle(self, position: int) -> None:
         """Nothing came; what lies before the client's position are marks of transactions, which nobody commits."""
         if self._done is not None and position > self._done:
-            self._done, self._behind_since = position, None
+            self._done, self._oldest_ms, self._behind_since = position, None, None
 
     def known(self, now: float) -> PartitionLag:
         """The lag as of ``now`` (seconds since the epoch).

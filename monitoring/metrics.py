@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 LATENCY_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
 BATCH_BUCKETS = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000)
 DRIFT_WINDOW_SECONDS = 300.0
+_AHEAD_SECONDS = 86_400.0  # tomorrow's date is today's in the west
 TRANSACTION_OUTCOMES = ("committed", "aborted", "fenced")
 RELOAD_OUTCOMES = ("loaded", "refused")
 
@@ -204,7 +205,10 @@ class WorkerMetrics:
 
 
 class RateAge(Collector):
-    """``rate_age_seconds``: how old each pair's newest scored rate is, computed when asked."""
+    """``rate_age_seconds``: how old each pair's newest scored rate is, computed when asked.
+
+    A rate of the day after tomorrow is a mistake, and must not make its pair look fresh until then.
+    """
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._newest: dict[str, float] = {}
@@ -212,10 +216,12 @@ class RateAge(Collector):
 
     def saw(self, as_of: Mapping[str, str]) -> None:
         """Note the ``as_of`` of each pair's latest message; a date counts from its midnight, UTC."""
+        latest = time.time() + _AHEAD_SECONDS
         for pair, text in as_of.items():
             moment = dt.datetime.fromisoformat(text)
             moment = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
-            self._newest[pair] = max(self._newest.get(pair, 0.0), moment.timestamp())
+            if moment.timestamp() <= latest:
+                self._newest[pair] = max(self._newest.get(pair, 0.0), moment.timestamp())
 
     def describe(self) -> Iterator[GaugeMetricFamily]:
         """What the registry checks names against."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 
 import aiohttp
 import pytest
@@ -68,6 +69,28 @@ async def test_two_workers_share_a_topic_and_each_shows_its_own(settings):
             two = await until(second, lambda found: len(found["records"]) == 2, 30)
             assert sorted([*one["records"], *two["records"]]) == [0, 1, 2, 3]
         await until(first, lambda found: len(found["records"]) == 4, 30)
+
+
+async def test_a_backlog_never_looks_young_while_it_is_worked_off(settings):
+    await kafka.ensure_topics(settings)
+    producer = AIOKafkaProducer(**kafka.client_options(settings))
+    await producer.start()
+    try:
+        two_hours_ago = int((time.time() - 7200) * 1000)
+        sent = [
+            await producer.send(settings.input_topic, GOOD, partition=0, timestamp_ms=two_hours_ago)
+            for _ in range(20_000)
+        ]
+        await asyncio.gather(*sent)
+    finally:
+        await producer.stop()
+    async with running_worker(settings.model_copy(update={"max_poll_records": 100})) as worker:
+        await until(worker, lambda found: found["seconds"].get(0, 0) > 7000)
+        seen = []
+        while (found := await lags(worker))["records"][0]:
+            seen.append(found["seconds"][0])
+    assert seen
+    assert min(seen) > 7000
 
 
 async def test_a_backlog_that_cannot_be_published_grows_older(settings, monkeypatch):

@@ -44,7 +44,31 @@ def test_records_in_hand_are_as_old_as_the_oldest(lag) -> None:
     lag.ends_at(15, NOW)
     lag.polled(int((NOW - 90) * 1000))
     assert known(lag) == (5, 90.0)
-    lag.committed(15)
+    lag.committed(15, int(NOW * 1000))
+    assert known(lag) == (0, 0.0)
+
+
+def test_a_backlog_stays_as_old_as_it_is_between_two_batches(lag) -> None:
+    lag.ends_at(1_000_000, NOW)
+    lag.polled(int((NOW - 36_000) * 1000))
+    lag.committed(1_000, int((NOW - 35_990) * 1000))
+    assert known(lag) == (999_000, 35_990.0)
+    lag.polled(int((NOW - 35_980) * 1000))
+    assert known(lag) == (999_000, 35_980.0)
+
+
+def test_what_follows_a_caught_up_batch_much_later_is_not_as_old_as_that_batch(lag) -> None:
+    lag.ends_at(15, NOW)
+    lag.committed(15, int((NOW - 7200) * 1000))
+    lag.ends_at(16, NOW)
+    assert known(lag) == (1, 0.0)
+
+
+def test_marks_behind_a_backlog_end_its_age(lag) -> None:
+    lag.ends_at(12, NOW)
+    lag.committed(11, int((NOW - 60) * 1000))
+    assert known(lag) == (1, 60.0)
+    lag.idle(12)
     assert known(lag) == (0, 0.0)
 
 
@@ -53,7 +77,7 @@ def test_records_that_wait_unseen_count_from_when_they_were_known(lag) -> None:
     assert known(lag, NOW + 30) == (5, 30.0)
     lag.ends_at(40, NOW + 30)
     assert known(lag, NOW + 40) == (30, 40.0)
-    lag.committed(40)
+    lag.committed(40, int(NOW * 1000))
     lag.ends_at(41, NOW + 50)
     assert known(lag, NOW + 51) == (1, 1.0)
 

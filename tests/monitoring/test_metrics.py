@@ -134,6 +134,14 @@ def test_an_older_replay_does_not_make_the_newest_rate_older(metrics, registry) 
     assert age == pytest.approx(time.time() - 1767348000, abs=5)
 
 
+def test_a_date_of_the_future_does_not_make_a_pair_look_fresh(metrics, registry) -> None:
+    metrics.committed(1, [], [0], {"EUR/GBP": "2099-01-01", "EUR/USD": "2099-01-01"})
+    metrics.committed(1, [], [0], {"EUR/GBP": "2026-01-02"})
+    age = registry.get_sample_value("rate_age_seconds", {"pair": "EUR/GBP"})
+    assert age == pytest.approx(time.time() - 1767312000, abs=5)
+    assert registry.get_sample_value("rate_age_seconds", {"pair": "EUR/USD"}) is None
+
+
 def test_a_revoked_partition_has_no_series(metrics, registry, lags) -> None:
     labels = {"topic": "t", "partition": "3"}
     lags.append(PartitionLag("t", 3, 7, 2.0))
