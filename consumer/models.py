@@ -120,8 +120,8 @@ class CurrentModel:
         self._metrics.model_reload("loaded")
 
     def _use(self, scorer: Scorer) -> None:
-        self._scorer = scorer
         self._metrics.model_loaded(scorer.bundle.stats)
+        self._scorer = scorer
 
     def _refuse(self, error: ModelBundleError) -> None:
         try:
@@ -138,13 +138,19 @@ class CurrentModel:
 
 
 def _fingerprint(models_dir: Path) -> tuple[object, ...]:
-    """What changes whenever ``current`` names another version or a file of that version is replaced."""
+    """What changes whenever ``current`` names another version or a file of that version is replaced.
+
+    Or made readable: what was refused for its permissions is looked at again when they are mended.
+    """
     try:
         version = model.current_version(models_dir)
         states = ((path.name, path.stat()) for path in sorted((models_dir / version).iterdir()))
         return (
             version,
-            *((name, state.st_ino, state.st_size, state.st_mtime_ns) for name, state in states),
+            *(
+                (name, state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
+                for name, state in states
+            ),
         )
     except (ModelBundleError, OSError) as error:
         return (str(error),)

@@ -8,13 +8,14 @@ truth; never loaded by a worker), ``parity.json`` (proof that both say the same)
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import os
 import re
 from pathlib import Path  # noqa: TC003 - pydantic reads the annotation when it runs
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ratecast import parity
 from ratecast.accuracy_reference import AccuracyReference  # noqa: TC001 - pydantic reads annotations at run time
@@ -37,10 +38,18 @@ CURRENT = "current"
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
+def _day(text: str) -> str:
+    dt.date.fromisoformat(text)
+    return text
+
+
+Day = Annotated[str, AfterValidator(_day), Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+
+
 class FeatureStats(BaseModel):
     """Distribution of one feature of one pair over the training rows."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
     min: float
     max: float
@@ -51,11 +60,11 @@ class FeatureStats(BaseModel):
 class PairStats(BaseModel):
     """What training saw of one pair."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
     n: int = Field(gt=0, description="Training rows.")
-    first_date: str
-    last_date: str
+    first_date: Day
+    last_date: Day
     last_rate: float = Field(gt=0)
     sigma: float = Field(gt=0, description="Standard deviation of one-step log returns.")
     longest_run: int = Field(ge=1, description="Longest run of equal rates.")
@@ -67,12 +76,14 @@ class Shrinkage(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    lambda_: float = Field(alias="lambda", ge=0, le=1)
+    lambda_: float = Field(alias="lambda", ge=0, le=1, allow_inf_nan=False)
     t_statistic: float
     gate: float = Field(description="lambda is 0 unless the t statistic exceeds this.")
 
 
-Quantiles = Annotated[dict[int, float], Field(min_length=1)]
+# 0 is a peg's: of a rate that stood still on four days of five, the 80 % range is that rate.
+Quantile = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Quantiles = Annotated[dict[int, Quantile], Field(min_length=1)]
 
 
 class TrainingStats(BaseModel):
@@ -81,14 +92,14 @@ class TrainingStats(BaseModel):
     model_config = ConfigDict(frozen=True, populate_by_name=True)
 
     model_version: str
-    trained_until: str = Field(description="Date of the newest rate the model saw.")
+    trained_until: Day = Field(description="Date of the newest rate the model saw.")
     default_pair: str
     shrinkage: Shrinkage
     intervals: dict[str, Quantiles] = Field(
         description='Level ("80", "95") -> history length -> conformal quantile of |error| / scale. A history '
         "uses the entry of the greatest length that is not above its own."
     )
-    drift_std_threshold: float = Field(3.0, gt=0)
+    drift_std_threshold: float = Field(3.0, gt=0, allow_inf_nan=False)
     quality: QualityLimits = Field(description="Thresholds of the data-quality checks.")
     feature_drift: dict[str, dict[str, FeatureReference]] = Field(
         default={},

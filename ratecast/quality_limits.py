@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 class PairLimits(BaseModel):
     """Limits of one pair."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
     equal_rates: int = Field(ge=3, description="So many equal rates in a row are `stuck`.")
     gap_days: int = Field(ge=1, description="More days between two rates are a `gap`.")
@@ -22,7 +22,7 @@ class PairLimits(BaseModel):
 class QualityLimits(BaseModel):
     """Limits of all pairs."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
     jump_sigmas: float = Field(gt=0, description="A return beyond this many sigma before it is a `jump`.")
     level_step: float = Field(

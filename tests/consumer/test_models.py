@@ -71,6 +71,34 @@ async def test_a_bundle_that_stands_still_is_read_once(models, tmp_path, monkeyp
     assert len(read) == 2
 
 
+async def test_a_bundle_whose_permissions_were_mended_is_read_again(models, tmp_path, monkeypatch):
+    write_bundle(tmp_path, "two", seed=1)
+    with monkeypatch.context() as patched:
+
+        def unreadable(_):
+            raise ModelBundleError("invented: permission denied")
+
+        patched.setattr(model, "load", unreadable)
+        await models.check()
+    assert models.version == "one"
+    await models.check()
+    assert models.version == "one"  # nothing has changed
+    (tmp_path / "two" / model.STATS).chmod(0o640)
+    await models.check()
+    assert (models.version, models.refused) == ("two", None)
+
+
+async def test_a_bundle_that_is_whole_but_says_nonsense_is_refused(models, registry, tmp_path):
+    directory = write_bundle(tmp_path, "two", seed=1)
+    stats = json.loads((directory / model.STATS).read_text()) | {"trained_until": "2024"}
+    (directory / model.STATS).write_text(json.dumps(stats))
+    write_manifest(directory, "two")
+    await models.check()
+    assert models.version == "one"
+    assert shown(registry) == ["one"]
+    assert "trained_until" in models.refused["reason"]
+
+
 async def test_a_new_current_is_taken_into_use_and_the_only_one_shown(models, registry, tmp_path):
     before = models.scorer()
     write_bundle(tmp_path, "two", seed=1)

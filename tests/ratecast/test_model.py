@@ -88,6 +88,10 @@ def test_a_bundle_without_probes_is_refused_with_the_way_out(bundle, tmp_path):
             "intervals need levels .* from 3 on",
         ),
         (model.STATS, {"default_pair": "EUR/XXX"}, "the default pair EUR/XXX is not among the pairs"),
+        (model.STATS, {"trained_until": "2024"}, "trained_until"),
+        (model.STATS, {"trained_until": "2024-02-30"}, "trained_until"),
+        (model.STATS, {"intervals": {"80": {"3": 1.0}, "95": {"3": -1.0}}}, r"intervals\.95\.3"),
+        (model.STATS, {"intervals": {"80": {"3": 1.0}, "95": {"3": 1e999}}}, r"intervals\.95\.3"),
     ],
 )
 def test_parts_that_do_not_fit_are_refused(bundle, tmp_path, name, changes, fault):
