@@ -17,7 +17,7 @@ from training import retrain as module
 from training.dataset import PairHistory
 from training.evaluate import outcomes_of
 from training.pipeline import TrainOptions, train
-from training.retrain import Duel, RetrainOptions, Scores, as_fitted, objections, retrain, score
+from training.retrain import Duel, RetrainOptions, Scores, aligned, as_fitted, objections, retrain, score
 
 OLD = 500  # days the champion knows
 
@@ -69,6 +69,18 @@ def with_wild_days(histories, until=640):
     return wild
 
 
+def with_tenfold_spikes(histories, pair, days=(100, 103, 106, 109)):
+    """Long before the span: its own histories are clean, and so is what comes."""
+    poisoned = []
+    for history in histories:
+        (stretch,) = history.stretches
+        rates = stretch.rates.copy()
+        if history.pair == pair:
+            rates[list(days)] *= 10
+        poisoned.append(PairHistory(history.pair, (Series(history.pair, stretch.dates, rates),)))
+    return poisoned
+
+
 def listing(models_dir):
     return {
         str(path.relative_to(models_dir)): path.read_bytes()
@@ -104,15 +116,63 @@ def test_what_is_promoted_is_what_train_makes_of_the_same_rates(champion, option
 def test_a_worse_challenger_changes_nothing(champion, options, histories, models_dir):
     before = listing(models_dir)
     result = retrain(champion, replace(options, table=table(with_wild_days(histories))))
-    (objection,) = result.comparison.objections
-    assert objection.startswith("its Winkler score 95 is 6.")
+    pooled, single = result.comparison.objections
+    assert pooled.startswith("its Winkler score 95 is 6.")
+    assert single.startswith("its Winkler score 95 is ")
     assert result.promoted is None
     assert listing(models_dir) == before
 
 
 def test_a_wider_tolerance_lets_the_same_challenger_pass(champion, options, histories):
-    lenient = replace(options, table=table(with_wild_days(histories)), tolerance=0.1, dry_run=True)
+    lenient = replace(
+        options, table=table(with_wild_days(histories)), tolerance=0.1, pair_tolerance=0.2, dry_run=True
+    )
     assert retrain(champion, lenient).comparison.objections == ()
+
+
+def test_a_challenger_that_ruins_a_single_pair_changes_nothing(champion, options, histories, models_dir):
+    """Its spikes make the pair's sigma fifty times as large: no range of it may be narrower than a tenth of that."""
+    before = listing(models_dir)
+    result = retrain(champion, replace(options, table=table(with_tenfold_spikes(histories, "EUR/USD"))))
+    duel = result.comparison.pairs["EUR/USD"]
+    assert duel.challenger.winkler["95"] > 3 * duel.champion.winkler["95"]
+    assert duel.challenger.coverage["80"] == 1
+    assert any(objection.endswith(" % worse in EUR/USD") for objection in result.comparison.objections)
+    assert result.promoted is None
+    assert listing(models_dir) == before
+
+
+def test_a_poisoned_pair_does_not_shrink_its_own_weight(champion, options, histories):
+    """In units of a sigma that spikes inflate, the ranges that they ruin would hardly count."""
+    poisoned = replace(options, table=table(with_tenfold_spikes(histories, "EUR/USD")), dry_run=True)
+    everything = retrain(champion, poisoned).comparison.all
+    assert everything.challenger.winkler["95"] > 1.5 * everything.champion.winkler["95"]
+
+
+def test_both_are_measured_in_the_champions_sigma(champion, histories):
+    dates = histories[0].stretches[0].dates
+    old = outcomes_of(as_fitted(champion, histories), histories, dates[550], dates[699])
+    factor = np.where(old.pair == 1, 50.0, 1.0)
+    new = replace(
+        old,
+        scale=old.scale * factor,
+        actual=old.actual / factor,
+        step=old.step / factor,
+        half=old.half / factor[:, None],
+    )
+    for found in aligned(old, new):
+        assert found.scale.tolist() == old.scale.tolist()
+        np.testing.assert_allclose(found.actual, old.actual, rtol=1e-12)
+        np.testing.assert_allclose(found.half, old.half, rtol=1e-12)
+
+
+def test_a_wider_pair_tolerance_lets_a_pair_get_worse(champion, options, histories):
+    """A currency that got another regime: whoever knows so may say so."""
+    poisoned = replace(options, table=table(with_tenfold_spikes(histories, "EUR/USD")), dry_run=True)
+    lenient = replace(poisoned, tolerance=100, pair_tolerance=100)
+    assert retrain(champion, lenient).comparison.objections == ()
+    (objection,) = retrain(champion, replace(poisoned, tolerance=100)).comparison.objections
+    assert objection.endswith(" % worse in EUR/USD")
 
 
 def test_a_dry_run_changes_nothing(champion, options, models_dir):
@@ -155,9 +215,7 @@ def test_the_champion_is_scored_as_it_serves(champion, options, histories):
         (stretch,) = history.stretches
         windows = [stretch.rates[day - WINDOW : day].tolist() for day in range(640, 700)]
         forecasts = forecaster.forecast(forecaster.windows(windows, np.full(60, position, dtype=np.intp)))
-        unit = np.diff(
-            np.log(stretch.rates[:640])
-        ).std()  # the challenger's sigma, which both are measured in
+        unit = champion.stats.pairs[history.pair].sigma
         errors.append(np.log(stretch.rates[640:] / forecasts.prediction) / unit)
         halves.append(np.log(forecasts.upper / forecasts.prediction[:, None]) / unit)
     error, half = np.concatenate(errors), np.concatenate(halves)
@@ -236,7 +294,19 @@ def scores(mae=1.0, winkler=4.0):
     ],
 )
 def test_both_scores_decide(challenger, expected):
-    assert objections(Duel(scores(), challenger), 0.01) == expected
+    assert objections(Duel(scores(), challenger), {}, 0.01, 0.05) == expected
+
+
+def test_pairs_that_got_worse_are_named_the_worst_first():
+    pairs = {
+        "EUR/GBP": Duel(scores(), scores(1.0, 4.199)),
+        "EUR/USD": Duel(scores(), scores(1.0, 4.4)),
+        "EUR/JPY": Duel(scores(), scores(1.0, 13.2)),
+        "EUR/CHF": Duel(scores(), scores(1.0, math.nan)),
+    }
+    assert objections(Duel(scores(), scores()), pairs, 0.01, 0.05) == (
+        "its Winkler score 95 is nan % worse in EUR/CHF, 230.00 % worse in EUR/JPY, 10.00 % worse in EUR/USD",
+    )
 
 
 def test_a_range_that_is_a_fifth_too_wide_or_narrow_is_worse(champion, histories):
@@ -244,4 +314,4 @@ def test_a_range_that_is_a_fifth_too_wide_or_narrow_is_worse(champion, histories
     outcomes = outcomes_of(as_fitted(champion, histories), histories, dates[550], dates[699])
     right = score(outcomes)
     for factor in (0.8, 1.2):
-        assert objections(Duel(right, score(replace(outcomes, half=factor * outcomes.half))), 0.01)
+        assert objections(Duel(right, score(replace(outcomes, half=factor * outcomes.half))), {}, 0.01, 0.05)
