@@ -48,7 +48,11 @@ class Overlay:
 
 
 def lay_over(
-    base: RateTable | None, feed: Mapping[str, PairRates], pairs: Sequence[str], until: dt.date | None = None
+    base: RateTable | None,
+    feed: Mapping[str, PairRates],
+    pairs: Sequence[str],
+    today: dt.date,
+    until: dt.date | None = None,
 ) -> Overlay:
     """The rates of some pairs: the feed's where it has them and they are not suspicious, else the base's.
 
@@ -59,6 +63,7 @@ def lay_over(
         base: rates beyond doubt, if there are any.
         feed: rates as they came, by pair.
         pairs: which.
+        today: what the feed dates later than tomorrow is left out.
         until: later days are cut off.
     """
     left_out: list[LeftOut] = []
@@ -66,9 +71,15 @@ def lay_over(
     taken: dict[str, int] = {}
     for pair in pairs:
         known = _base_rates(base, pair, until)
-        days, found, of_feed = _joined(*known, *_cut(feed.get(pair), until))
+        said, quoted = _cut(feed.get(pair), until)
+        late = screening.in_future(said, today)
+        days, found, of_feed = _joined(*known, said[~late], quoted[~late])
         days, found, of_feed, removed = _screened(days, found, of_feed, known)
         left_out += [LeftOut(pair, *faulty) for faulty in removed]
+        left_out += [
+            LeftOut(pair, str(day), rate, screening.FUTURE)
+            for day, rate in zip(said[late], quoted[late].tolist(), strict=True)
+        ]
         taken[pair] = int(of_feed.sum())
         if len(days):
             columns[pair] = days, found

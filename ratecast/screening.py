@@ -17,6 +17,9 @@ The bounds are generous, since a real shock must stay in, and what is left out i
 ``contradiction``
     beyond the spike's bound from the base's rate of the same day, which stands; where most of five days or more
     contradict, all rates of the feed.
+``future``
+    dated later than tomorrow, by the clock of whoever asks (tomorrow has begun in the east). After the hole before it
+    such a rate begins anew and breaks no other rule, and the model would claim to know the days until then.
 
 A shock that stays (EUR/CHF on 2015-01-15) breaks none of them once the next rate is there. Had all 235,954 rates of
 the ECB's 41 currencies and two crosses come from a feed, 3 would be left out (CYP, MTL, SIT), none of them of a
@@ -33,6 +36,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 if TYPE_CHECKING:
+    import datetime as dt
+
     from numpy.typing import NDArray
 
 SPIKE_SIGMAS = 8.0
@@ -40,11 +45,24 @@ SPIKE_FLOOR = 0.01  # log return: a peg hardly moves, and its robust sigma may b
 TAKEN_BACK = 0.75
 EXCURSION_FACTOR = 2.0
 SPIKE, EXCURSION, UNCONFIRMED, CONTRADICTION = "spike", "excursion", "unconfirmed", "contradiction"
+FUTURE = "future"
 
 _COARSE = math.log(EXCURSION_FACTOR)
 _AROUND = 30  # returns before and after
 _MANY_DAYS = 5
 _FIRST_RATES = 11  # their median is the level that the first rate is held to
+
+
+def in_future(days: NDArray[np.datetime64], today: dt.date) -> NDArray[np.bool_]:
+    """Which days are later than tomorrow, ``(n,)``.
+
+    >>> import datetime
+    >>> days = np.array(["2026-10-31", "2026-11-01", "2099-01-04"], dtype="datetime64[D]")
+    >>> in_future(days, datetime.date(2026, 10, 30)).tolist()
+    [False, True, True]
+    """
+    late: NDArray[np.bool_] = days > np.datetime64(today) + np.timedelta64(1, "D")
+    return late
 
 
 def spike_bounds(rates: NDArray[np.float64]) -> NDArray[np.float64]:

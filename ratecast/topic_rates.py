@@ -42,6 +42,8 @@ class TopicRates:
         messages: how many were read.
         dated: messages that rates were taken from.
         undated: messages without ``times`` and ``as_of``: nothing says which days their rates are of.
+        disordered: messages whose ``times`` do not ascend from each to the next: one cannot tell whether their rates
+            are in the same order, and each might be of another day.
         undecodable: messages that are no histories; workers make dead letters of them.
         pairs: the rates, by pair.
     """
@@ -49,6 +51,7 @@ class TopicRates:
     messages: int
     dated: int
     undated: int
+    disordered: int
     undecodable: int
     pairs: dict[str, PairRates]
 
@@ -68,7 +71,7 @@ class Gatherer:
 
     For a day said more than once the latest message wins: the one with the latest broker timestamp, then the
     highest partition and offset. A message with ``times`` dates each of its rates, one with ``as_of`` alone only
-    the last.
+    the last; one whose ``times`` do not ascend dates none.
 
     Args:
         default_pair: of messages that name none, as in scoring.
@@ -80,7 +83,7 @@ class Gatherer:
         self._max_bytes = max_message_bytes
         self._said: dict[str, list[_Said]] = defaultdict(list)
         self._waiting: dict[str, int] = defaultdict(int)
-        self._messages = self._undated = self._undecodable = 0
+        self._messages = self._undated = self._disordered = self._undecodable = 0
 
     def add(self, records: Sequence[Record]) -> None:
         """Take in some records."""
@@ -93,6 +96,9 @@ class Gatherer:
             days = _days(history)
             if not len(days):
                 self._undated += 1
+                continue
+            if (np.diff(days) <= 0).any():
+                self._disordered += 1
                 continue
             self._take(history.pair or self._default_pair, record, days, history.history[-len(days) :])
 
@@ -112,8 +118,8 @@ class Gatherer:
         for pair in sorted(self._said):
             said = _latest(self._said[pair])
             pairs[pair] = PairRates(said.day.astype("datetime64[D]"), said.rate)
-        dated = self._messages - self._undated - self._undecodable
-        return TopicRates(self._messages, dated, self._undated, self._undecodable, pairs)
+        dated = self._messages - self._undated - self._disordered - self._undecodable
+        return TopicRates(self._messages, dated, self._undated, self._disordered, self._undecodable, pairs)
 
 
 def _days(history: History) -> NDArray[np.int64]:

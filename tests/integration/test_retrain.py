@@ -78,26 +78,29 @@ async def test_a_feed_is_scored_learnt_from_and_scored_by_what_was_learnt(learni
     plan = histories.plan(feed, PAIRS, start=DATES[OLD].astype(object), window=10)
     undated = json.dumps({"history": [1.0, 1.01, 1.02], "pair": "EUR/USD"}).encode()
     foreign = json.dumps({"history": [7.4, 7.5, 7.6], "pair": "EUR/DKK", "as_of": "2020-01-02"}).encode()
+    ahead = {"history": faulty["EUR/USD"][-3:].tolist(), "pair": "EUR/USD", "as_of": "2099-01-04"}
     first = model.current_version(learning.models_dir)
     async with running_worker(learning) as worker:
         await replay(learning, plan, Pace(None))
         await publish(learning, [(b"k", undated, []), (b"k", b"{", []), (b"k", foreign, [])])
+        await publish(learning, [(b"k", json.dumps(ahead).encode(), [])])
         result = await run("--base", base, "--json")
         assert result.exit_code == 0, result.exception
         found = json.loads(result.stdout)
         await until(lambda: worker.models.version == found["promoted"])
         await publish(learning, [(b"EUR/USD", undated, [])])
-        count = len(plan) + 2
+        count = len(plan) + 3
         predictions = await read(learning, learning.output_topic, count, quiet_seconds=0.2)
     assert found["champion"] == first != found["promoted"]
     assert found["comparison"]["objections"] == []
     assert found["comparison"]["all"]["challenger"]["n"] == 2 * 60
     topic = found["topic"]
     counts = tuple(topic[name] for name in ("messages", "dated", "undated", "undecodable"))
-    assert counts == (len(plan) + 3, len(plan) + 1, 1, 1)
+    assert counts == (len(plan) + 4, len(plan) + 2, 1, 1)
     assert list(topic["pairs"]) == ["EUR/DKK", *PAIRS]
     assert found["left_out"] == [
-        {"pair": "EUR/USD", "day": str(DATES[SPIKE]), "rate": faulty["EUR/USD"][SPIKE], "rule": "excursion"}
+        {"pair": "EUR/USD", "day": str(DATES[SPIKE]), "rate": faulty["EUR/USD"][SPIKE], "rule": "excursion"},
+        {"pair": "EUR/USD", "day": "2099-01-04", "rate": ahead["history"][-1], "rule": "future"},
     ]
     # Windows of ten reach nine days back into the base's days.
     assert found["taken"] == {"EUR/GBP": 209, "EUR/USD": 208}
@@ -134,13 +137,29 @@ async def test_people_are_told_what_was_read_judged_and_left_out(learning, tmp_p
     faulty = RATES | {"EUR/USD": RATES["EUR/USD"] * np.where(np.arange(700) >= 680, 10, 1)}
     plan = histories.plan(RateTable("feed", DATES, faulty), PAIRS, start=DATES[OLD].astype(object), window=10)
     await replay(learning, plan, Pace(None))
+    level = RATES["EUR/GBP"][-3:].tolist()
+    ahead = {"history": level, "pair": "EUR/GBP", "as_of": "2099-01-04"}
+    newest_first = {"history": level, "pair": "EUR/GBP", "times": DATES[:-4:-1].astype(str).tolist()}
+    await publish(learning, [(b"k", json.dumps(message).encode(), []) for message in (ahead, newest_first)])
     first = model.current_version(learning.models_dir)
     result = await run("--base", base, "--dry-run")
     assert result.exit_code == 0, result.exception
     lines = result.stdout.splitlines()
-    assert f"topic     400 messages on {learning.input_topic}: 400 with dates" in lines[0]
-    assert lines[2] == "left out  20 rates that look like faults: 20 unconfirmed"
+    assert lines[0] == (
+        f"topic     402 messages on {learning.input_topic}: 401 with dates, 0 without, 1 with dates out of order, "
+        "0 undecodable"
+    )
+    assert lines[2] == "left out  21 rates that look like faults: 20 unconfirmed, 1 future"
     assert lines[3].split() == [
+        "EUR/GBP",
+        "2099-01-04:",
+        f"{level[-1]:.6g}",
+        "(future:",
+        "later",
+        "than",
+        "tomorrow)",
+    ]
+    assert lines[4].split() == [
         *("EUR/USD", str(DATES[680]), "to", f"{DATES[699]}:", "20", "rates", "(unconfirmed)"),
     ]
     assert any(line.startswith("all") and "1.0000 1.0000" in line for line in lines)

@@ -7,18 +7,24 @@ import datetime as dt
 import numpy as np
 import pytest
 
+from ratecast import overlay as module
 from ratecast import rates
-from ratecast.overlay import LeftOut, lay_over
+from ratecast.overlay import LeftOut
 from ratecast.rates import RateTable
 from ratecast.topic_rates import PairRates
 
 DAYS = np.arange("2024-01-01", "2024-07-01", dtype="datetime64[D]")
+TODAY = dt.date(2024, 6, 30)
 WALK = np.exp(0.005 * np.cumsum(np.random.default_rng(0).standard_normal(len(DAYS))))
 
 
 @pytest.fixture
 def base():
     return RateTable("base", DAYS, {"EUR/USD": WALK.copy(), "EUR/JPY": 150 * WALK[::-1]})
+
+
+def lay_over(base, feed, pairs, until=None):
+    return module.lay_over(base, feed, pairs, TODAY, until)
 
 
 def feed(start, stop, factor=1.0, values=None):
@@ -104,3 +110,34 @@ def test_until_cuts_both(base):
 def test_what_the_feed_said_of_pairs_nobody_asked_for_is_ignored(base):
     overlay = lay_over(base, {"EUR/CHF": feed(0, 182)}, ["EUR/USD"])
     assert list(overlay.table.columns) == ["EUR/USD"]
+
+
+def test_a_day_later_than_tomorrow_is_left_out_and_tomorrow_is_taken(base):
+    """After the hole before it nothing holds its rate to any level, and it would be the model's last day."""
+    days = np.array(["2024-06-30", "2024-07-01", "2024-07-02", "2099-01-04"], dtype="datetime64[D]")
+    rates_said = WALK[-1] * np.array([1.0, 1.001, 1.002, 0.999])
+    overlay = lay_over(base, {"EUR/USD": PairRates(days, rates_said)}, ["EUR/USD"])
+    assert overlay.left_out == tuple(
+        LeftOut("EUR/USD", str(day), rate, "future")
+        for day, rate in zip(days[2:], rates_said[2:].tolist(), strict=True)
+    )
+    assert (overlay.taken, list(column(overlay, "EUR/USD"))[-1]) == ({"EUR/USD": 2}, "2024-07-01")
+    assert str(overlay.table.dates[-1]) == "2024-07-01"
+
+
+def test_a_pair_that_has_nothing_but_days_to_come_has_no_rates(base):
+    days = np.arange("2030-01-01", "2030-06-01", dtype="datetime64[D]")
+    overlay = lay_over(base, {"EUR/XAU": PairRates(days, np.full(len(days), 2.0))}, ["EUR/USD", "EUR/XAU"])
+    assert overlay.no_rates == ("EUR/XAU",)
+
+
+def test_days_to_come_do_not_make_a_feed_contradict_its_base(base):
+    """They are out before the feed is held to the base: they are no evidence of another unit."""
+    late = RateTable("base", np.arange("2024-01-01", "2024-08-01", dtype="datetime64[D]"), {})
+    late.columns["EUR/USD"] = np.exp(0.005 * np.random.default_rng(1).standard_normal(len(late.dates)))
+    days = np.concatenate((late.dates[100:103], late.dates[-20:]))
+    said = np.concatenate((late.columns["EUR/USD"][100:103], np.full(20, 100.0)))
+    overlay = lay_over(late, {"EUR/USD": PairRates(days, said)}, ["EUR/USD"])
+    assert overlay.taken == {"EUR/USD": 3}
+    assert {faulty.rule for faulty in overlay.left_out} == {"future"}
+    assert list(column(overlay, "EUR/USD").values()) == late.columns["EUR/USD"].tolist()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import numpy as np
 import pytest
 
@@ -103,6 +105,14 @@ def test_a_pegged_rate_does_not_make_every_move_a_spike():
 def test_the_shocks_of_a_quarter_century_stay_in(pair):
     (stretch,) = rates.series(rates.load_ecb(), pair)
     assert suspects(stretch.rates) == {}
+
+
+def test_tomorrow_may_have_begun_elsewhere_and_the_day_after_has_not():
+    days = np.array(
+        ["2024-02-27", "2024-02-28", "2024-02-29", "2024-03-01", "2099-01-04"], dtype="datetime64[D]"
+    )
+    late = screening.in_future(days, dt.date(2024, 2, 28))
+    assert late.tolist() == [False, False, False, True, True]
 
 
 def test_a_feed_that_contradicts_the_base_on_some_days_loses_those_days():

@@ -89,8 +89,18 @@ def test_dropping_repeated_days_now_and_then_changes_nothing(monkeypatch, flush)
     assert said(gatherer.result(), "EUR/CHF") == dict.fromkeys(DAYS, 1.0)
 
 
-def test_days_come_in_order_even_when_a_history_has_them_mixed():
-    found = gather(message([1.0, 2.0, 3.0], times=[DAYS[2], DAYS[0], DAYS[1]]))
+@pytest.mark.parametrize(
+    "times", [DAYS[::-1], [DAYS[2], DAYS[0], DAYS[1]], [DAYS[0], DAYS[1], DAYS[1]]], ids=str
+)
+def test_a_message_whose_days_do_not_ascend_is_counted_and_nothing_is_taken_from_it(times):
+    """Newest first, one cannot tell whether the rates are too: each might be of another day."""
+    found = gather(message([1.0, 2.0, 3.0], times=times, timestamp=9), message([4.0, 5.0, 6.0], times=DAYS))
+    assert (found.messages, found.dated, found.disordered, found.undated) == (2, 1, 1, 0)
+    assert said(found) == dict(zip(DAYS, (4.0, 5.0, 6.0), strict=True))
+
+
+def test_days_come_in_order_in_whatever_order_messages_name_them():
+    found = gather(*(message([1.0, 2.0, 3.0], as_of=day) for day in (DAYS[2], DAYS[0], DAYS[1])))
     assert list(said(found)) == DAYS
 
 
