@@ -26,6 +26,11 @@ class Query:
     expr: str
     instant: bool = False
 
+    @property
+    def selective(self) -> bool:
+        """Whether it depends on what is chosen, and not on the time shown only."""
+        return any(f"${variable}" in self.expr for variable in ("instance", "pair", "partition"))
+
 
 def load(name: str) -> dict[str, Any]:
     """A dashboard by its uid."""
@@ -51,6 +56,20 @@ def queries(dashboard: Mapping[str, Any]) -> Iterator[Query]:
             yield Query(where, target["expr"], target["instant"])
     for annotation in dashboard["annotations"]["list"]:
         yield Query(f"{dashboard['uid']} / annotation {annotation['name']}", annotation["expr"])
+
+
+def steps(panel: Mapping[str, Any]) -> list[tuple[str, float | None]]:
+    """Its colours by value, or those of the one column that has some; empty when it is of one colour."""
+    fields = panel["fieldConfig"]
+    levels = [fields["defaults"].get("thresholds", {"steps": []})["steps"]]
+    levels += [
+        changed["value"]["steps"]
+        for override in fields["overrides"]
+        for changed in override["properties"]
+        if changed["id"] == "thresholds"
+    ]
+    (several,) = [level for level in levels if len(level) > 1] or [[]]
+    return [(step["color"], step["value"]) for step in several]
 
 
 def metric_names(expr: str) -> set[str]:

@@ -19,7 +19,8 @@ DIRECTORY = Path(__file__).parent / "dashboards"
 def render(dashboard: Dashboard) -> str:
     """The dashboard as Grafana reads it; keys are sorted so that differences between versions stay small."""
     content = json.loads(json.dumps(dashboard, cls=JSONEncoder))
-    for shown in (*content["links"], *content["annotations"]["list"]):
+    of_panels = (link for panel in content["panels"] for link in panel.get("links", ()))
+    for shown in (*content["links"], *content["annotations"]["list"], *of_panels):
         # The SDK knows one placement only and gives it to all: a menu, where since Grafana 12 nobody sees them.
         shown.pop("placement", None)
     return json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False) + "\n"

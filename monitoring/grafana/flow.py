@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from monitoring.grafana.limits import SLOW, SLOW_TO_COMMIT, TOO_SLOW, TOO_SLOW_TO_COMMIT
+from monitoring.grafana.limits import (
+    ABORTED,
+    DEAD_LETTERS,
+    SLOW,
+    SLOW_TO_COMMIT,
+    TOO_SLOW,
+    TOO_SLOW_TO_COMMIT,
+)
 from monitoring.grafana.panels import bars, distribution, lines, now, pie, query, with_lines_at
-from monitoring.grafana.promql import INSTANCE, PARTITION, increase, mean, quantile, rate, total
+from monitoring.grafana.promql import INSTANCE, PARTITION, increase, mean, quantile, rate, select, total
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def traffic() -> Sequence[Builder[Panel]]:
-    """Outcomes, dead letters, transactions, batches."""
+    """Outcomes, records, transactions, batches; then what of it failed."""
     aborted = 'outcome=~"aborted|fenced",' + INSTANCE
     return [
         lines(
@@ -76,6 +83,26 @@ def traffic() -> Sequence[Builder[Panel]]:
         )
         .min(0)
         .span(8),
+        with_lines_at(
+            lines(
+                "Dead letters, share by code",
+                "Share that each code has of all outcomes of 15 minutes, all workers. Normal: 0. Over the dashed "
+                f"line, {DEAD_LETTERS:.0%}, it is an alert once there are more than two such messages.",
+                "percentunit",
+                query("ratecast:dead_letters:ratio_15m", "{{code}}"),
+            ).min(0),
+            ("red", DEAD_LETTERS),
+        ),
+        with_lines_at(
+            lines(
+                "Aborted transactions, share by worker",
+                "Share of each worker's transactions of two minutes that were aborted. Normal: 0, more for moments "
+                f"when a broker restarts. Over the dashed line, {ABORTED:.0%}, for five minutes it is an alert.",
+                "percentunit",
+                query(select("ratecast:transactions_aborted:ratio_2m"), "{{instance}}"),
+            ).min(0),
+            ("red", ABORTED),
+        ),
     ]
 
 
@@ -85,14 +112,15 @@ def latency() -> Sequence[Builder[Panel]]:
         _percentiles(
             "Scoring latency",
             "From a record's hand-over by the client until its prediction is encoded. Normal: p95 under 0.1 s. "
-            "The dashed lines are at 0.25 and 0.5 s.",
+            f"The dashed lines are at {SLOW:g} and {TOO_SLOW:g} s.",
             "inference_latency_seconds",
             (SLOW, TOO_SLOW),
         ),
         _percentiles(
             "End-to-end latency",
             "From the broker's timestamp until the transaction is committed: waiting, scoring and publishing. "
-            "Normal: somewhat above scoring; far above means a backlog or slow commits. The dashed lines are at 0.5 and 1 s; 5 s is the last bucket.",
+            "Normal: somewhat above scoring; far above means a backlog or slow commits. The dashed lines are at "
+            f"{SLOW_TO_COMMIT:g} and {TOO_SLOW_TO_COMMIT:g} s; 5 s is the last bucket.",
             "message_latency_seconds",
             (SLOW_TO_COMMIT, TOO_SLOW_TO_COMMIT),
         ),

@@ -9,25 +9,25 @@ from grafana_foundation_sdk.models.dashboard import (
     Dashboard,
     DashboardCursorSync,
     DashboardLinkType,
+    Panel,
     VariableOption,
     VariableRefresh,
     VariableSort,
 )
 
+from monitoring.grafana import runbooks
 from monitoring.grafana.panels import DATASOURCE
-from monitoring.grafana.promql import FIRING, INSTANCE, select
+from monitoring.grafana.promql import FIRING, INSTANCE, KNOWN_PARTITIONS, select
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from grafana_foundation_sdk.cog.builder import Builder
-    from grafana_foundation_sdk.models.dashboard import DashboardLink, Panel, VariableModel
+    from grafana_foundation_sdk.models.dashboard import DashboardLink, VariableModel
 
 OVERVIEW_UID = "ratecast-overview"
 MODEL_UID = "ratecast-model"
 DATASOURCE_UID = "prometheus"  # as `provisioning/datasources/prometheus.yml` names it
-# Where a browser finds `docs/runbooks/`: Grafana serves the folder when it is mounted below its `public/`.
-RUNBOOKS_URL = "/public/runbooks/README.md"
 # The newest that Grafana 11.6 to 12.3 know; none of what schema 42 changed occurs here.
 SCHEMA_VERSION = 41
 TAGS = ["ratecast"]
@@ -70,6 +70,8 @@ def board(
     built.schema_version = SCHEMA_VERSION
     for number, panel_or_row in enumerate(built.panels or [], start=1):
         panel_or_row.id_val = number  # links to one panel carry it
+        if isinstance(panel_or_row, Panel) and panel_or_row.title in runbooks.ALERTS:
+            panel_or_row.links = [link.build() for link in runbooks.links(panel_or_row.title)]
     return built
 
 
@@ -82,9 +84,10 @@ def _variables(*, partitions: bool) -> list[Builder[VariableModel]]:
     )
     instance = _choice("instance", "Worker", "label_values(assigned_partitions, instance)")
     pair = _choice("pair", "Pair", f"label_values({select('prediction_requests_total', INSTANCE)}, pair)")
-    partition = _choice(
-        "partition", "Partition", f"label_values({select('consumer_lag_records', INSTANCE)}, partition)"
-    ).sort(VariableSort.NUMERICAL_ASC)
+    # Not those of workers' lag: a partition that nobody owns could not be chosen.
+    partition = _choice("partition", "Partition", f"label_values({KNOWN_PARTITIONS}, partition)").sort(
+        VariableSort.NUMERICAL_ASC
+    )
     return [datasource, instance, pair, *([partition] if partitions else [])]
 
 
@@ -152,7 +155,7 @@ def _links(uid: str) -> list[Builder[DashboardLink]]:
         dashboard.DashboardLink("Runbooks")
         .type(DashboardLinkType.LINK)
         .icon("doc")
-        .url(RUNBOOKS_URL)
+        .url(runbooks.INDEX_URL)
         .tooltip("What to do about each alert")
         .target_blank(True),
     ]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from monitoring.grafana.limits import DRIFTED, DRIFTING, LATE, TOO_LATE
+from monitoring.grafana.limits import BEHIND, DRIFTED, DRIFTING, LATE, TOO_LATE
 from monitoring.grafana.panels import bars, lines, query, with_lines_at
-from monitoring.grafana.promql import OF_WORKERS, PAIR, PARTITION, increase, rate, select
+from monitoring.grafana.promql import LAG, OF_WORKERS, PAIR, PARTITION, increase, rate, select
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +25,8 @@ def drift() -> Sequence[Builder[Panel]]:
             lines(
                 "Drift ratio over time",
                 "Share of messages with a feature outside what training saw: of the selected pairs at each "
-                "moment, and of the last five minutes in each worker, whatever its pairs. Normal: under 15 %. "
+                "moment, and of the last five minutes in each worker, whatever its pairs. Normal: under "
+                f"{DRIFTING:.0%}, the lower dashed line; over the upper, {DRIFTED:.0%}, it is an alert. "
                 "Workers differ as they own different pairs.",
                 "percentunit",
                 query(share, "selected pairs"),
@@ -49,21 +50,24 @@ def drift() -> Sequence[Builder[Panel]]:
 def lag() -> Sequence[Builder[Panel]]:
     """In records and in seconds."""
     return [
-        lines(
-            "Lag by partition",
-            "Records between the end of each partition and its committed position. Normal: near 0. A line that "
-            "rises alone is one partition that stands still; a line that ends was revoked.",
-            "short",
-            query(
-                f"max by (topic, partition) ({select('consumer_lag_records', PARTITION)})",
-                "{{topic}} {{partition}}",
-            ),
-        ).min(0),
+        with_lines_at(
+            lines(
+                "Lag by partition",
+                "Records between the end of each partition and its committed position, by its owner's word, or "
+                "where it has no owner by the brokers' (kminion). Normal: near 0. A line that rises alone is one "
+                "partition that stands still; a line that ends is a partition that nobody reads while kminion is "
+                f"down. From the dashed line, {BEHIND:,.0f}, lag that grows is an alert.",
+                "short",
+                query(LAG, "{{topic}} {{partition}}"),
+            ).min(0),
+            ("yellow", BEHIND),
+        ),
         with_lines_at(
             lines(
                 "Lag in time by partition",
-                "Age of the oldest record polled but not yet committed; 0 when there is none. Normal: under a "
-                "second. The dashed lines are at one and at ten minutes.",
+                "Age of the oldest record not yet committed, by the owner's word; 0 when there is none. Normal: "
+                "under a second. A line that ends was revoked: it goes on when a worker takes the partition over. "
+                f"The dashed lines are at {LATE / 60:g} and at {TOO_LATE / 60:g} minutes.",
                 "s",
                 query(
                     f"max by (topic, partition) ({select('consumer_lag_seconds', PARTITION)})",
@@ -113,13 +117,17 @@ def workers() -> Sequence[Builder[Panel]]:
             "bytes",
             query(select("process_resident_memory_bytes") + OF_WORKERS, "{{instance}}"),
         ).min(0),
-        lines(
-            "CPU by worker",
-            "Cores in use. Normal: a fraction of one, near 1 in a backlog: a worker uses one core, and more "
-            "workers, not more cores, catch up sooner.",
-            "short",
-            query(
-                f"rate({select('process_cpu_seconds_total')}[$__rate_interval]){OF_WORKERS}", "{{instance}}"
-            ),
-        ).min(0),
+        with_lines_at(
+            lines(
+                "CPU by worker",
+                "Cores in use. Normal: a fraction of one, near the dashed line at 1 in a backlog: a worker uses one "
+                "core, and more workers, not more cores, catch up sooner.",
+                "short",
+                query(
+                    f"rate({select('process_cpu_seconds_total')}[$__rate_interval]){OF_WORKERS}",
+                    "{{instance}}",
+                ),
+            ).min(0),
+            ("yellow", 1.0),
+        ),
     ]

@@ -1,4 +1,4 @@
-"""The overview: is it working, how fast, how far behind, and what went wrong."""
+"""The overview: do predictions flow, how late, how far behind, does the model still fit, and what went wrong."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from monitoring.grafana.flow import latency, traffic
 from monitoring.grafana.frame import OVERVIEW_UID, board
 from monitoring.grafana.health import drift, lag, workers
 from monitoring.grafana.limits import (
+    BEHIND,
     DRIFTED,
     DRIFTING,
     LATE,
@@ -17,8 +18,20 @@ from monitoring.grafana.limits import (
     TOO_SLOW,
     TOO_SLOW_TO_COMMIT,
 )
-from monitoring.grafana.panels import now, query, rows, single
-from monitoring.grafana.promql import FIRING, PAIR, PARTITION, quantile, rate, select, total
+from monitoring.grafana.panels import ascending, linked, rows, single, states, worded
+from monitoring.grafana.promql import (
+    FIRING,
+    KNOWN_PARTITIONS,
+    LAG,
+    PAIR,
+    PARTITION,
+    SENT,
+    quantile,
+    rate,
+    select,
+    total,
+)
+from monitoring.grafana.runbooks import url
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +44,22 @@ DRIFTED_MESSAGES = "data_drift_requests_total"
 _SHARE_OF_FIVE_MINUTES = " / ".join(
     f"sum(increase({select(counter, PAIR)}[5m]))" for counter in (DRIFTED_MESSAGES, SCORED)
 )
+# As RatecastPredictionsStalled asks, of all workers: 1 while predictions are published, else 2 while something is due,
+# else 0 while anybody knows of a partition.
+_FLOW = (
+    "1 + 0 * (sum(rate(predictions_published_total[2m])) > 0) or 2 + 0 * ratecast:messages_due:sum "
+    "or 0 * sum(ratecast:consumer_lag_records:max)"
+)
+# As RatecastCoverageOff and RatecastForecastWorseThanLastRate ask, and 0 of the pairs that have an answer.
+_MISFITS = (
+    f"count(group by (pair) (abs({select('ratecast:interval_coverage:standard_errors', PAIR)}) "
+    "> scalar(ratecast:budget:interval_coverage_standard_errors)) or group by (pair) "
+    f"({select('forecast_error_ratio', PAIR)} > scalar(ratecast:budget:forecast_error_ratio))) "
+    f"or 0 * count({select('forecast_error_ratio', PAIR)})"
+)
+_KNOWN = f'{KNOWN_PARTITIONS}{{partition=~"$partition"}}'
+# As RatecastPartitionWithoutOwner asks: whoever the chosen workers are, an owner is an owner.
+_OWNERLESS = f"count({_KNOWN} unless on (topic, partition) consumer_lag_records) or 0 * count({_KNOWN})"
 
 
 def dashboard() -> Dashboard:
@@ -40,7 +69,7 @@ def dashboard() -> Dashboard:
         "ratecast: overview",
         "Traffic, latency, lag, drift and health of all workers.",
         [
-            ("Now", [*_now(), *_totals(), _active_alerts()]),
+            ("Now", [*_questions(), *_state(), _active_alerts()]),
             ("Traffic", traffic()),
             ("Latency", latency()),
             ("Drift", drift()),
@@ -51,81 +80,144 @@ def dashboard() -> Dashboard:
     )
 
 
-def _now() -> Sequence[Builder[Panel]]:
+def _questions() -> Sequence[Builder[Panel]]:
+    """The first line: do predictions flow, how late, how far behind, does the model still fit."""
     return [
-        single(
-            "Prediction rate",
-            "Messages scored a second, all selected workers and pairs. Normal: what comes in; compare it with "
-            "the lag, which grows when more comes in than is scored.",
-            "mps",
-            query(rate(SCORED, PAIR)),
-        ),
-        single(
-            "Scoring latency, p95",
-            "95 of 100 records were scored and encoded within this time of being handed over by the client. "
-            "Normal: under 0.1 s, as records of one poll are scored together. Yellow from 0.25 s, red from "
-            "0.5 s.",
-            "s",
-            query(quantile(0.95, "inference_latency_seconds")),
-            ("green", None),
-            ("yellow", SLOW),
-            ("red", TOO_SLOW),
-        ),
-        single(
-            "End-to-end latency, p95",
-            "95 of 100 records had their outcome committed within this time of the broker's timestamp. Normal: "
-            "under 0.25 s when workers keep up; in a backlog it is the age of the backlog, and 5 s is the last "
-            "bucket, so more shows as 5 s. Yellow from 0.5 s, red from 1 s.",
-            "s",
-            query(quantile(0.95, "message_latency_seconds")),
-            ("green", None),
-            ("yellow", SLOW_TO_COMMIT),
-            ("red", TOO_SLOW_TO_COMMIT),
-        ),
-        single(
-            "Drift ratio",
-            "Share of the last five minutes' messages with a feature outside what training saw of its pair. "
-            "Normal: under 15 %, more with a model that was trained long ago. Yellow from 15 %, red from 30 %.",
-            "percentunit",
-            query(_SHARE_OF_FIVE_MINUTES),
-            ("green", None),
-            ("yellow", DRIFTING),
-            ("red", DRIFTED),
-        ),
-        single(
-            "Lag",
-            "Records of the selected partitions that wait to be scored and committed. Normal: near 0, or "
-            "falling after an outage or at the beginning of a replay.",
-            "short",
-            query(f"sum({select('consumer_lag_records', PARTITION)})"),
-        ),
-        single(
-            "Lag in time",
-            "Age of the oldest record polled but not yet committed, in the partition that is furthest behind. "
-            "Normal: under a second. Yellow from a minute, red from ten.",
-            "s",
-            query(f"max({select('consumer_lag_seconds', PARTITION)})"),
-            ("green", None),
-            ("yellow", LATE),
-            ("red", TOO_LATE),
-        ),
+        tile.span(3)
+        for tile in (
+            states(
+                single(
+                    "Predictions flow",
+                    "Of all workers, in the last two minutes. Yes: predictions were published. Nothing due: no "
+                    "message came and none waits. STALLED: messages wait or come in and none becomes a prediction. "
+                    "Normal: yes, or nothing due between rates that come once a day.",
+                    "short",
+                    _FLOW,
+                    ("blue", None),
+                    ("green", 1),
+                    ("red", 2),
+                ),
+                "nothing due",
+                "yes",
+                "STALLED",
+            ),
+            single(
+                "Prediction rate",
+                "Messages scored a second, all selected workers and pairs. Normal: what comes in; compare it with "
+                "the lag, which grows when more comes in than is scored.",
+                "mps",
+                rate(SCORED, PAIR),
+            ),
+            single(
+                "End-to-end p95",
+                "95 of 100 records had their outcome committed within this time of the broker's timestamp. Normal: "
+                "under 0.25 s when workers keep up; in a backlog it is the age of the backlog, and 5 s is the last "
+                f"bucket, so more shows as 5 s. Yellow from {SLOW_TO_COMMIT:g} s, red from {TOO_SLOW_TO_COMMIT:g} s.",
+                "s",
+                quantile(0.95, "message_latency_seconds"),
+                ("green", None),
+                ("yellow", SLOW_TO_COMMIT),
+                ("red", TOO_SLOW_TO_COMMIT),
+            ),
+            single(
+                "Scoring p95",
+                "95 of 100 records were scored and encoded within this time of being handed over by the client. "
+                f"Normal: under 0.1 s, as records of one poll are scored together. Yellow from {SLOW:g} s, red from "
+                f"{TOO_SLOW:g} s.",
+                "s",
+                quantile(0.95, "inference_latency_seconds"),
+                ("green", None),
+                ("yellow", SLOW),
+                ("red", TOO_SLOW),
+            ),
+            single(
+                "Lag",
+                "Records of the selected partitions that wait to be scored and committed, whoever owns them: where "
+                "nobody does, it is what the brokers say (kminion). Normal: near 0, or falling after an outage or at "
+                f"the beginning of a replay. Yellow from {BEHIND:,.0f}: from there a partition's lag that grows is an alert.",
+                "short",
+                f"sum({LAG})",
+                ("green", None),
+                ("yellow", BEHIND),
+            ),
+            single(
+                "Lag in time",
+                "Age of the oldest record not yet committed, in the partition that is furthest behind, as its worker "
+                "says. Normal: under a second. No data: no worker reads, and how old what waits is, nobody knows. "
+                f"Yellow from {LATE / 60:g} minute, red from {TOO_LATE / 60:g}.",
+                "s",
+                f"max({select('consumer_lag_seconds', PARTITION)})",
+                ("green", None),
+                ("yellow", LATE),
+                ("red", TOO_LATE),
+            ),
+            single(
+                "Drift ratio",
+                "Share of the last five minutes' messages with a feature outside what training saw of its pair. "
+                f"Normal: under {DRIFTING:.0%}, more with a model that was trained long ago; drift is not error. "
+                f"Yellow from {DRIFTING:.0%}, red from {DRIFTED:.0%}.",
+                "percentunit",
+                _SHARE_OF_FIVE_MINUTES,
+                ("green", None),
+                ("yellow", DRIFTING),
+                ("red", DRIFTED),
+            ),
+            single(
+                "Pairs that do not fit",
+                "Pairs whose last messages say that the model is wrong about them: a range holds far more or fewer "
+                "rates than it promises, or forecasts are worse than the last rate. Normal: 0. Yellow from 1; the "
+                "model page names them. No data until a pair has 100 messages.",
+                "short",
+                _MISFITS,
+                ("green", None),
+                ("yellow", 1),
+            ),
+        )
     ]
 
 
-def _totals() -> Sequence[Builder[Panel]]:
+def _state() -> Sequence[Builder[Panel]]:
+    """The second line: what is wrong, what runs, and what came of the time shown."""
     return [
+        single(
+            "Alerts firing",
+            "Alerts of the selected pairs and workers that fire now, warning or critical. The table below names them, "
+            "and those for information. Normal: 0.",
+            "short",
+            f"count({SENT}) or vector(0)",
+            ("green", None),
+            ("red", 1),
+        ),
+        single(
+            "Workers",
+            "Workers that Prometheus can scrape. Normal: as many as were started. A worker that is alive but "
+            "cannot be scraped is not counted.",
+            "short",
+            f"count({select('assigned_partitions')}) or vector(0)",
+            ("red", None),
+            ("green", 1),
+        ),
+        single(
+            "Partitions without owner",
+            "Partitions of the input topic that no worker reads, of those that the brokers have (kminion), or that "
+            "were read within the hour. Normal: 0, some for seconds in a rebalance. What is in them waits.",
+            "short",
+            _OWNERLESS,
+            ("green", None),
+            ("red", 1),
+        ),
         single(
             "Predictions",
             "Messages scored in the time shown, restarts of workers included. Normal: whatever was sent.",
             "short",
-            now(total(SCORED, PAIR)),
+            total(SCORED, PAIR),
         ),
         single(
             "Dead letters",
             "Records of the time shown that could not be scored; they are on the dead-letter topic with the "
             "reason. Normal: 0. `ratecast dead-letters list` shows them.",
             "short",
-            now(total("dead_letters_total")),
+            total("dead_letters_total"),
             ("green", None),
             ("yellow", 1),
         ),
@@ -134,45 +226,21 @@ def _totals() -> Sequence[Builder[Panel]]:
             "Messages of the time shown with a feature outside what training saw of its pair. Normal: a few of "
             "100; the ratio says more than the number.",
             "short",
-            now(total(DRIFTED_MESSAGES, PAIR)),
-        ),
-        single(
-            "Workers",
-            "Workers that Prometheus can scrape. Normal: as many as were started. A worker that is alive but "
-            "cannot be scraped is not counted.",
-            "short",
-            query(f"count({select('assigned_partitions')}) or vector(0)"),
-            ("red", None),
-            ("green", 1),
-        ),
-        single(
-            "Partitions assigned",
-            "Partitions that the selected workers own together. Normal: as many as the input topic has; fewer "
-            "means that records wait and nobody scores them.",
-            "short",
-            query(f"sum({select('assigned_partitions')})"),
-            ("red", None),
-            ("green", 1),
-        ),
-        single(
-            "Alerts firing",
-            "Alerts of the selected pairs and workers that fire now; the table below names them. Normal: 0.",
-            "short",
-            query(f"count({FIRING}) or vector(0)"),
-            ("green", None),
-            ("red", 1),
+            total(DRIFTED_MESSAGES, PAIR),
         ),
     ]
 
 
 def _active_alerts() -> Builder[Panel]:
-    columns = ("alertname", "severity", "pair", "partition", "instance")
+    columns = ("alertname", "severity", "pair", "topic", "partition", "instance")
     table = rows(
         "Active alerts",
-        "Every alert that fires now, with what it is about. Normal: none, and the table is empty. The runbook "
-        "of each is in docs/runbooks/, named after the alert.",
+        "Every alert that fires now, with what it is about, the critical ones first. Normal: none, and the table is "
+        "empty. The name of an alert leads to its runbook: what it means, where to look, what to do.",
         "short",
         f"max by ({', '.join(columns)}) ({FIRING})",
         columns,
     )
-    return table.no_value("no alert fires").height(6)
+    table = linked(table, "alertname", "Runbook ${__value.text}", url("${__value.text}"))
+    table = worded(table, "severity", {"critical": "red", "warning": "orange", "info": "blue"})
+    return table.sort_by([ascending("severity")]).no_value("no alert fires").height(6)

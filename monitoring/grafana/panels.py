@@ -35,13 +35,15 @@ from grafana_foundation_sdk.models.dashboard import (
     FieldColorModeId,
     Threshold,
     ThresholdsMode,
+    ValueMap,
+    ValueMappingResult,
 )
 from grafana_foundation_sdk.models.heatmap import HeatmapColorMode
 from grafana_foundation_sdk.models.piechart import PieChartLegendValues, PieChartType
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 DATASOURCE = DataSourceRef(type_val="prometheus", uid="${datasource}")
 NO_DATA = "no data"
@@ -72,8 +74,11 @@ def thresholds(*steps: Step) -> dashboard.ThresholdsConfig:
     )
 
 
-def single(title: str, description: str, unit: str, target: prometheus.Dataquery, *steps: Step) -> stat.Panel:
-    """One number, with its past behind it when the query has one; 4 by 4 on the grid."""
+def single(title: str, description: str, unit: str, expr: str, *steps: Step) -> stat.Panel:
+    """One number, as of the end of the time shown; 4 by 4 on the grid.
+
+    Of a query over time Grafana would show the newest value there is: when the workers are gone, their last one.
+    """
     return (
         stat.Panel()
         .title(title)
@@ -83,11 +88,18 @@ def single(title: str, description: str, unit: str, target: prometheus.Dataquery
         .no_value(NO_DATA)
         .thresholds(thresholds(*(steps or (("blue", None),))))
         .color_mode(BigValueColorMode.VALUE)
-        .graph_mode(BigValueGraphMode.NONE if target.build().instant else BigValueGraphMode.AREA)
+        .graph_mode(BigValueGraphMode.NONE)
         .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
-        .with_target(target)
+        .with_target(now(expr))
         .span(4)
         .height(4)
+    )
+
+
+def states(panel: stat.Panel, *texts: str) -> stat.Panel:
+    """The number as a word: the first for 0, the next for 1."""
+    return panel.mappings(
+        [ValueMap({str(number): ValueMappingResult(text=text) for number, text in enumerate(texts)})]
     )
 
 
@@ -229,6 +241,11 @@ def rows(
     return panel if value is None else panel.sort_by([_highest_first(value)])
 
 
+def ascending(column: str) -> common.TableSortByFieldState:
+    """For a table's ``sort_by``."""
+    return common.TableSortByFieldState().display_name(column).desc(False)
+
+
 def _highest_first(column: str) -> common.TableSortByFieldState:
     return common.TableSortByFieldState().display_name(column).desc(True)
 
@@ -243,6 +260,24 @@ def coloured(panel: table.Panel, column: str, *steps: Step) -> table.Panel:
             DynamicConfigValue(
                 id_val="custom.cellOptions", value={"type": "color-background", "mode": "basic"}
             ),
+        ],
+    )
+
+
+def linked(panel: table.Panel, column: str, title: str, url: str) -> table.Panel:
+    """The table with one column's cells leading elsewhere; ``${__value.text}`` in the address is the cell."""
+    link = {"title": title, "url": url, "targetBlank": True}
+    return panel.override_by_name(column, [DynamicConfigValue(id_val="links", value=[link])])
+
+
+def worded(panel: table.Panel, column: str, colours: Mapping[str, str]) -> table.Panel:
+    """The table with one column's words in their colours."""
+    options = {word: {"color": color, "index": index} for index, (word, color) in enumerate(colours.items())}
+    return panel.override_by_name(
+        column,
+        [
+            DynamicConfigValue(id_val="mappings", value=[{"type": "value", "options": options}]),
+            DynamicConfigValue(id_val="custom.cellOptions", value={"type": "color-text"}),
         ],
     )
 

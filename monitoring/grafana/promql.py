@@ -5,8 +5,13 @@ from __future__ import annotations
 INSTANCE = 'instance=~"$instance"'
 PAIR = f'pair=~"$pair",{INSTANCE}'
 PARTITION = f'partition=~"$partition",{INSTANCE}'
+# What the brokers know too, whoever owns a partition or nobody: rules of `prometheus/rules/recording.yml`. There is no
+# worker to choose in them.
+LAG = 'ratecast:consumer_lag_records:max{partition=~"$partition"}'
+KNOWN_PARTITIONS = "ratecast:input_partition:known"
 # An alert may have neither label; a label that is missing matches the empty alternative.
 FIRING = 'ALERTS{alertstate="firing",pair=~"$pair|",instance=~"$instance|"}'
+SENT = FIRING.replace("}", ',severity!="info"}')  # what is for information is not
 # Prometheus and the brokers' exporters have process metrics too: only those of workers are meant.
 OF_WORKERS = " and on (job, instance) assigned_partitions"
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from aiohttp import web
 
 import monitoring
 from producer import histories
@@ -21,6 +22,7 @@ from producer.pace import Pace
 from producer.replay import replay
 from ratecast import model
 from ratecast.accuracy_reference import AccuracyReference
+from ratecast.broker import free_port
 from ratecast.drift_reference import DRIFT_FEATURES, FeatureReference
 from ratecast.rates import RateTable
 from ratecast.settings import Settings
@@ -157,12 +159,13 @@ def substituted(expr, **chosen):
     return expr
 
 
-def queries(**chosen):
-    """Every query of every dashboard."""
+def queries(*, of_all_workers=True, **chosen):
+    """Every query of every dashboard, or only those that depend on what is chosen."""
     return [
         replace(query, expr=substituted(query.expr, **chosen))
         for board in dashboards.dashboards()
         for query in dashboards.queries(board)
+        if of_all_workers or query.selective
     ]
 
 
@@ -198,12 +201,68 @@ async def test_every_query_and_every_rule_has_data_under_a_replay_with_faults(se
                 assert all(labels.get(label, value) == value for label, value in chosen.items()), query.where
 
         # Nothing chosen exists: what is shown then, shows what was not asked for.
-        for query in queries(**dict.fromkeys(chosen, "nobody")):
+        for query in queries(of_all_workers=False, **dict.fromkeys(chosen, "nobody")):
             if "vector(0)" not in query.expr and "ALERTS" not in query.expr:
                 assert await series_of(prometheus, query) == [], query.where
 
+        assert await value(prometheus, "Predictions flow") == 1  # yes
+        assert await value(prometheus, "Partitions without owner") == 0
         await check_variables(prometheus, own)
         await check_rules(prometheus)
+
+
+@asynccontextmanager
+async def kminion(lags):
+    """What kminion exposes of a topic with these lags by partition; its address."""
+    of_group = 'group_id="ratecast-workers",topic_name="rate-histories"'
+    lines = [
+        line
+        for partition, lag in enumerate(lags)
+        for line in (
+            f'kminion_kafka_consumer_group_topic_partition_lag{{{of_group},partition_id="{partition}"}} {lag}',
+            f'kminion_kafka_topic_partition_high_water_mark{{topic_name="rate-histories",partition_id="{partition}"}} 9000',
+        )
+    ]
+
+    async def metrics(_):
+        return web.Response(text="\n".join(lines) + "\n")
+
+    app = web.Application()
+    app.router.add_get("/metrics", metrics)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    port = free_port()
+    await web.TCPSite(runner, "127.0.0.1", port).start()
+    try:
+        yield f"127.0.0.1:{port}"
+    finally:
+        await runner.cleanup()
+
+
+async def value(prometheus, title, **chosen):
+    """What a tile of the overview shows; None for no data."""
+    (query,) = [query for query in queries(**chosen) if query.where == f"ratecast-overview / {title} / A"]
+    found = await series_of(prometheus, query)
+    return found[0][1][-1] if found else None
+
+
+async def test_without_a_worker_the_overview_shows_what_the_brokers_know(tmp_path):
+    rules = [path for path in RULES if path.name == "recording.yml"]
+    async with (
+        kminion([700, 900, 0, 1400]) as address,
+        running_prometheus(tmp_path, {"kafka-lag": address}, rules) as prometheus,
+    ):
+        await prometheus_has_seen(prometheus, "ratecast:messages_due:sum")
+        assert await value(prometheus, "Lag") == 3000
+        assert await value(prometheus, "Lag", partition="1|3") == 2300
+        assert await value(prometheus, "Partitions without owner") == 4
+        assert await value(prometheus, "Partitions without owner", partition="2") == 1
+        assert await value(prometheus, "Predictions flow") == 2  # stalled
+        assert await value(prometheus, "Workers") == 0
+        assert await value(prometheus, "Lag in time") is None
+        (by_partition,) = [query for query in queries() if "/ Lag by partition /" in query.where]
+        shown = {labels["partition"]: lags[-1] for labels, lags in await series_of(prometheus, by_partition)}
+        assert shown == {"0": 700, "1": 900, "2": 0, "3": 1400}
 
 
 async def check_variables(prometheus, own):

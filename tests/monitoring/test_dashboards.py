@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import itertools
+import math
 import re
 from pathlib import Path
 
 import pytest
+import yaml
 from grafana_foundation_sdk.cog.plugins import register_default_plugins
 from grafana_foundation_sdk.models import dashboard as models
 from grafana_foundation_sdk.models import units
@@ -12,13 +14,88 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.gc_collector import GCCollector
 from prometheus_client.process_collector import ProcessCollector
 
-from monitoring.grafana import build, frame
+from monitoring import accuracy
+from monitoring.grafana import build, frame, runbooks
 from monitoring.metrics import WorkerMetrics
 from tests import dashboards
-from tests.dashboards import FILES, SELECTOR, metric_names, panels, queries
+from tests.dashboards import FILES, SELECTOR, metric_names, panels, queries, steps
 
 GRAFANA = Path(build.__file__).parent
+ROOT = GRAFANA.parent.parent
+RULES = GRAFANA.parent / "prometheus/rules"
 EXTERNAL = {"ALERTS"}  # made by Prometheus itself
+# What the panels use of `recording.yml`, and its labels.
+RECORDED = {
+    "ratecast:consumer_lag_records:max": {"topic", "partition"},
+    "ratecast:input_partition:known": {"topic", "partition"},
+    "ratecast:messages_due:sum": set(),
+    "ratecast:dead_letters:ratio_15m": {"code"},
+    "ratecast:transactions_aborted:ratio_2m": {"job", "instance"},
+    "ratecast:interval_coverage:standard_errors": {"job", "instance", "pair", "level"},
+    "ratecast:model_age_seconds": set(),
+    "ratecast:budget:interval_coverage_standard_errors": set(),
+    "ratecast:budget:forecast_error_ratio": set(),
+}
+# Shown whatever is chosen: they are of all workers together, or of none.
+OF_THE_FLEET = {
+    "ratecast-overview / Predictions flow / A",
+    "ratecast-overview / Dead letters, share by code / A",
+    "ratecast-model / Time since training's last day / A",
+}
+# Windows that do not follow the graph: those of the gauge, or of the alert, that the panel repeats.
+WINDOWS = {
+    "ratecast-overview / Drift ratio / A": {"5m"},
+    "ratecast-overview / Predictions flow / A": {"2m"},
+}
+# Alerts on what no panel shows: Prometheus and Alertmanager themselves.
+WITHOUT_A_PANEL = {
+    "RatecastAlertmanagerDown", "RatecastAlertsDropped", "RatecastRulesFailing", "RatecastConfigReloadFailed",
+    "RatecastWorkersFewer", "RatecastDailyDriftRatioHigh",
+}  # fmt: skip
+# Panel -> colour -> the budget that it begins at. Every panel is in one of the three: a new one must decide.
+BUDGETED = {
+    "Scoring p95": {"red": "inference_latency_seconds"},
+    "Scoring latency": {"red": "inference_latency_seconds"},
+    "End-to-end p95": {"red": "message_latency_seconds"},
+    "End-to-end latency": {"red": "message_latency_seconds"},
+    "Drift ratio": {"red": "data_drift_ratio"},
+    "Drift ratio over time": {"red": "data_drift_ratio"},
+    "Drift ratio by pair": {"red": "data_drift_ratio"},
+    "Lag": {"yellow": "consumer_lag_records"},
+    "Lag by partition": {"yellow": "consumer_lag_records"},
+    "Lag in time": {"yellow": "consumer_lag_seconds warning", "red": "consumer_lag_seconds critical"},
+    "Lag in time by partition": {
+        "yellow": "consumer_lag_seconds warning",
+        "red": "consumer_lag_seconds critical",
+    },
+    "Dead letters, share by code": {"red": "dead_letters_ratio"},
+    "Aborted transactions, share by worker": {"red": "transactions_aborted_ratio"},
+    "Worst error ratio": {"red": "forecast_error_ratio"},
+    "Error ratio to the last rate": {"red": "forecast_error_ratio"},
+    "Coverage off target": {"red": "interval_coverage_standard_errors"},
+    "Coverage of the 80 % range": {"green": "interval_coverage_ratio 80"},
+    "Coverage of the 95 % range": {"green": "interval_coverage_ratio 95"},
+    "Pairs over their drift threshold": {"red": "feature_drift_pairs_ratio"},
+    "Oldest rate": {"yellow": "rate_age_seconds"},
+    "Rate age by pair": {"yellow": "rate_age_seconds"},
+    "Time since training's last day": {"red": "model_age_seconds"},
+}
+# Colours that no budget gives: one too many or too few, a word, a share of another threshold, where data begins.
+COLOURED_BY_MEANING = {
+    "Predictions flow", "Pairs that do not fit", "Alerts firing", "Workers", "Partitions without owner", "Dead letters",
+    "CPU by worker", "Model versions in use", "Data-quality alerts", "Quality alerts in the time shown",
+    "Messages behind accuracy", "Messages behind drift",
+    "Drift by KS over threshold", "Drift by PSI over threshold", "Drift score over threshold",
+}  # fmt: skip
+# Counts and rates of which no number is bad in itself, distributions, and lists.
+WITHOUT_THRESHOLDS = {
+    "Prediction rate", "Predictions", "Drifted messages", "Active alerts",
+    "Rate by outcome", "Outcomes", "Dead letters by code", "Records consumed by partition", "Transactions by outcome",
+    "Batch size", "Scoring latency, distribution", "End-to-end latency, distribution",
+    "Assigned partitions by worker", "Rebalances by worker", "HTTP requests", "Memory by worker",
+    "Models in use", "Changes of accuracy", "Messages left out of accuracy",
+    "Quality alerts by code", "Quality alerts by pair", "Model reloads", "Time since the model was loaded",
+}  # fmt: skip
 ALL = dashboards.dashboards()
 PANELS = [
     pytest.param(board, panel, id=f"{board['uid']}/{panel['title']}")
@@ -29,14 +106,39 @@ QUERIES = [pytest.param(board, query, id=query.where) for board in ALL for query
 UNITS = {value for name, value in vars(units).items() if isinstance(value, str) and not name.startswith("_")}
 
 
+def panel_of(title):
+    """The one panel of this title."""
+    (panel,) = [panel for board in ALL for panel in panels(board) if panel["title"] == title]
+    return panel
+
+
+def expressions(title):
+    return [target["expr"] for target in panel_of(title)["targets"]]
+
+
+def budgets() -> dict[str, float]:
+    """Name of every budget of `recording.yml`, with its severity or level if it has one -> value."""
+    (group,) = [
+        group
+        for group in yaml.safe_load((RULES / "recording.yml").read_text())["groups"]
+        if group["name"] == "ratecast-budgets"
+    ]
+    return {
+        " ".join(
+            [rule["record"].removeprefix("ratecast:budget:"), *rule.get("labels", {}).values()]
+        ): math.prod(float(factor) for factor in str(rule["expr"]).split("*"))
+        for rule in group["rules"]
+    }
+
+
 @pytest.fixture(scope="module")
 def labels() -> dict[str, set[str]]:
-    """Name of every series a worker can expose -> its labels."""
+    """Name of every series that a worker can expose or a rule used here records -> its labels."""
     registry = CollectorRegistry()
     WorkerMetrics(registry, list)
     ProcessCollector(registry=registry)
     GCCollector(registry=registry)
-    found: dict[str, set[str]] = {}
+    found: dict[str, set[str]] = dict(RECORDED)
     for collector in list(registry._collector_to_names):
         for family in getattr(collector, "describe", collector.collect)():
             own = set(getattr(family, "_labelnames", None) or getattr(collector, "_labelnames", None) or ())
@@ -115,12 +217,18 @@ def test_a_query_names_only_metrics_that_exist(board, query, labels):
     assert names <= labels.keys() | EXTERNAL
 
 
+def test_the_rules_record_what_the_panels_use():
+    recorded = re.findall(r"(?m)^\s+- record: (\S+)$", (RULES / "recording.yml").read_text())
+    assert RECORDED.keys() <= set(recorded)
+    used = set().union(*(metric_names(query.expr) for board in ALL for query in queries(board)))
+    assert {name for name in used if ":" in name} == RECORDED.keys()
+
+
 @pytest.mark.parametrize(("board", "query"), QUERIES)
 def test_a_query_filters_by_every_variable_its_metrics_have_a_label_for(board, query, labels):
     variables = {variable["name"] for variable in board["templating"]["list"]} - {"datasource"}
-    selected = SELECTOR.findall(query.expr)
-    assert selected
-    for name, matchers in selected:
+    assert query.selective == (query.where not in OF_THE_FLEET)
+    for name, matchers in SELECTOR.findall(query.expr):
         for variable in variables & labels.get(name, {"instance", "pair"}):
             assert f'{variable}=~"${variable}' in matchers, name
     for name in re.findall(r"\$(\w+)", query.expr):
@@ -130,12 +238,49 @@ def test_a_query_filters_by_every_variable_its_metrics_have_a_label_for(board, q
 @pytest.mark.parametrize(("board", "query"), QUERIES)
 def test_windows_follow_the_graph(board, query):
     windows = set(re.findall(r"\[([^\]]+)\]", query.expr))
-    drift_ratio_stat = "data_drift_requests_total" in query.expr and windows == {
-        "5m"
-    }  # as the gauge's window
-    assert drift_ratio_stat or windows <= (
-        {"$__range", "$__rate_interval"} if query.instant else {"$__rate_interval"}
-    )
+    if query.where in WINDOWS:
+        assert windows == WINDOWS[query.where]
+    else:
+        assert windows <= ({"$__range", "$__rate_interval"} if query.instant else {"$__rate_interval"})
+
+
+def test_lag_is_what_the_brokers_say_of_partitions_that_no_worker_owns():
+    selected = 'ratecast:consumer_lag_records:max{partition=~"$partition"}'
+    assert expressions("Lag") == [f"sum({selected})"]
+    assert expressions("Lag by partition") == [selected]
+
+
+def test_a_single_number_is_of_now_and_not_the_last_one_of_a_worker_that_is_gone():
+    tiles = [panel for board in ALL for panel in panels(board) if panel["type"] == "stat"]
+    assert len(tiles) > 10
+    assert all(target["instant"] and not target.get("range") for tile in tiles for target in tile["targets"])
+
+
+def test_only_the_test_that_is_judged_counts_as_drift():
+    (expr,) = expressions("Pairs over their drift threshold")
+    selected = SELECTOR.findall(expr)
+    assert [name for name, _ in selected] == [
+        "feature_drift_score",
+        "feature_drift_threshold",
+        "feature_drift_score",
+    ]
+    assert all('test="ks"' in matchers for _, matchers in selected)
+
+
+def test_the_first_line_says_whether_predictions_flow_how_late_how_far_behind_and_whether_the_model_fits():
+    first, *_ = tiles = panels(dashboards.load(frame.OVERVIEW_UID))
+    line = [tile["title"] for tile in tiles if tile["gridPos"]["y"] == first["gridPos"]["y"]]
+    assert line == [
+        "Predictions flow", "Prediction rate", "End-to-end p95", "Scoring p95",
+        "Lag", "Lag in time", "Drift ratio", "Pairs that do not fit",
+    ]  # fmt: skip
+    (mapping,) = first["fieldConfig"]["defaults"]["mappings"]
+    assert {value: shown["text"] for value, shown in mapping["options"].items()} == {
+        "0": "nothing due",
+        "1": "yes",
+        "2": "STALLED",
+    }
+    assert steps(first) == [("blue", None), ("green", 1), ("red", 2)]
 
 
 @pytest.mark.parametrize(("uid", "names"), [
@@ -150,7 +295,7 @@ def test_variables_take_several_values_or_all(uid, names, labels):
         assert choice["multi"]
         assert choice["includeAll"]
         assert choice["allValue"] == ".*"
-        metric, label = re.fullmatch(r"label_values\((\w+)(?:\{.*\})?, (\w+)\)", choice["query"]).groups()
+        metric, label = re.fullmatch(r"label_values\(([\w:]+)(?:\{.*\})?, (\w+)\)", choice["query"]).groups()
         assert label == choice["name"]
         assert label in labels[metric]
 
@@ -158,19 +303,77 @@ def test_variables_take_several_values_or_all(uid, names, labels):
 def test_dashboards_link_to_each_other_and_to_the_runbooks():
     for board, other in ((frame.OVERVIEW_UID, frame.MODEL_UID), (frame.MODEL_UID, frame.OVERVIEW_UID)):
         links = {link["url"]: link for link in dashboards.load(board)["links"]}
-        assert links.keys() == {f"/d/{other}", frame.RUNBOOKS_URL}
+        assert links.keys() == {f"/d/{other}", runbooks.INDEX_URL}
         assert links[f"/d/{other}"]["includeVars"]
         assert links[f"/d/{other}"]["keepTime"]
 
 
+@pytest.mark.parametrize(("board", "panel"), PANELS)
+def test_a_panel_leads_to_the_runbooks_of_its_alerts(board, panel):
+    links = {link["url"]: link for link in panel.get("links", [])}
+    assert list(links) == [runbooks.url(alert) for alert in runbooks.ALERTS.get(panel["title"], ())]
+    for link in links.values():
+        assert link["targetBlank"]
+        assert "placement" not in link
+
+
+def test_every_alert_is_led_to_from_a_panel_that_exists():
+    titles = {panel["title"] for board in ALL for panel in panels(board)}
+    assert runbooks.ALERTS.keys() <= titles
+    alerts = re.findall(r"(?m)^\s+- alert: (\w+)$", (RULES / "alerts.yml").read_text())
+    linked = set(itertools.chain(*runbooks.ALERTS.values()))
+    assert linked <= set(alerts)
+    assert set(alerts) - linked <= WITHOUT_A_PANEL
+    assert all((ROOT / f"docs/runbooks/{alert}.md").is_file() for alert in linked)
+    mount = f"./docs/runbooks:/usr/share/grafana{runbooks.DIRECTORY_URL}:ro"
+    assert (
+        mount in yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]["grafana"]["volumes"]
+    )
+
+
+def test_the_name_of_an_active_alert_leads_to_its_runbook():
+    table = panel_of("Active alerts")
+    changed = {
+        override["matcher"]["options"]: {change["id"]: change["value"] for change in override["properties"]}
+        for override in table["fieldConfig"]["overrides"]
+    }
+    (link,) = changed["alertname"]["links"]
+    assert link["url"] == "/public/runbooks/${__value.text}.md"
+    assert link["targetBlank"]
+    (mapping,) = changed["severity"]["mappings"]
+    severities = re.findall(r"severity: (\w+)", (RULES / "alerts.yml").read_text())
+    assert mapping["options"].keys() == set(severities)
+
+
 def test_thresholds_of_the_first_service_are_kept():
-    steps = {
-        panel["title"]: [(step["color"], step["value"]) for step in panel["fieldConfig"]["defaults"]["thresholds"]["steps"]]
-        for panel in panels(dashboards.load(frame.OVERVIEW_UID))
-        if panel["type"] == "stat"
-    }  # fmt: skip
-    assert steps["Scoring latency, p95"] == [("green", None), ("yellow", 0.25), ("red", 0.5)]
-    assert steps["Drift ratio"] == [("green", None), ("yellow", 0.15), ("red", 0.30)]
+    assert steps(panel_of("Scoring p95")) == [("green", None), ("yellow", 0.25), ("red", 0.5)]
+    assert steps(panel_of("Drift ratio")) == [("green", None), ("yellow", 0.15), ("red", 0.30)]
+
+
+@pytest.mark.parametrize(("title", "colours"), BUDGETED.items(), ids=BUDGETED)
+def test_a_colour_begins_at_the_budget_of_its_alert(title, colours):
+    known = budgets()
+    begins = dict(steps(panel_of(title)))
+    assert {color: begins[color] for color in colours} == {
+        color: pytest.approx(known[budget]) for color, budget in colours.items()
+    }
+
+
+@pytest.mark.parametrize("level", ["80", "95"])
+def test_coverage_is_red_where_a_full_window_is_due_for_an_alert(level):
+    known = budgets()
+    target = known[f"interval_coverage_ratio {level}"]
+    error = math.sqrt(target * (1 - target) / accuracy.WINDOW_MESSAGES)
+    off = known["interval_coverage_standard_errors"] * error
+    red = [value for color, value in steps(panel_of(f"Coverage of the {level} % range")) if color == "red"]
+    assert red == pytest.approx([target - off, target + off], abs=1e-4)
+
+
+def test_every_panel_has_thresholds_or_is_known_to_need_none():
+    by_title = {panel["title"]: steps(panel) for board in ALL for panel in panels(board)}
+    assert {title for title, found in by_title.items() if not found} == WITHOUT_THRESHOLDS
+    assert {title for title, found in by_title.items() if found} == BUDGETED.keys() | COLOURED_BY_MEANING
+    assert not BUDGETED.keys() & COLOURED_BY_MEANING
 
 
 def test_provisioning_fits_the_dashboards_and_prometheus():
