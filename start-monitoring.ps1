@@ -52,6 +52,13 @@ function Test-Docker {
     if ($LASTEXITCODE -ne 0) { Stop-Missing 'the Docker engine does not answer: is it running, and may you use it?' }
 }
 
+function Test-Brokers {
+    $brokers = Get-Setting 'RATECAST_BOOTSTRAP_SERVERS' 'kafka:9092'
+    if (",$brokers" -match ',(localhost:|127\.)') {
+        Stop-Missing "RATECAST_BOOTSTRAP_SERVERS is '$brokers', which a container takes for itself: unset it, here or in .env"
+    }
+}
+
 function Initialize-Password {
     $password = Get-Setting 'GRAFANA_ADMIN_PASSWORD' ''
     if ($password -eq 'admin') {
@@ -78,15 +85,18 @@ function Test-Port([string] $Service, [string] $Name, [string] $Default) {
     Stop-Missing "port $port, for $Service, is taken: set $Name in .env to a free one"
 }
 
+# The services with a container that is not healthy, or with none.
 function Get-Unhealthy {
-    $shown = @(Invoke-Compose ps --format '{{.Service}} {{.Health}}')
     foreach ($service in 'kafka', 'worker', 'prometheus', 'alertmanager', 'grafana') {
-        $own = @($shown | Where-Object { $_.StartsWith("$service ") })
-        if ($own.Count -eq 0 -or @($own | Where-Object { $_ -ne "$service healthy" }).Count -gt 0) { $service }
+        $ids = @(Invoke-Compose ps --quiet $service) # not its --format, which needs Compose 2.21
+        if ($ids.Count -eq 0) { $service; continue }
+        $healthy = @(docker inspect --format '{{.State.Health.Status}}' $ids 2>$null | Where-Object { $_ -eq 'healthy' })
+        if ($healthy.Count -ne $ids.Count) { $service }
     }
 }
 
 $Files = @('-f', 'docker-compose.yml')
+if (Test-Path docker-compose.override.yml) { $Files += '-f', 'docker-compose.override.yml' } # as without any -f
 if ($PublishAll) { $Files += '-f', 'docker-compose.host.yml' }
 if ($Replay -or $Stop) { $Files += '--profile', 'replay' }
 
@@ -99,6 +109,7 @@ if ($Stop) {
     Write-Output 'stopped; the volumes are kept'
     exit 0
 }
+Test-Brokers
 Initialize-Password
 Test-Port 'grafana' 'GRAFANA_PORT' '3000'
 if ($PublishAll) {

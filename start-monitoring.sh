@@ -36,14 +36,24 @@ check_docker() {
   docker info >/dev/null 2>&1 || missing "the Docker engine does not answer: is it running, and may $(id -un) use it?"
 }
 
+check_brokers() {
+  local brokers
+  brokers=$(setting RATECAST_BOOTSTRAP_SERVERS kafka:9092)
+  case ,$brokers in
+    *,localhost:* | *,127.*)
+      missing "RATECAST_BOOTSTRAP_SERVERS is '$brokers', which a container takes for itself: unset it, here or in .env" ;;
+  esac
+}
+
 ensure_password() {
-  local password
+  local password kept
   password=$(setting GRAFANA_ADMIN_PASSWORD "")
   [[ $password != admin ]] || missing "GRAFANA_ADMIN_PASSWORD is 'admin': choose another, or delete the line from .env for a random one"
+  if [[ -O .env ]]; then chmod 600 .env; fi  # whoever wrote it: it holds the password, perhaps Kafka's, too
   [[ -z $password ]] || return 0
+  kept=$(grep -v '^GRAFANA_ADMIN_PASSWORD=' .env 2>/dev/null) || true
   umask 077
-  if [[ -f .env ]]; then sed -i.bak '/^GRAFANA_ADMIN_PASSWORD=/d' .env; rm .env.bak; fi
-  echo "GRAFANA_ADMIN_PASSWORD=$(od -An -N18 -tx1 /dev/urandom | tr -d ' \n')" >> .env
+  printf '%s\n' ${kept:+"$kept"} "GRAFANA_ADMIN_PASSWORD=$(od -An -N18 -tx1 /dev/urandom | tr -d ' \n')" > .env
   echo "a random GRAFANA_ADMIN_PASSWORD was written to .env"
 }
 
@@ -56,14 +66,18 @@ check_port() {  # check_port SERVICE NAME DEFAULT
   fi
 }
 
-compose() { docker compose "${files[@]}" "${profiles[@]}" "$@"; }
+# macOS has bash 3.2, to which "${profiles[@]}" of an empty array is an unbound variable.
+compose() { docker compose "${files[@]}" ${profiles[@]+"${profiles[@]}"} "$@"; }
 
-unhealthy() {  # the services that are not healthy yet
-  local shown service
-  shown=$(compose ps --format '{{.Service}} {{.Health}}')
+unhealthy() {  # the services with a container that is not healthy, or with none
+  local service ids health found=""
   for service in kafka worker prometheus alertmanager grafana; do
-    grep -q "^$service healthy$" <<<"$shown" && ! grep -E "^$service " <<<"$shown" | grep -qv ' healthy$' || echo "$service"
+    ids=$(compose ps --quiet "$service")  # not its --format, which needs Compose 2.21
+    # shellcheck disable=SC2086 # one word a container
+    health=$(docker inspect --format '{{.State.Health.Status}}' $ids 2>&1) || true
+    if grep -qvx healthy <<<"$health"; then found+=" $service"; fi
   done
+  echo "${found# }"
 }
 
 wait_healthy() {
@@ -71,7 +85,7 @@ wait_healthy() {
   echo "waiting until all are healthy"
   while waiting=$(unhealthy); [[ -n $waiting ]]; do
     if ((SECONDS > deadline)); then
-      echo "error: not healthy after 3 minutes: ${waiting//$'\n'/, }; the end of their logs:" >&2
+      echo "error: not healthy after 3 minutes: ${waiting// /, }; the end of their logs:" >&2
       # shellcheck disable=SC2086 # one word a service
       compose logs --tail 10 $waiting >&2
       exit 1
@@ -94,6 +108,7 @@ while (($#)); do
 done
 
 files=(-f docker-compose.yml) profiles=()
+if [[ -f docker-compose.override.yml ]]; then files+=(-f docker-compose.override.yml); fi  # as without any -f
 if $host; then files+=(-f docker-compose.host.yml); fi
 if $replay || $stop; then profiles=(--profile replay); fi
 
@@ -104,6 +119,7 @@ if $stop; then
   echo "stopped; the volumes are kept"
   exit
 fi
+check_brokers
 ensure_password
 check_port grafana GRAFANA_PORT 3000
 if $host; then
