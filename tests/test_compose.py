@@ -25,7 +25,11 @@ ONE_SHOT = {"topics", "train"}
 # Without a server of its own, without a known program in its image: why stands beside each in the file.
 UNCHECKED = {"replay", "kafka-lag"}
 PINNED = re.compile(r"^[\w./-]+:v?\d+\.\d+\.\d+[\w.-]*$")
+PASSWORD = "GRAFANA_ADMIN_PASSWORD"  # noqa: S105 - a name
 VARIABLE = re.compile(r"(?<!\$)\$\{(\w+)")
+OVERRIDES = re.findall(
+    r"^```yaml\n(.*?)^```", (ROOT / "MONITORING_SETUP.md").read_text(), re.MULTILINE | re.DOTALL
+)
 
 every_service = pytest.mark.parametrize("name", sorted(SERVICES))
 
@@ -178,24 +182,73 @@ def test_targets_of_prometheus_are_services_in_its_network():
         assert "scrape" in SERVICES[name]["networks"]
 
 
+def in_words(default: object) -> str:
+    if default is None:
+        return ""
+    return str(default).lower() if isinstance(default, bool) else str(default)
+
+
 def test_the_example_of_settings_names_every_variable_and_its_default():
     text = "".join((ROOT / name).read_text() for name in ("docker-compose.yml", "docker-compose.host.yml"))
     example = dict(re.findall(r"^#?(\w+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE))
     known = set(VARIABLE.findall(text)) - {
         "KAFKA_CLUSTER_ID"
     }  # written into the volume once, never to be changed
-    assert set(example) == known
+    passed_on = {name for name, value in SERVICES["worker"]["environment"].items() if value is None}
+    assert set(example) == known | passed_on
     for name, default in re.findall(r"(?<!\$)\$\{(\w+):?-([^}]*)\}", text):
         assert example.get(name, default) == default, name
+    for name in passed_on:
+        assert example[name] == in_words(Settings.model_fields[name.removeprefix(ENV_PREFIX).lower()].default)
 
 
-def test_settings_that_the_stack_makes_exist():
-    names = {ENV_PREFIX + name.upper() for name in Settings.model_fields}
-    made = {key for service in SERVICES.values() for key in service.get("environment", {})}
-    made |= set(re.findall(rf"\b({ENV_PREFIX}\w+)=", DOCKERFILE))
-    used = {name for name in made if name.startswith(ENV_PREFIX)}
-    assert len(used) >= 7
-    assert used <= names
+@pytest.mark.parametrize("name", ["topics", "train", "worker", "replay"])
+def test_every_setting_can_be_set_in_the_stack_but_those_of_the_image(name):
+    fixed = set(re.findall(rf"\b({ENV_PREFIX}\w+)=", DOCKERFILE))
+    # The volume is mounted at the first, Prometheus and the health check ask at the others.
+    assert fixed == {"RATECAST_MODELS_DIR", "RATECAST_HTTP_HOST", "RATECAST_HTTP_PORT"}
+    environment = {key: value for key, value in SERVICES[name]["environment"].items() if ENV_PREFIX in key}
+    assert environment.keys() | fixed == {ENV_PREFIX + field.upper() for field in Settings.model_fields}
+    assert environment.keys().isdisjoint(fixed)
+    for key, value in environment.items():  # passed on, or with a default of the stack
+        assert value is None or value.startswith(f"${{{key}:-"), key
+
+
+def test_lag_is_asked_where_the_workers_read():
+    brokers = SERVICES["worker"]["environment"]["RATECAST_BOOTSTRAP_SERVERS"]
+    assert SERVICES["kafka-lag"]["environment"]["KAFKA_BROKERS"] == brokers
+
+
+def test_grafana_keeps_the_folders_of_its_image():
+    mounted = [volume.split(":")[1] for volume in SERVICES["grafana"]["volumes"]]
+    assert "/etc/grafana/provisioning" not in mounted
+    mine = {path.name for path in (ROOT / "monitoring/grafana/provisioning").iterdir()}
+    assert {f"/etc/grafana/provisioning/{name}" for name in mine} <= set(mounted)
+
+
+@pytest.mark.parametrize("text", OVERRIDES)
+def test_overrides_of_the_guide_fit_the_stack(text):
+    override = yaml.safe_load(text)
+    secrets = override.get("secrets", {})
+    assert override["services"].keys() <= SERVICES.keys()
+    for service in override["services"].values():
+        assert service.keys() <= {"environment", "networks", "secrets"}
+        assert set(service.get("networks", [])) <= STACK["networks"].keys()
+        assert set(service.get("secrets", [])) <= secrets.keys()
+    for secret in secrets.values():
+        assert secret["file"].startswith("./secrets/")  # git ignores it
+
+
+def test_the_override_for_another_cluster_lets_every_client_of_kafka_out():
+    (override,) = [yaml.safe_load(text) for text in OVERRIDES if "KAFKA_" in text]
+    clients = {
+        name
+        for name, service in SERVICES.items()
+        if {"RATECAST_BOOTSTRAP_SERVERS", "KAFKA_BROKERS"} & service.get("environment", {}).keys()
+    }
+    assert len(clients) == 5
+    assert override["services"].keys() == clients
+    assert all("edge" in service["networks"] for service in override["services"].values())
 
 
 def test_the_image_checks_hashes_runs_as_a_user_and_hears_signals():
@@ -227,90 +280,6 @@ def test_the_password_file_is_not_committed():
     assert "/.env" in (ROOT / ".gitignore").read_text().splitlines()
 
 
-def test_scripts_have_the_same_options():
-    shell = (ROOT / "start-monitoring.sh").read_text()
-    power = (ROOT / "start-monitoring.ps1").read_text()
-    for name, default in re.findall(r"check_port (?:\w+) (\w+) (\d+)", shell):
-        assert f"'{name}' '{default}'" in power
-    assert os.access(ROOT / "start-monitoring.sh", os.X_OK)
-
-
-@pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck is not installed")
-def test_shellcheck_finds_nothing():
-    result = subprocess.run(
-        ["shellcheck", ROOT / "start-monitoring.sh"], capture_output=True, text=True, check=False
-    )
-    assert result.returncode == 0, result.stdout
-
-
-def start(tmp_path: Path, *arguments: str, **programs: str) -> subprocess.CompletedProcess[str]:
-    """Run a copy of the start script with programs of ours before all others."""
-    for name in ("start-monitoring.sh", "docker-compose.yml", "docker-compose.host.yml"):
-        shutil.copy(ROOT / name, tmp_path)
-    ours = tmp_path / "bin"
-    ours.mkdir(exist_ok=True)
-    for name, text in programs.items():
-        (ours / name).write_text(f"#!/bin/sh\n{text}\n")
-        (ours / name).chmod(0o755)
-    environment = {"PATH": f"{ours}:{os.environ['PATH']}", "GRAFANA_PORT": "1"}
-    command = [tmp_path / "start-monitoring.sh", *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-
-
-# Says version 2, an engine, no container running; whatever it is asked to start, it cannot.
-DOCKER = 'case "$*" in *version*) echo 2.40.3 ;; *" up "*) exit 1 ;; esac'
-needs_bash = pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
-
-
-@needs_bash
-def test_starting_writes_a_random_password_once_for_the_owner_only(tmp_path):
-    (tmp_path / ".env").write_text("LOG_LEVEL=DEBUG\nGRAFANA_ADMIN_PASSWORD=\n")
-    first = start(tmp_path, docker=DOCKER)
-    written = (tmp_path / ".env").read_text()
-    assert first.returncode == 1  # the fake cannot start anything
-    assert "a random GRAFANA_ADMIN_PASSWORD was written to .env" in first.stdout
-    assert re.fullmatch(r"LOG_LEVEL=DEBUG\nGRAFANA_ADMIN_PASSWORD=[0-9a-f]{36}\n", written)
-    assert "random" not in start(tmp_path, docker=DOCKER).stdout
-    assert (tmp_path / ".env").read_text() == written
-
-
-@needs_bash
-def test_a_new_file_of_settings_is_for_its_owner_only(tmp_path):
-    start(tmp_path, docker=DOCKER)
-    assert (tmp_path / ".env").stat().st_mode & 0o077 == 0
-
-
-@needs_bash
-@pytest.mark.parametrize(
-    ("arguments", "docker", "words"),
-    [
-        (["--bogus"], DOCKER, "unknown option --bogus"),
-        (["--workers", "0"], DOCKER, "--workers takes a number"),
-        ([], "exit 1", "docker compose version 2 or newer is needed"),
-        ([], 'case "$*" in *version*) echo 1.29.2 ;; esac', "docker compose version 2 or newer is needed"),
-        (
-            [],
-            'case "$*" in *version*) echo 2.40.3 ;; info) exit 1 ;; esac',
-            "the Docker engine does not answer",
-        ),
-    ],
-)
-def test_what_is_missing_is_one_line_and_exit_code_2(tmp_path, arguments, docker, words):
-    result = start(tmp_path, *arguments, docker=docker)
-    assert result.returncode == 2
-    assert result.stderr.startswith(f"error: {words}")
-    assert result.stderr.count("\n") == 1
-    assert not (tmp_path / ".env").exists()
-
-
-@needs_bash
-def test_the_well_known_password_is_refused(tmp_path):
-    (tmp_path / ".env").write_text("GRAFANA_ADMIN_PASSWORD=admin\n")
-    result = start(tmp_path, docker=DOCKER)
-    assert result.returncode == 2
-    assert result.stderr.startswith("error: GRAFANA_ADMIN_PASSWORD is 'admin'")
-
-
 def compose() -> list[str]:
     for command in (["docker", "compose"], ["docker-compose"]):
         if (
@@ -321,13 +290,49 @@ def compose() -> list[str]:
     pytest.skip("docker compose is not installed")
 
 
-@pytest.mark.parametrize("files", [["docker-compose.yml"], ["docker-compose.yml", "docker-compose.host.yml"]])
-def test_compose_accepts_the_files_and_asks_for_the_password(files):
-    command = [*compose(), *(word for name in files for word in ("-f", str(ROOT / name))), "config"]
-    environment = {name: value for name, value in os.environ.items() if name != "GRAFANA_ADMIN_PASSWORD"}
-    given = {**environment, "GRAFANA_ADMIN_PASSWORD": "given"}
-    for env, code in ((given, 0), ({**environment, "GRAFANA_ADMIN_PASSWORD": ""}, 1)):
-        result = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
-        assert bool(result.returncode) == bool(code), result.stderr
-        if code:
-            assert "GRAFANA_ADMIN_PASSWORD" in result.stderr
+def config(*files: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    command = [
+        *compose(),
+        *(word for file in files for word in ("-f", str(file))),
+        "--profile",
+        "replay",
+        "config",
+    ]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(ENV_PREFIX)}
+    return subprocess.run(
+        command, env={**environment, **variables}, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize("names", [["docker-compose.yml"], ["docker-compose.yml", "docker-compose.host.yml"]])
+def test_compose_accepts_the_files_and_asks_for_the_password(names):
+    files = [ROOT / name for name in names]
+    assert config(*files, **{PASSWORD: "given"}).returncode == 0
+    refused = config(*files, **{PASSWORD: ""})
+    assert refused.returncode != 0
+    assert PASSWORD in refused.stderr
+
+
+def test_compose_passes_on_what_is_set_and_nothing_else(tmp_path):
+    stack = shutil.copy(ROOT / "docker-compose.yml", tmp_path)
+    (tmp_path / ".env").write_text("GRAFANA_ADMIN_PASSWORD=given\nRATECAST_MAX_POLL_RECORDS=500\n")
+    result = config(stack, RATECAST_GIVE_UP_SECONDS="60")
+    worker = yaml.safe_load(result.stdout)["services"]["worker"]["environment"]
+    assert {name: value for name, value in worker.items() if value is not None} == {
+        "RATECAST_BOOTSTRAP_SERVERS": "kafka:9092",
+        "RATECAST_LOG_FORMAT": "json",
+        "RATECAST_MAX_POLL_RECORDS": "500",
+        "RATECAST_GIVE_UP_SECONDS": "60",
+    }
+
+
+@pytest.mark.parametrize("text", OVERRIDES)
+def test_compose_accepts_the_overrides_of_the_guide(tmp_path, text):
+    stack = shutil.copy(ROOT / "docker-compose.yml", tmp_path)
+    (tmp_path / "docker-compose.override.yml").write_text(text)
+    variables = dict.fromkeys([*VARIABLE.findall(text), PASSWORD], "given")
+    result = config(stack, tmp_path / "docker-compose.override.yml", **variables)
+    assert result.returncode == 0, result.stderr
+    merged = yaml.safe_load(result.stdout)["services"]
+    for name, service in yaml.safe_load(text)["services"].items():
+        assert set(merged[name]["networks"]) == {*SERVICES[name]["networks"], *service.get("networks", [])}
