@@ -65,7 +65,7 @@ bench: $(VENV)/.dev ## throughput beside a plain client, in one run on one broke
 
 .PHONY: detection
 detection: $(VENV)/.dev ## which detector finds which fault of a feed: the tables of docs/drift.md
-	@$(BIN)/python benchmarks/detection.py --write docs/drift.md
+	@$(BIN)/python -m benchmarks.detection --write docs/drift.md
 
 .PHONY: contracts
 contracts: $(VENV)/.dev ## write docs/contracts from the message models

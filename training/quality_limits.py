@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from ratecast.rates import Series
 
-JUMP_BUDGET = 2e-4
+JUMP_BUDGET = 3e-4
 CONE_BUDGET = 1e-4
 REGIME_BUDGET = 5e-3
 HELD_BACK_SHARE = 0.25  # of each stretch, for the regime: its sigma comes from the days before

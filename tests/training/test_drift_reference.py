@@ -10,6 +10,7 @@ import pytest
 from pydantic import ValidationError
 from scipy.stats import ks_2samp
 
+from benchmarks.drift_windows import window_counts
 from monitoring.feature_drift import drift_scores
 from ratecast import rates
 from ratecast.drift_reference import DRIFT_FEATURES, DRIFT_TESTS, FeatureReference
@@ -32,13 +33,6 @@ def clustered(seed, count=3000):
     """Volatility that changes threefold every other year."""
     regime = np.where(np.arange(count) // 500 % 2, 3.0, 1.0)
     return calm(seed, count) * regime
-
-
-def window_counts(values, reference, length):
-    bins = np.searchsorted(reference.edges, values)
-    one_hot = np.eye(len(reference.counts), dtype=np.int64)[bins]
-    seen = np.concatenate((np.zeros((1, one_hot.shape[1]), dtype=np.int64), np.cumsum(one_hot, axis=0)))
-    return seen[length:] - seen[:-length]
 
 
 def test_each_feature_has_its_own_quantiles_and_counts_that_are_counted(invent):
