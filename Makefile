@@ -38,6 +38,16 @@ demo: $(VENV)/.all ## from nothing to predictions: train, broker, two workers, r
 monitoring: $(VENV)/.all ## broker, workers, a feed, Prometheus, Alertmanager; no Docker
 	@$(BIN)/python -m monitoring.native
 
+# Their services need not run (RUNLEVEL=1): tests and `make monitoring` start their own.
+.PHONY: tools
+tools: ## install Prometheus and Alertmanager, for `make monitoring` and all of `make test` (Debian, Ubuntu; root)
+	@if command -v promtool >/dev/null && command -v amtool >/dev/null; then exit 0; fi; \
+	if ! command -v apt-get >/dev/null || [ "$$(id -u)" != 0 ]; then \
+		echo "install Prometheus and Alertmanager with promtool and amtool by your own means (this target needs apt-get and root)"; exit 2; \
+	fi; \
+	apt-get update -qq && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive \
+		apt-get install -qq --no-install-recommends prometheus prometheus-alertmanager >/dev/null
+
 .PHONY: test
 test: $(VENV)/.dev ## the whole suite, on a real broker
 	@$(BIN)/python -m pytest
