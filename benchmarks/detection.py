@@ -1,4 +1,4 @@
-"""Which detector finds which fault of a feed, how soon, and how often each is wrong about clean rates.
+"""Which detector finds which fault of a feed, how soon, and how often each is wrong; how often ranges hold.
 
 See `benchmarks.detectors` for what is measured. ``--write docs/drift.md`` puts the tables between that file's markers.
 """
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from benchmarks.coverage import MOST_POINTS_OFF, coverage, coverage_table
 from benchmarks.detectors import (
     ANY,
     CASES,
@@ -137,7 +138,7 @@ def report(models_dir: Path) -> str:
     for number, case in enumerate(CASES, 1):
         print(f"[{number}/{len(CASES)}] {case.title}", file=sys.stderr)  # progress
         found[case.title] = delays(detectors, table, series, case, STARTS)
-    marks = clean_marks(detectors, series)
+    marks, ranges = clean_marks(detectors, series), coverage(detectors, series)
     pooled = {name: np.concatenate(list(by_pair.values())) for name, by_pair in marks.items()}
     detected, notes = faults_table(found)
     intro = (
@@ -164,6 +165,11 @@ def report(models_dir: Path) -> str:
                 ],
                 windows_table(bundle, series),
             ),
+            (
+                "Ranges: share of next rates inside, all messages from 2021 on. Promised: every pair within "
+                f"{MOST_POINTS_OFF} points."
+            ),
+            markdown(["pair", "forecasts", "80 % range, %", "95 % range, %"], coverage_table(ranges)),
         )
     )
 

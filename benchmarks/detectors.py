@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from monitoring.quality import Quality
+    from ratecast.forecast import Windows
     from ratecast.model import Bundle
 
 TRAINED_UNTIL = dt.date(2020, 12, 31)
@@ -67,9 +69,8 @@ class Detectors:
         self.forecaster = Forecaster.from_bundle(bundle)
         self.checker = QualityChecker.from_stats(bundle.stats)
 
-    def fired(self, series: Series, first: int, count: int) -> dict[str, NDArray[np.bool_]]:
-        """Detector -> whether it marks the messages whose newest rates are ``first`` to ``first + count``."""
-        stop = min(first + count, len(series.rates))
+    def prepared(self, series: Series, first: int, stop: int) -> tuple[Windows, Quality]:
+        """Messages whose newest rates are ``first`` to ``stop`` as a worker prepares them, and what is odd about them."""
         histories = sliding_window_view(series.rates, WINDOW)[first - WINDOW + 1 : stop - WINDOW + 1]
         pair = np.full(len(histories), self.forecaster.pair_index[series.pair], dtype=np.intp)
         numbers = series.dates.astype(np.int64).astype(np.float64)
@@ -79,11 +80,16 @@ class Detectors:
             numbers[at], numbers[at] - numbers[at - 1], numbers[at] - numbers[at - SPAN_STEPS], longest
         )
         windows = self.forecaster.windows(histories.tolist(), pair)
-        alerts = self.checker.check(windows, days).alerts
+        quality = self.checker.check(windows, days)
+        return windows.without(quality.disbelieved), quality
+
+    def fired(self, series: Series, first: int, count: int) -> dict[str, NDArray[np.bool_]]:
+        """Detector -> whether it marks the messages whose newest rates are ``first`` to ``first + count``."""
+        windows, quality = self.prepared(series, first, min(first + count, len(series.rates)))
         drifted = self.forecaster.forecast(windows).drifted
-        found = {name: np.zeros(len(histories), dtype=np.bool_) for name in DETECTORS}
+        found = {name: np.zeros(len(windows), dtype=np.bool_) for name in DETECTORS}
         found[RULE], found[LEVEL_RULE] = drifted[:, RETURNS].any(axis=1), drifted.any(axis=1)
-        for row, codes in alerts.items():
+        for row, codes in quality.alerts.items():
             for code in codes:
                 found[code.value][row] = True
                 found[ANY][row] |= code not in MARKET_ALERTS

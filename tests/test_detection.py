@@ -1,4 +1,4 @@
-"""What docs/drift.md promises of the feed checks, measured anew on the ECB's rates; only the faults are made."""
+"""What docs/drift.md promises of feed checks and ranges, measured anew on the ECB's rates; only the faults are made."""
 
 from __future__ import annotations
 
@@ -7,20 +7,30 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.coverage import MOST_POINTS_OFF, coverage, coverage_table
 from benchmarks.detection import CLEAN_PROMISES, PROMISES, STARTS, markdown, promises_table
 from benchmarks.detectors import CASES, TRAINED_UNTIL, Detectors, clean_marks, clean_series, delays
 from ratecast import model, rates
+from ratecast.forecast import LEVELS
 from training.fit import ForestSettings
 from training.pipeline import TrainOptions, train
 
 
 @pytest.fixture(scope="module")
-def measured(tmp_path_factory):
-    """Delays by fault, and clean marks by detector; the checks do not look at the forest, so a small one serves."""
+def under_test(tmp_path_factory):
+    """Detectors and clean rates; checks and ranges do not look at a forest without a say, so a small one serves."""
     models_dir = tmp_path_factory.mktemp("models")
     train(TrainOptions(models_dir=models_dir, until=TRAINED_UNTIL, forest=ForestSettings(trees=3)))
-    detectors, table = Detectors(model.load(models_dir)), rates.load_ecb()
-    series = clean_series(table, detectors.forecaster.pairs)
+    bundle, table = model.load(models_dir), rates.load_ecb()
+    assert bundle.stats.shrinkage.lambda_ == 0
+    detectors = Detectors(bundle)
+    return detectors, table, clean_series(table, detectors.forecaster.pairs)
+
+
+@pytest.fixture(scope="module")
+def measured(under_test):
+    """Delays by fault, and clean marks by detector."""
+    detectors, table, series = under_test
     promised = {promise.fault for promise in PROMISES}
     found = {
         case.title: delays(detectors, table, series, case, STARTS) for case in CASES if case.title in promised
@@ -44,7 +54,22 @@ def test_clean_messages_are_marked_no_oftener_than_promised(measured, detector, 
     assert clean[detector].mean() <= most
 
 
-def test_the_documented_figures_are_these(measured) -> None:
+def test_every_pair_s_ranges_hold_as_often_as_they_say(under_test) -> None:
+    detectors, _, series = under_test
+    for of_pair in coverage(detectors, series):
+        assert of_pair.forecasts > 1400
+        assert max(abs(of_pair.points_off(level)) for level in LEVELS) <= MOST_POINTS_OFF, of_pair
+
+
+def test_the_documented_figures_are_these(under_test, measured) -> None:
     page = (Path(__file__).parents[1] / "docs" / "drift.md").read_text(encoding="utf-8")
-    table = markdown(["what", "promised", "measured", "the study"], promises_table(*measured))
-    assert table in page, "run `make detection`"
+    detectors, _, series = under_test
+    tables = (
+        markdown(["what", "promised", "measured", "the study"], promises_table(*measured)),
+        markdown(
+            ["pair", "forecasts", "80 % range, %", "95 % range, %"],
+            coverage_table(coverage(detectors, series)),
+        ),
+    )
+    for table in tables:
+        assert table in page, "run `make detection`"
