@@ -21,9 +21,11 @@ CONFIGS = sorted((Path(__file__).parents[2] / "monitoring" / "alertmanager").glo
 PROGRAM = shutil.which("alertmanager") or shutil.which("prometheus-alertmanager")
 INHIBITED = {
     ("RatecastWorkerDown", "w1"),  # by RatecastNoWorkers
+    ("RatecastWorkersFewer", "all"),
     ("RatecastInferenceLatencyHigh", "w1"),  # by RatecastWorkerDown of w1, itself inhibited
     ("RatecastConsumerLagGrowing", "partition 1"),
     ("RatecastDriftRatioHigh", "w2"),
+    ("RatecastDailyDriftRatioHigh", "all"),
     ("RatecastCoverageOff", "EUR/USD"),
 }
 
@@ -36,11 +38,13 @@ def alert(what: str, severity: str = "warning", **labels: str) -> dict[str, Any]
 ALERTS = [
     alert("RatecastNoWorkers everything", "critical"),
     alert("RatecastWorkerDown w1", job="ratecast-worker", instance="w1"),
+    alert("RatecastWorkersFewer all"),
     alert("RatecastInferenceLatencyHigh w1", job="ratecast-worker", instance="w1"),
     alert("RatecastInferenceLatencyHigh w2", job="ratecast-worker", instance="w2"),
     alert("RatecastConsumerLagGrowing partition 1", topic="rate-histories", partition="1"),
     alert("RatecastFleetDriftRatioHigh all", "critical"),
     alert("RatecastDriftRatioHigh w2", "critical", instance="w2"),
+    alert("RatecastDailyDriftRatioHigh all"),
     alert("RatecastFeedFault EUR/USD", pair="EUR/USD", alert="jump"),
     alert("RatecastCoverageOff EUR/USD", pair="EUR/USD", level="95", instance="w2"),
     alert("RatecastCoverageOff EUR/GBP", pair="EUR/GBP", level="95", instance="w2"),

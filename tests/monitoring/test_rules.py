@@ -13,7 +13,7 @@ import yaml
 from prometheus_client import CollectorRegistry
 from prometheus_client.process_collector import ProcessCollector
 
-from monitoring.metrics import WorkerMetrics
+from monitoring import metrics
 from ratecast.alerts import MARKET_ALERTS
 from ratecast.forecast import LEVELS
 from ratecast.settings import Settings
@@ -29,6 +29,10 @@ CONFIGS = sorted(ALERTMANAGER.glob("*.yml"))
 # What is not a worker's: kminion, Prometheus itself, Alertmanager.
 EXTERNAL = {
     "up",
+    "prometheus_config_last_reload_successful",
+    "prometheus_notifications_dropped_total",
+    "prometheus_rule_evaluation_failures_total",
+    "alertmanager_config_last_reload_successful",
     "kminion_kafka_consumer_group_topic_partition_lag",
     "kminion_kafka_topic_partition_high_water_mark",
     "alertmanager_notifications_failed_total",
@@ -65,6 +69,10 @@ def names_in(expression: str) -> set[str]:
     return set(re.findall(r"\b[a-zA-Z_:][\w:]*\b(?!\s*\()", bare)) - _WORDS
 
 
+def seconds(duration: str) -> int:
+    return int(duration[:-1]) * {"s": 1, "m": 60, "h": 3600}[duration[-1]]
+
+
 def run(program: str, *arguments: str | Path) -> str:
     if shutil.which(program) is None:
         package = {"promtool": "prometheus", "amtool": "prometheus-alertmanager"}[program]
@@ -76,7 +84,7 @@ def run(program: str, *arguments: str | Path) -> str:
 
 def series_of_a_worker() -> set[str]:
     registry = CollectorRegistry()
-    WorkerMetrics(registry, list)
+    metrics.WorkerMetrics(registry, list)
     ProcessCollector(registry=registry)
     suffixes = {"counter": ["_total"], "histogram": ["_bucket", "_count", "_sum"]}
     return {
@@ -123,7 +131,7 @@ def test_an_alert_says_what_is_wrong_and_where_to_read_on(rule: dict[str, Any]) 
     assert set(texts) == {"summary", "description", "runbook_url"}
     assert texts["runbook_url"] == f"docs/runbooks/{rule['alert']}.md"
     told = re.search(r"\$value|\.Value", texts["description"])
-    assert told or rule["expr"].startswith(("up", "absent", "model_refused"))
+    assert told or rule["expr"].startswith(("up", "absent", "model_refused", "{__name__"))
 
 
 def test_every_alert_has_a_runbook_and_every_runbook_an_alert() -> None:
@@ -181,6 +189,12 @@ def test_every_budget_is_a_plain_number_that_a_rule_uses() -> None:
     for rule in rules():
         if rule.get("record") in budgets:
             assert re.fullmatch(r"[\d.]+( \* \d+)?", str(rule["expr"])), rule
+
+
+def test_rules_believe_dates_as_far_ahead_as_workers_do() -> None:
+    (budget,) = [rule for rule in rules() if rule.get("record") == "ratecast:budget:rate_lead_seconds"]
+    days, day = budget["expr"].split(" * ")
+    assert int(days) * int(day) == metrics._AHEAD_SECONDS
 
 
 def test_rules_know_every_level_of_ranges_and_every_alert_of_the_market() -> None:
@@ -245,6 +259,28 @@ def test_both_configurations_differ_in_receivers_only() -> None:
     assert all(set(receiver) == {"name"} for receiver in plain["receivers"])
     kinds = {kind for receiver in notify["receivers"] for kind in receiver if kind != "name"}
     assert kinds == {"slack_configs", "email_configs", "webhook_configs"}
+
+
+def test_no_workers_is_known_before_what_it_silences_is_sent() -> None:
+    # Else both are sent. Each is judged once an evaluation interval.
+    waits = {rule["alert"]: seconds(rule.get("for", "0s")) for rule in ALERTS}
+    route = load(ALERTMANAGER / "alertmanager.yml")["route"]
+    interval = seconds(load(PROMETHEUS / "prometheus.yml")["global"]["evaluation_interval"])
+    for name in ("RatecastWorkerDown", "RatecastWorkersFewer"):
+        assert waits["RatecastNoWorkers"] + interval < waits[name] + seconds(route["group_wait"])
+    (critical,) = [r for r in route["routes"] if r["receiver"] == "critical"]
+    for name in ("RatecastPartitionWithoutOwner", "RatecastPredictionsStalled"):
+        assert waits["RatecastNoWorkers"] + interval < waits[name] + seconds(critical["group_wait"])
+
+
+def test_notifications_link_to_where_the_stack_serves_the_runbooks() -> None:
+    (base,) = re.findall(
+        r'define "ratecast.runbooks" }}(.+?){{', (ALERTMANAGER / "notifications.tmpl").read_text()
+    )
+    grafana = load(ROOT / "docker-compose.yml")["services"]["grafana"]
+    address, port, path = re.fullmatch(r"http://([\d.]+):(\d+)(/.+)", base).groups()  # type: ignore[union-attr]
+    assert f"./docs/runbooks:/usr/share/grafana{path}:ro" in grafana["volumes"]
+    assert f"{address}:${{GRAFANA_PORT:-{port}}}:3000" in grafana["ports"]
 
 
 def test_secrets_are_read_from_files() -> None:
