@@ -1,6 +1,6 @@
 # Two images from one file:
-#   docker build --target worker .     scores, replays, reads topics; no training library, no pip; 189 MB over python:slim
-#   docker build --target training .   the same with scikit-learn, for `ratecast train` and `ratecast retrain`; 483 MB
+#   docker build --target worker .     scores, replays, reads topics; no training library, no pip; 187 MB over python:slim
+#   docker build --target training .   the same with scikit-learn, for `ratecast train` and `ratecast retrain`; 477 MB
 # Every package is a wheel whose SHA-256 stands in constraints/. Run them read-only with a tmpfs on /tmp.
 
 FROM python:3.11.15-slim-trixie AS tools

@@ -10,9 +10,9 @@ How many workers; more than partitions (4) have nothing to do.
 .PARAMETER Replay
 Publish real rates from 2025 on, again and again.
 .PARAMETER PublishAll
-Publish Kafka, Prometheus and Alertmanager on 127.0.0.1, too.
+Publish Kafka, Prometheus and Alertmanager on 127.0.0.1, too, until started without it.
 .PARAMETER Stop
-Stop everything; volumes stay (`docker compose down --volumes` deletes them).
+Stop everything; volumes stay (`docker compose --profile replay down --volumes` deletes them).
 #>
 param(
     [ValidateRange(1, 1000)] [int] $Workers = 2,
@@ -38,7 +38,18 @@ function Get-Setting([string] $Name, [string] $Default) {
     if ($value) { $value } else { $Default }
 }
 
-function Invoke-Compose { docker compose @script:Files @args }
+# Into .env, once; an empty value takes the name out.
+function Set-Setting([string] $Name, [string] $Value) {
+    $before = @()
+    if (Test-Path .env) { $before = @(Get-Content .env) }
+    $lines = @($before | Where-Object { -not $_.StartsWith("$Name=") })
+    if ($Value) { $lines += "$Name=$Value" }
+    if (($lines -join "`n") -eq ($before -join "`n")) { return }
+    # Not Set-Content: Windows PowerShell would write a byte order mark, and compose would read it as part of a name.
+    [IO.File]::WriteAllLines((Join-Path $PSScriptRoot '.env'), [string[]] $lines)
+}
+
+function Invoke-Compose { docker compose @script:Options @args }
 
 function Test-Docker {
     if (-not (Get-Command docker -ErrorAction SilentlyContinue)) {
@@ -69,11 +80,7 @@ function Initialize-Password {
     $random = [Security.Cryptography.RandomNumberGenerator]::Create()
     $random.GetBytes($bytes)
     $random.Dispose()
-    $lines = @()
-    if (Test-Path .env) { $lines = @(Get-Content .env | Where-Object { -not $_.StartsWith('GRAFANA_ADMIN_PASSWORD=') }) }
-    $lines += 'GRAFANA_ADMIN_PASSWORD=' + (($bytes | ForEach-Object { $_.ToString('x2') }) -join '')
-    # Not Set-Content: Windows PowerShell would write a byte order mark, and compose would read it as part of a name.
-    [IO.File]::WriteAllLines((Join-Path $PSScriptRoot '.env'), [string[]] $lines)
+    Set-Setting 'GRAFANA_ADMIN_PASSWORD' (($bytes | ForEach-Object { $_.ToString('x2') }) -join '')
     Write-Output 'a random GRAFANA_ADMIN_PASSWORD was written to .env'
 }
 
@@ -95,16 +102,23 @@ function Get-Unhealthy {
     }
 }
 
-$Files = @('-f', 'docker-compose.yml')
-if (Test-Path docker-compose.override.yml) { $Files += '-f', 'docker-compose.override.yml' } # as without any -f
-if ($PublishAll) { $Files += '-f', 'docker-compose.host.yml' }
-if ($Replay -or $Stop) { $Files += '--profile', 'replay' }
+# What compose reads; a COMPOSE_FILE of the user's holds.
+$Separator = [IO.Path]::PathSeparator
+$Files = @((Get-Setting 'COMPOSE_FILE' 'docker-compose.yml').Split($Separator) | Where-Object { $_ -ne 'docker-compose.host.yml' })
+if (($Files -join '') -eq 'docker-compose.yml' -and (Test-Path docker-compose.override.yml)) {
+    $Files += 'docker-compose.override.yml'
+}
+if ($PublishAll) { $Files += 'docker-compose.host.yml' }
+$Options = @($Files | ForEach-Object { '-f', $_ })
+if ($Replay -or $Stop) { $Options += '--profile', 'replay' }
 
 Test-Docker
 if ($Stop) {
-    # Compose reads the whole file even to stop: any password will do.
+    # Compose reads the whole file even to stop: any password will do. What a script sets stays in the session.
+    $before = $env:GRAFANA_ADMIN_PASSWORD
     $env:GRAFANA_ADMIN_PASSWORD = Get-Setting 'GRAFANA_ADMIN_PASSWORD' 'unused'
     Invoke-Compose stop
+    $env:GRAFANA_ADMIN_PASSWORD = $before
     if ($LASTEXITCODE -ne 0) { exit 1 }
     Write-Output 'stopped; the volumes are kept'
     exit 0
@@ -117,6 +131,11 @@ if ($PublishAll) {
     Test-Port 'prometheus' 'PROMETHEUS_PORT' '9090'
     Test-Port 'alertmanager' 'ALERTMANAGER_PORT' '9093'
 }
+# Else the next plain `docker compose up` or `run` would start Kafka anew, not published.
+$list = $Files -join $Separator
+$plain = 'docker-compose.yml', (@('docker-compose.yml', 'docker-compose.override.yml') -join $Separator)
+if ($plain -contains $list) { $list = '' } # read without being told
+Set-Setting 'COMPOSE_FILE' $list
 Write-Output 'starting; the first time, images are fetched and built and a model is trained: some minutes'
 Invoke-Compose up --detach --build --scale "worker=$Workers"
 if ($LASTEXITCODE -ne 0) {

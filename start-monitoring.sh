@@ -12,8 +12,8 @@ Builds and starts Kafka, workers, Prometheus, Alertmanager and Grafana, waits un
 
   --workers N  how many workers (default 2; more than partitions, 4, have nothing to do)
   --replay     publish real rates from 2025 on, again and again
-  --host       publish Kafka, Prometheus and Alertmanager on 127.0.0.1, too
-  --stop       stop everything; volumes stay (`docker compose down --volumes` deletes them)
+  --host       publish Kafka, Prometheus and Alertmanager on 127.0.0.1, too, until started without it
+  --stop       stop everything; volumes stay (`docker compose --profile replay down --volumes` deletes them)
 
 Without GRAFANA_ADMIN_PASSWORD in the environment or in .env, a random one is written to .env, once.
 Exit codes: 0 done, 1 failed, 2 wrong use or something is missing.
@@ -27,6 +27,13 @@ setting() {  # setting NAME DEFAULT: from the environment, else from .env, else 
   if [[ -z $value && -f .env ]]; then value=$(sed -n "s/^$1=//p" .env | tail -n 1); fi
   value=${value#[\"\']}; value=${value%[\"\']}
   echo "${value:-$2}"
+}
+
+write_setting() {  # write_setting NAME VALUE: into .env, once; an empty VALUE takes NAME out
+  local kept
+  if [[ $(grep "^$1=" .env 2>/dev/null) == "${2:+$1=$2}" ]]; then return; fi
+  kept=$(grep -v "^$1=" .env 2>/dev/null) || true
+  (umask 077; printf '%s\n' ${kept:+"$kept"} ${2:+"$1=$2"} > .env)
 }
 
 check_docker() {
@@ -46,14 +53,12 @@ check_brokers() {
 }
 
 ensure_password() {
-  local password kept
+  local password
   password=$(setting GRAFANA_ADMIN_PASSWORD "")
   [[ $password != admin ]] || missing "GRAFANA_ADMIN_PASSWORD is 'admin': choose another, or delete the line from .env for a random one"
   if [[ -O .env ]]; then chmod 600 .env; fi  # whoever wrote it: it holds the password, perhaps Kafka's, too
   [[ -z $password ]] || return 0
-  kept=$(grep -v '^GRAFANA_ADMIN_PASSWORD=' .env 2>/dev/null) || true
-  umask 077
-  printf '%s\n' ${kept:+"$kept"} "GRAFANA_ADMIN_PASSWORD=$(od -An -N18 -tx1 /dev/urandom | tr -d ' \n')" > .env
+  write_setting GRAFANA_ADMIN_PASSWORD "$(od -An -N18 -tx1 /dev/urandom | tr -d ' \n')"
   echo "a random GRAFANA_ADMIN_PASSWORD was written to .env"
 }
 
@@ -66,8 +71,25 @@ check_port() {  # check_port SERVICE NAME DEFAULT
   fi
 }
 
+choose_files() {  # what compose reads; a COMPOSE_FILE of the user's holds
+  COMPOSE_FILE=$(setting COMPOSE_FILE docker-compose.yml)
+  COMPOSE_FILE=${COMPOSE_FILE%:docker-compose.host.yml}
+  if [[ $COMPOSE_FILE == docker-compose.yml && -f docker-compose.override.yml ]]; then
+    COMPOSE_FILE+=:docker-compose.override.yml
+  fi
+  if $host; then COMPOSE_FILE+=:docker-compose.host.yml; fi
+  export COMPOSE_FILE
+}
+
+remember_files() {  # else the next plain `docker compose up` or `run` would start Kafka anew, not published
+  case $COMPOSE_FILE in
+    docker-compose.yml | docker-compose.yml:docker-compose.override.yml) write_setting COMPOSE_FILE "" ;;  # read without being told
+    *) write_setting COMPOSE_FILE "$COMPOSE_FILE" ;;
+  esac
+}
+
 # macOS has bash 3.2, to which "${profiles[@]}" of an empty array is an unbound variable.
-compose() { docker compose "${files[@]}" ${profiles[@]+"${profiles[@]}"} "$@"; }
+compose() { docker compose ${profiles[@]+"${profiles[@]}"} "$@"; }
 
 unhealthy() {  # the services with a container that is not healthy, or with none
   local service ids health found=""
@@ -107,12 +129,11 @@ while (($#)); do
   shift
 done
 
-files=(-f docker-compose.yml) profiles=()
-if [[ -f docker-compose.override.yml ]]; then files+=(-f docker-compose.override.yml); fi  # as without any -f
-if $host; then files+=(-f docker-compose.host.yml); fi
+profiles=()
 if $replay || $stop; then profiles=(--profile replay); fi
 
 check_docker
+choose_files
 if $stop; then
   # Compose reads the whole file even to stop: any password will do.
   GRAFANA_ADMIN_PASSWORD=$(setting GRAFANA_ADMIN_PASSWORD unused) compose stop
@@ -127,6 +148,7 @@ if $host; then
   check_port prometheus PROMETHEUS_PORT 9090
   check_port alertmanager ALERTMANAGER_PORT 9093
 fi
+remember_files
 echo "starting; the first time, images are fetched and built and a model is trained: some minutes"
 compose up --detach --build --scale "worker=$workers" || { echo "error: docker compose could not start everything" >&2; exit 1; }
 wait_healthy

@@ -51,6 +51,7 @@ def test_the_windows_script_has_the_checks_of_the_other():
         "GRAFANA_ADMIN_PASSWORD is 'admin'",
         "docker compose version 2 or newer is needed",
         "docker-compose.override.yml",
+        "docker-compose.host.yml",
     ):
         assert words in SHELL
         assert words in POWER
@@ -106,9 +107,9 @@ def mode(path: Path) -> int:
 # Says version 2, an engine, no container running; whatever it is asked to start, it cannot.
 DOCKER = 'case "$*" in *version*) echo 2.40.3 ;; *" up "*) exit 1 ;; esac'
 # Starts everything, two containers a service; one of the workers' is healthy when asked for the third time. It notes
-# what it was asked.
+# what it was asked, with which files.
 STARTED = """
-echo "$*" >> asked
+echo "$* of $COMPOSE_FILE" >> asked
 case "$*" in
   *version*) echo 2.0.0 ;;
   *"ps --quiet --status"*) ;;
@@ -218,14 +219,32 @@ def test_options_and_the_override_reach_compose(tmp_path):
     start(tmp_path, "--workers", "3", "--replay", "--host", docker=STARTED, sleep=":")
     (up,) = [line for line in (tmp_path / "asked").read_text().splitlines() if " up " in line]
     assert up == (
-        "compose -f docker-compose.yml -f docker-compose.override.yml -f docker-compose.host.yml "
-        "--profile replay up --detach --build --scale worker=3"
+        "compose --profile replay up --detach --build --scale worker=3 "
+        "of docker-compose.yml:docker-compose.override.yml:docker-compose.host.yml"
     )
+
+
+@needs_bash
+@pytest.mark.parametrize("own", ["", "docker-compose.yml:mine.yml"])
+def test_a_plain_docker_compose_reads_what_was_started(tmp_path, own):
+    """Else the next `docker compose up` or `run` starts Kafka anew and publishes it no more."""
+    settings = tmp_path / ".env"
+    settings.write_text(f"COMPOSE_FILE={own}\n" if own else "")
+
+    def remembered() -> list[str]:
+        return re.findall(r"^COMPOSE_FILE=(.*)$", settings.read_text(), re.MULTILINE)
+
+    for _ in range(2):
+        start(tmp_path, "--host", docker=DOCKER)
+        assert remembered() == [f"{own or 'docker-compose.yml'}:docker-compose.host.yml"]
+    start(tmp_path, docker=DOCKER)
+    assert remembered() == ([own] if own else [])
+    assert mode(settings) == 0o600
 
 
 @needs_bash
 def test_stopping_needs_no_password(tmp_path):
     result = start(tmp_path, "--stop", docker=STARTED)
     assert result.returncode == 0
-    assert "compose -f docker-compose.yml --profile replay stop" in (tmp_path / "asked").read_text()
+    assert "compose --profile replay stop of docker-compose.yml\n" in (tmp_path / "asked").read_text()
     assert not (tmp_path / ".env").exists()
