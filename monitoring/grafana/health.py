@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from monitoring.grafana.limits import BEHIND, DRIFTED, DRIFTING, LATE, TOO_LATE
 from monitoring.grafana.panels import bars, lines, query, with_lines_at
-from monitoring.grafana.promql import LAG, OF_WORKERS, PAIR, PARTITION, increase, rate, select
+from monitoring.grafana.promql import LAG, LAG_SECONDS, OF_WORKERS, PAIR, increase, rate, select
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,12 +25,13 @@ def drift() -> Sequence[Builder[Panel]]:
             lines(
                 "Drift ratio over time",
                 "Share of messages with a feature outside what training saw: of the selected pairs at each "
-                "moment, and of the last five minutes in each worker, whatever its pairs. Normal: under "
+                "moment; of the last five minutes in each worker and of a day in all, whatever the pairs. Normal: under "
                 f"{DRIFTING:.0%}, the lower dashed line; over the upper, {DRIFTED:.0%}, it is an alert. "
                 "Workers differ as they own different pairs.",
                 "percentunit",
                 query(share, "selected pairs"),
                 query(select("data_drift_ratio"), "five minutes, {{instance}}"),
+                query("ratecast:data_drift:ratio_25h", "a day, all workers"),
             ).min(0),
             *limits,
         ),
@@ -70,7 +71,7 @@ def lag() -> Sequence[Builder[Panel]]:
                 f"The dashed lines are at {LATE / 60:g} and at {TOO_LATE / 60:g} minutes.",
                 "s",
                 query(
-                    f"max by (topic, partition) ({select('consumer_lag_seconds', PARTITION)})",
+                    f"max by (topic, partition) ({LAG_SECONDS})",
                     "{{topic}} {{partition}}",
                 ),
             ).min(0),

@@ -23,8 +23,8 @@ from monitoring.grafana.promql import (
     FIRING,
     KNOWN_PARTITIONS,
     LAG,
+    LAG_SECONDS,
     PAIR,
-    PARTITION,
     SENT,
     quantile,
     rate,
@@ -146,7 +146,7 @@ def _questions() -> Sequence[Builder[Panel]]:
                 "says. Normal: under a second. No data: no worker reads, and how old what waits is, nobody knows. "
                 f"Yellow from {LATE / 60:g} minute, red from {TOO_LATE / 60:g}.",
                 "s",
-                f"max({select('consumer_lag_seconds', PARTITION)})",
+                f"max({LAG_SECONDS})",
                 ("green", None),
                 ("yellow", LATE),
                 ("red", TOO_LATE),
@@ -190,8 +190,8 @@ def _state() -> Sequence[Builder[Panel]]:
         ),
         single(
             "Workers",
-            "Workers that Prometheus can scrape. Normal: as many as were started. A worker that is alive but "
-            "cannot be scraped is not counted.",
+            "Workers that Prometheus can scrape. Normal: as many as were started; fewer than within the hour is an "
+            "alert. A worker that is alive but cannot be scraped is not counted.",
             "short",
             f"count({select('assigned_partitions')}) or vector(0)",
             ("red", None),

@@ -9,6 +9,8 @@ PARTITION = f'partition=~"$partition",{INSTANCE}'
 # worker to choose in them.
 LAG = 'ratecast:consumer_lag_records:max{partition=~"$partition"}'
 KNOWN_PARTITIONS = "ratecast:input_partition:known"
+# The most of half a minute: a single scrape may find nothing in hand in the middle of a backlog.
+LAG_SECONDS = f"ratecast:consumer_lag_seconds:max_30s{{{PARTITION}}}"
 # An alert may have neither label; a label that is missing matches the empty alternative.
 FIRING = 'ALERTS{alertstate="firing",pair=~"$pair|",instance=~"$instance|"}'
 SENT = FIRING.replace("}", ',severity!="info"}')  # what is for information is not

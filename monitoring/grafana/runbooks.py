@@ -9,9 +9,21 @@ from grafana_foundation_sdk.models.dashboard import DashboardLinkType
 DIRECTORY_URL = "/public/runbooks"
 INDEX_URL = f"{DIRECTORY_URL}/README.md"
 
-_DRIFTED_MESSAGES = ("RatecastDriftRatioHigh", "RatecastFleetDriftRatioHigh")
+_DRIFTED_MESSAGES = (
+    "RatecastDriftRatioHigh",
+    "RatecastFleetDriftRatioHigh",
+    "RatecastDailyDriftRatioHigh",
+)
 _TRANSACTIONS = ("RatecastTransactionsAborting", "RatecastTransactionsFenced")
 _DRIFTED_FEATURES = ("RatecastFeatureDrift", "RatecastFeatureDriftWidespread")
+# An alert that fires here and reaches nobody, or that cannot fire.
+_ALERTING = (
+    "RatecastNotificationsFailing",
+    "RatecastAlertmanagerDown",
+    "RatecastAlertsDropped",
+    "RatecastRulesFailing",
+    "RatecastConfigReloadFailed",
+)
 _ODD_RATES = ("RatecastFeedFault", "RatecastVolatilityRegime")
 
 # Title of a panel -> alerts.
@@ -24,8 +36,13 @@ ALERTS: dict[str, tuple[str, ...]] = {
     "Lag in time": ("RatecastConsumerLagOverBudget",),
     "Drift ratio": _DRIFTED_MESSAGES,
     "Pairs that do not fit": ("RatecastCoverageOff", "RatecastForecastWorseThanLastRate"),
-    "Alerts firing": ("RatecastNotificationsFailing",),
-    "Workers": ("RatecastNoWorkers", "RatecastWorkerDown", "RatecastWorkerRestarting"),
+    "Alerts firing": _ALERTING,
+    "Workers": (
+        "RatecastNoWorkers",
+        "RatecastWorkerDown",
+        "RatecastWorkersFewer",
+        "RatecastWorkerRestarting",
+    ),
     "Partitions without owner": ("RatecastPartitionWithoutOwner", "RatecastKafkaLagExporterDown"),
     "Dead letters": ("RatecastDeadLettersRising",),
     "Rate by outcome": ("RatecastPredictionsStalled",),
