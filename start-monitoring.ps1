@@ -6,7 +6,7 @@ Builds and starts Kafka, workers, Prometheus, Alertmanager and Grafana, waits un
 Without GRAFANA_ADMIN_PASSWORD in the environment or in .env, a random one is written to .env, once.
 Exit codes: 0 done, 1 failed, 2 wrong use or something is missing.
 .PARAMETER Workers
-How many workers; more than partitions (4) have nothing to do.
+How many workers from now on (2 at first); more than partitions (4) have nothing to do.
 .PARAMETER Replay
 Publish real rates from 2025 on, again and again.
 .PARAMETER PublishAll
@@ -136,6 +136,7 @@ $list = $Files -join $Separator
 $plain = 'docker-compose.yml', (@('docker-compose.yml', 'docker-compose.override.yml') -join $Separator)
 if ($plain -contains $list) { $list = '' } # read without being told
 Set-Setting 'COMPOSE_FILE' $list
+if ($PSBoundParameters.ContainsKey('Workers')) { Set-Setting 'WORKERS' "$Workers" } else { $Workers = Get-Setting 'WORKERS' '2' }
 Write-Output 'starting; the first time, images are fetched and built and a model is trained: some minutes'
 Invoke-Compose up --detach --build --scale "worker=$Workers"
 if ($LASTEXITCODE -ne 0) {

@@ -10,7 +10,7 @@ usage: ./start-monitoring.sh [--workers N] [--replay] [--host]
 
 Builds and starts Kafka, workers, Prometheus, Alertmanager and Grafana, waits until all are healthy, prints where they are.
 
-  --workers N  how many workers (default 2; more than partitions, 4, have nothing to do)
+  --workers N  how many workers from now on (2 at first; more than partitions, 4, have nothing to do)
   --replay     publish real rates from 2025 on, again and again
   --host       publish Kafka, Prometheus and Alertmanager on 127.0.0.1, too, until started without it
   --stop       stop everything; volumes stay (`docker compose --profile replay down --volumes` deletes them)
@@ -116,7 +116,7 @@ wait_healthy() {
   done
 }
 
-workers=2 host=false replay=false stop=false
+workers="" host=false replay=false stop=false
 while (($#)); do
   case $1 in
     --workers) [[ ${2-} =~ ^[1-9][0-9]*$ ]] || missing "--workers takes a number"; workers=$2; shift ;;
@@ -149,6 +149,7 @@ if $host; then
   check_port alertmanager ALERTMANAGER_PORT 9093
 fi
 remember_files
+if [[ -n $workers ]]; then write_setting WORKERS "$workers"; else workers=$(setting WORKERS 2); fi
 echo "starting; the first time, images are fetched and built and a model is trained: some minutes"
 compose up --detach --build --scale "worker=$workers" || { echo "error: docker compose could not start everything" >&2; exit 1; }
 wait_healthy

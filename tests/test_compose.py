@@ -89,6 +89,9 @@ def test_what_the_host_file_publishes_is_in_a_network_that_can_be_published():
 
 def test_workers_can_be_scaled():
     assert not {"container_name", "hostname", "ports"} & SERVICES["worker"].keys()
+    assert SERVICES["worker"]["deploy"] == {"replicas": "${WORKERS:-2}"}
+    assert "setting WORKERS 2" in (ROOT / "start-monitoring.sh").read_text()
+    assert "'WORKERS' '2'" in (ROOT / "start-monitoring.ps1").read_text()
 
 
 @every_service

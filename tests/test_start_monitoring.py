@@ -243,6 +243,14 @@ def test_a_plain_docker_compose_reads_what_was_started(tmp_path, own):
 
 
 @needs_bash
+def test_the_number_of_workers_is_remembered(tmp_path):
+    for arguments in ([], ["--workers", "3"], []):
+        start(tmp_path, *arguments, docker=STARTED.replace("-gt 2", "-gt 0"), sleep=":")
+    assert re.findall(r"worker=(\d+)", (tmp_path / "asked").read_text()) == ["2", "3", "3"]
+    assert re.findall(r"^WORKERS=(.*)$", (tmp_path / ".env").read_text(), re.MULTILINE) == ["3"]
+
+
+@needs_bash
 def test_stopping_needs_no_password(tmp_path):
     result = start(tmp_path, "--stop", docker=STARTED)
     assert result.returncode == 0
