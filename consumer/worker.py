@@ -21,6 +21,7 @@ from monitoring.metrics import WorkerMetrics
 from ratecast import kafka
 from ratecast.clients import stop_consumer, uncut
 from ratecast.errors import BrokerUnavailableError, OperationError
+from ratecast.fetching import pace_empty_fetches
 from ratecast.signals import on_stop_signal
 
 if TYPE_CHECKING:
@@ -123,6 +124,7 @@ class Worker:
         except BaseException:
             await stop_consumer(self._consumer)
             raise
+        pace_empty_fetches(self._consumer)
 
     async def main_loop(self) -> None:
         """Wait for the end; meanwhile watch that the broker answers and the group lets us in.

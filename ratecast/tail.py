@@ -18,6 +18,7 @@ from aiokafka.errors import KafkaError
 from ratecast import kafka
 from ratecast.clients import stop_consumer
 from ratecast.errors import BrokerUnavailableError, OperationError
+from ratecast.fetching import pace_empty_fetches
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
@@ -169,7 +170,7 @@ async def open_reader(
 
 
 async def _connected_consumer(settings: Settings, isolation_level: str = "read_committed") -> Any:
-    return await kafka.started(
+    consumer = await kafka.started(
         lambda: AIOKafkaConsumer(
             **kafka.client_options(settings),
             enable_auto_commit=False,
@@ -180,6 +181,8 @@ async def _connected_consumer(settings: Settings, isolation_level: str = "read_c
         stop_consumer,
         settings,
     )
+    pace_empty_fetches(consumer)
+    return consumer
 
 
 async def read_topic(
