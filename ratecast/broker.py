@@ -44,6 +44,20 @@ def executable() -> Path:
     return path
 
 
+def make_directory(data_dir: Path) -> None:
+    """Make a broker's data directory, unless it is there.
+
+    Raises:
+        UsageError: it cannot be made or written to.
+    """
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        (data_dir / ".writable").touch()
+        (data_dir / ".writable").unlink()
+    except OSError as error:
+        raise UsageError(f"--data-dir {data_dir} cannot be used: {error.strerror}") from None
+
+
 def free_port() -> int:
     """A TCP port that nothing listened on a moment ago."""
     with socket.socket() as probe:
@@ -129,7 +143,7 @@ class EmbeddedBroker:
         if self.port is not None and is_taken(self.port):
             raise UsageError(f"port {self.port} is taken: choose another with --port")
         self.port = self.port or free_port()
-        self.data_dir.mkdir(parents=True, exist_ok=True)
+        make_directory(self.data_dir)
         command = [str(program), "start", "--only", "kafka", "--kafka-port", str(self.port)]
         with self._log_path.open("ab") as log:
             self._process = start_child([*command, "--data-dir", str(self.data_dir)], stdout=log, stderr=log)

@@ -10,7 +10,7 @@ import uuid
 from typing import TYPE_CHECKING, Self
 
 from ratecast import kafka_jars
-from ratecast.broker import is_taken, start_child, wait_or_kill
+from ratecast.broker import is_taken, make_directory, start_child, wait_or_kill
 from ratecast.errors import OperationError, UsageError
 from ratecast.kafka_node import LOG_CONFIG, NEW_RUN, Node, free_ports, properties_of
 from ratecast.kafka_probe import cluster_state
@@ -233,7 +233,7 @@ def _lock(data_dir: Path) -> IO[bytes]:
 
     Kafka has one of its own but writes to the metadata log before it looks: a second start damaged the first.
     """
-    data_dir.mkdir(parents=True, exist_ok=True)
+    make_directory(data_dir)
     file = (data_dir / ".lock").open("ab")
     if sys.platform != "win32":
         import fcntl

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ratecast.errors import UsageError
 
 ENV_PREFIX = "RATECAST_"
+_BROKER = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(?P<port>[0-9]{1,5}))?")
 
 
 class Settings(BaseSettings):
@@ -85,6 +87,26 @@ class Settings(BaseSettings):
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Log level.")
     log_format: Literal["text", "json"] = Field("text", description="Log lines as text or as JSON.")
+
+    @field_validator("bootstrap_servers")
+    @classmethod
+    def _brokers_have_addresses(cls, text: str) -> str:
+        for broker in text.split(","):
+            found = _BROKER.fullmatch(broker.strip())
+            if found is None or not 1 <= int(found["port"] or 9092) <= 65535:
+                raise ValueError(f"{broker!r} is not an address: give host:port, several with commas between")
+        return text
+
+    @model_validator(mode="after")
+    def _topics_differ(self) -> Settings:
+        # A worker that read its own dead letters would make new ones of them, without end.
+        topics = (self.input_topic, self.output_topic, self.dead_letter_topic)
+        if len(set(topics)) < len(topics):
+            raise ValueError(
+                "input, output and dead-letter topic must be three (RATECAST_INPUT_TOPIC, _OUTPUT_TOPIC, "
+                f"_DEAD_LETTER_TOPIC), got {', '.join(topics)}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _credentials_go_with_sasl(self) -> Settings:

@@ -104,3 +104,9 @@ def test_a_broker_that_ends_at_once_is_an_error_with_its_last_words(
     monkeypatch.setattr(broker, "executable", lambda: script)
     with pytest.raises(OperationError, match="did not start: cannot do it"):
         EmbeddedBroker(tmp_path / "data").start()
+
+
+def test_a_data_directory_that_is_a_file_is_refused_in_one_line(tmp_path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match=r"--data-dir .*file cannot be used: "):
+        EmbeddedBroker(tmp_path / "file").start()

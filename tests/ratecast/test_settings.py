@@ -25,6 +25,11 @@ def test_an_option_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) ->
         ("RATECAST_HTTP_PORT", "70000", "RATECAST_HTTP_PORT"),
         ("RATECAST_SECURITY_PROTOCOL", "TLS", "RATECAST_SECURITY_PROTOCOL"),
         ("RATECAST_LOG_LEVEL", "loud", "RATECAST_LOG_LEVEL"),
+        ("RATECAST_BOOTSTRAP_SERVERS", "127.0.0.1:abc", "RATECAST_BOOTSTRAP_SERVERS"),
+        ("RATECAST_BOOTSTRAP_SERVERS", "127.0.0.1:99999", "RATECAST_BOOTSTRAP_SERVERS"),
+        ("RATECAST_BOOTSTRAP_SERVERS", "http://127.0.0.1:9092", "RATECAST_BOOTSTRAP_SERVERS"),
+        ("RATECAST_BOOTSTRAP_SERVERS", "one:9092;two:9092", "RATECAST_BOOTSTRAP_SERVERS"),
+        ("RATECAST_BOOTSTRAP_SERVERS", "", "RATECAST_BOOTSTRAP_SERVERS"),
     ],
 )
 def test_a_wrong_variable_is_named_in_one_line(
@@ -40,6 +45,19 @@ def test_a_wrong_variable_is_named_in_one_line(
 def test_a_wrong_option_is_named_as_an_option() -> None:
     with pytest.raises(UsageError, match="--http-port"):
         load_settings(http_port=-1)
+
+
+@pytest.mark.parametrize(
+    "servers", ["localhost", "kafka-1.example:9092, kafka_2:9093", "[::1]:9092", "10.0.0.1:1"]
+)
+def test_addresses_of_brokers_are_taken_as_kafka_s_clients_take_them(servers: str) -> None:
+    assert load_settings(bootstrap_servers=servers).bootstrap_servers == servers
+
+
+@pytest.mark.parametrize("name", ["input_topic", "output_topic"])
+def test_a_topic_must_not_be_two_things(name: str) -> None:
+    with pytest.raises(UsageError, match="must be three"):
+        load_settings(**{name: "x", "dead_letter_topic": "x"})
 
 
 def test_sasl_without_credentials_is_refused() -> None:
