@@ -42,9 +42,11 @@ class Reach:
         levels = np.log(rates)
         rows = np.flatnonzero((levels < self.floor) | (levels > self.ceiling))
         sigmas = np.abs(levels - self.centre)[rows] / self.sigma[rows]
-        ages = np.where(self.dated[rows], "its age", f"{CONE_YEARS} years (it has no date)")
+        ages = np.where(
+            self.dated[rows], " for its age", f", were it {CONE_YEARS} years away (it has no date)"
+        )
         return {
-            row: f"level cone: {distance:.3g} sigma from the last training rate for {age}"
+            row: f"level cone: {distance:.3g} sigma from the last training rate{age}"
             for row, distance, age in zip(rows.tolist(), sigmas.tolist(), ages.tolist(), strict=True)
         }
 
