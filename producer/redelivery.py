@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from aiokafka.errors import KafkaError
-from aiokafka.partitioner import DefaultPartitioner
 
+from producer import replayed
 from producer.delivery import idempotent_producer
+from producer.republishing import Republisher
 from ratecast import tail
 from ratecast.audit import source_of
 from ratecast.errors import OperationError, UsageError
@@ -34,7 +35,8 @@ class Refusal(StrEnum):
     """Why a chosen letter is not replayed."""
 
     CUT = "cut"  # its value was shortened to fit the dead-letter topic
-    MAX_HOPS = "max_hops"  # it was replayed often enough
+    REPLAYED = "replayed"  # the input topic holds a record made from it
+    MAX_HOPS = "max_hops"  # the record was replayed often enough, each time from another letter
     ELSEWHERE = "elsewhere"  # it came from another topic, or is no dead letter of ours
 
 
@@ -76,6 +78,7 @@ class Redelivery:
         refused: the source places of the others, by reason.
         read_to: the next offset of each partition of the dead-letter topic that was dealt with.
         interrupted: whether it was stopped before its end.
+        again: whether letters were published that had been replayed before.
     """
 
     topic: str
@@ -85,9 +88,12 @@ class Redelivery:
     refused: dict[Refusal, list[str]] = field(default_factory=dict)
     read_to: dict[int, int] = field(default_factory=dict)
     interrupted: bool = False
+    again: bool = False
 
     def resume_hint(self) -> str:
         """How to go on after an interruption, without publishing anything a second time."""
+        if not self.again:
+            return "start again: what has arrived is not published a second time"
         places = [f"--partition {part} --from-offset {next_}" for part, next_ in sorted(self.read_to.items())]
         return (
             f"go on with {'; '.join(places)}; other partitions from their start" if places else "start again"
@@ -115,83 +121,140 @@ def place_of(letter: Record) -> str:
     return f"{topic}-{partition}@{offset}"
 
 
-def refusal(letter: Record, input_topic: str, max_hops: int) -> Refusal | None:
-    """Why a letter must not be replayed; None when it may."""
-    source = source_of(letter.headers)
-    if source is None or source[0] != input_topic:
-        return Refusal.ELSEWHERE
-    if any(name == CUT for name, _ in letter.headers):
-        return Refusal.CUT
-    return Refusal.MAX_HOPS if hops_of(letter) >= max_hops else None
+@dataclass(frozen=True)
+class Rules:
+    """Which letters must not be replayed.
+
+    Attributes:
+        input_topic: where letters come from and go to.
+        max_hops: a record replayed so often is refused.
+        replayed: partition and offset of letters that were replayed before.
+    """
+
+    input_topic: str
+    max_hops: int
+    replayed: frozenset[tuple[int, int]] = frozenset()
+
+    def refusal(self, letter: Record) -> Refusal | None:
+        """Why a letter must not be replayed; None when it may."""
+        source = source_of(letter.headers)
+        if source is None or source[0] != self.input_topic:
+            return Refusal.ELSEWHERE
+        if any(name == CUT for name, _ in letter.headers):
+            return Refusal.CUT
+        if (letter.partition, letter.offset) in self.replayed:
+            return Refusal.REPLAYED
+        return Refusal.MAX_HOPS if hops_of(letter) >= self.max_hops else None
 
 
 def replayed_headers(letter: Record) -> Headers:
-    """The headers the record came with, and one hop more."""
+    """The headers the record came with, one hop more, and the letter that it now comes from."""
     original = [(name, value) for name, value in letter.headers if not name.startswith(PREFIX)]
-    return [*original, (HOPS, str(hops_of(letter) + 1).encode())]
+    return [*original, (HOPS, str(hops_of(letter) + 1).encode()), replayed.header(letter)]
 
 
-async def redeliver(
+async def redeliver(  # noqa: PLR0913 - what to replay, how, and who watches
     settings: Settings,
     selection: Selection,
     *,
     max_hops: int,
+    again: bool = False,
     dry_run: bool = False,
     stop: asyncio.Event | None = None,
     on_progress: Callable[[int], None] | None = None,
 ) -> Redelivery:
     """Publish the chosen dead letters that are there now to the input topic, in their order.
 
-    The letters stay where they are: a second call publishes them a second time.
+    The letters stay where they are. One that was replayed before, by a call that was cut off too, is refused, as far
+    as the input topic still holds the record made from it. Two calls at the same time do not know of each other.
 
     Args:
         settings: the topics.
         selection: which letters.
         max_hops: letters replayed so often before are refused.
+        again: publish letters that were replayed before, too.
         dry_run: judge, but publish nothing.
         stop: ends it early, between two batches.
-        on_progress: called with the number of letters read so far.
+        on_progress: called with the number of records read so far.
 
     Raises:
         BrokerUnavailableError: no broker answered.
         OperationError: a topic is missing, or not all could be delivered; it says how to go on.
         UsageError: the dead-letter topic has no such partition.
     """
-    result = Redelivery(settings.input_topic)
+    result = Redelivery(settings.input_topic, again=again)
     counts = await tail.existing_partitions(settings, [settings.dead_letter_topic, settings.input_topic])
     if selection.partition is not None and selection.partition >= counts[settings.dead_letter_topic]:
         raise UsageError(f"{settings.dead_letter_topic} has no partition {selection.partition}")
-    read = 0
+    stop, read = stop or asyncio.Event(), _Reading(on_progress)
+    rules = Rules(settings.input_topic, max_hops)
+    if not again:
+        rules = replace(rules, replayed=await _replayed(settings, selection, rules, stop, read))
+        if stop.is_set():
+            result.interrupted = True
+            return result
     async with (
         tail.open_reader(settings, [settings.dead_letter_topic], from_beginning=True) as reader,
         _publisher(settings, counts[settings.input_topic], dry_run=dry_run) as publisher,
         aclosing(reader.batches(follow=False)) as batches,
     ):
         async for batch in batches:
-            accepted = list(_accepted(batch, selection, result, max_hops))
+            accepted = list(_accepted(batch, selection, result, rules))
             if publisher is not None:
                 try:
                     await publisher.publish(accepted)
                 except (KafkaError, TimeoutError) as error:
                     raise _undelivered(result, error) from error
             _count(result, batch, accepted)
-            read += len(batch)
-            if on_progress is not None:
-                on_progress(read)
-            if stop is not None and stop.is_set():
+            read.add(len(batch))
+            if stop.is_set():
                 result.interrupted = True
                 break
     return result
 
 
+class _Reading:
+    """Counts what is read, in all passes together."""
+
+    def __init__(self, on_progress: Callable[[int], None] | None) -> None:
+        self._on_progress = on_progress or (lambda _: None)
+        self._records = 0
+
+    def add(self, records: int) -> None:
+        """So many more."""
+        self._records += records
+        self._on_progress(self._records)
+
+
+async def _replayed(
+    settings: Settings, selection: Selection, rules: Rules, stop: asyncio.Event, read: _Reading
+) -> frozenset[tuple[int, int]]:
+    """The letters replayed before; the input topic is read from the oldest on that could be replayed now."""
+    oldest: int | None = None
+    async with (
+        tail.open_reader(settings, [settings.dead_letter_topic], from_beginning=True) as reader,
+        aclosing(reader.batches(follow=False)) as batches,
+    ):
+        async for batch in batches:
+            for letter in batch:
+                if selection.takes(letter) and rules.refusal(letter) is None:
+                    oldest = letter.timestamp if oldest is None else min(oldest, letter.timestamp)
+            read.add(len(batch))
+            if stop.is_set():
+                return frozenset()
+    if oldest is None:
+        return frozenset()
+    return frozenset(await replayed.replayed_since(settings, oldest, stop, read.add))
+
+
 def _accepted(
-    letters: Iterable[Record], selection: Selection, result: Redelivery, max_hops: int
+    letters: Iterable[Record], selection: Selection, result: Redelivery, rules: Rules
 ) -> Iterable[Record]:
     for letter in letters:
         if not selection.takes(letter):
             continue
         result.chosen += 1
-        reason = refusal(letter, result.topic, max_hops)
+        reason = rules.refusal(letter)
         if reason is None:
             yield letter
         else:
@@ -217,73 +280,10 @@ def _undelivered(result: Redelivery, error: Exception) -> OperationError:
 @asynccontextmanager
 async def _publisher(
     settings: Settings, partitions: int, *, dry_run: bool
-) -> AsyncIterator[_Publisher | None]:
+) -> AsyncIterator[Republisher | None]:
     """What publishes; None in a dry run, which needs no producer."""
     if dry_run:
         yield None
         return
     async with idempotent_producer(settings) as producer:
-        yield _Publisher(producer, settings, partitions)
-
-
-class _Publisher:
-    """Publishes records to one topic, whole batches at a time.
-
-    Batches are built by hand: a `send` refuses what is longer than a request, and too long is just what some
-    of these records are.
-
-    Args:
-        producer: an idempotent AIOKafkaProducer.
-        settings: the topic, and how long to wait for the brokers.
-        partitions: how many the topic has.
-    """
-
-    def __init__(self, producer: Any, settings: Settings, partitions: int) -> None:
-        self._producer = producer
-        self._topic = settings.input_topic
-        self._limit_seconds = settings.give_up_seconds
-        self._partitions = list(range(partitions))
-        self._partitioner = DefaultPartitioner()
-
-    async def publish(self, letters: Iterable[Record]) -> None:
-        """Publish records and wait until all have arrived.
-
-        Raises:
-            KafkaError: one failed for good.
-            TimeoutError: the brokers did not acknowledge them within the limit.
-        """
-        by_partition: dict[int, list[Record]] = {}
-        for letter in letters:
-            partition = self._partitioner(letter.key, self._partitions, self._partitions)
-            by_partition.setdefault(partition, []).append(letter)
-        limit = self._limit_seconds
-        try:
-            async with asyncio.timeout(limit):
-                deliveries = [
-                    delivery
-                    for partition, records in by_partition.items()
-                    for delivery in await self._hand_over(partition, records)
-                ]
-        except TimeoutError:
-            raise TimeoutError(f"the brokers took nothing for {limit:g} s") from None
-        if not deliveries:
-            return
-        # Not gather: at a timeout it would cancel futures that the client still means to set.
-        arrived, waiting = await asyncio.wait(deliveries, timeout=limit)
-        failures = [error for delivery in arrived if (error := delivery.exception()) is not None]
-        if failures:
-            raise failures[0]
-        if waiting:
-            raise TimeoutError(f"no acknowledgement within {limit:g} s")
-
-    async def _hand_over(self, partition: int, records: list[Record]) -> list[asyncio.Future[Any]]:
-        deliveries = []
-        batch = self._producer.create_batch()
-        for record in records:
-            fields = {"key": record.key, "value": record.value, "headers": replayed_headers(record)}
-            if batch.append(timestamp=None, **fields) is None:
-                deliveries.append(await self._producer.send_batch(batch, self._topic, partition=partition))
-                batch = self._producer.create_batch()
-                batch.append(timestamp=None, **fields)
-        deliveries.append(await self._producer.send_batch(batch, self._topic, partition=partition))
-        return deliveries
+        yield Republisher(producer, settings, partitions, replayed_headers)

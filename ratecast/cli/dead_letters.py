@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
-from contextlib import aclosing
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ratecast.cli import console
-from ratecast.cli.reading import reading_bar, total_to_read, whole_topic
+from ratecast.cli import console, dead_letter_list
+from ratecast.cli.reading import as_workers_read, reading_bar, total_to_read
 from ratecast.cli.replay import INTERRUPTED
 from ratecast.errors import ErrorCode, UsageError
 from ratecast.signals import on_stop_signal
@@ -19,12 +16,11 @@ from ratecast.signals import on_stop_signal
 if TYPE_CHECKING:
     from producer.redelivery import Redelivery, Selection
     from ratecast.settings import Settings
-    from ratecast.tail import Record
 
-_SHOWN_BYTES = 60
 _SHOWN_PLACES = 10
 _REASONS = {
     "cut": "cut to fit the dead-letter topic; the whole value lies, if anywhere, at its source",
+    "replayed": "replayed before; --again replays them once more",
     "max_hops": "replayed --max-hops times already",
     "elsewhere": "not from the input topic",
 }
@@ -33,6 +29,7 @@ _REASONS = {
 def register(app: typer.Typer) -> None:
     """Attach the two commands."""
     group = typer.Typer(help="See what could not be scored, by reason, and give it another try.")
+    group.callback(invoke_without_command=True)(_help)
     group.command(
         "list",
         help="Count the dead letters by error code, each with its newest and where it lies and came from. "
@@ -41,13 +38,21 @@ def register(app: typer.Typer) -> None:
     )(list_letters)
     group.command(
         "replay",
+        short_help="Publish dead letters back to the input topic, each once, when their cause is mended.",
         help="Publish dead letters back to the input topic, once their cause is mended: original key, value "
-        "and headers, and a header ratecast.hops that counts the rounds. The letters stay on their topic: "
-        "replaying them twice publishes them twice, and each copy is scored. --dry-run shows what would "
-        "be published. Letters that cannot or must not be replayed are refused and named; exit code 0 then, too.",
+        "and headers, and the headers ratecast.hops, which counts the rounds, and ratecast.replayed.from, which names "
+        "the letter. The letters stay on their topic, but none is replayed twice, also after a run that was cut off, "
+        "as long as the input topic's retention has not deleted its replayed record; --again replays them once more. "
+        "A record that fails again is a new letter. --dry-run shows what would be published. Letters that cannot or "
+        "must not be replayed are refused and named; exit code 0 then, too.",
         epilog="Example: ratecast dead-letters replay --code unknown_pair --dry-run",
     )(replay)
     app.add_typer(group, name="dead-letters")
+
+
+def _help(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
 
 
 def list_letters(
@@ -59,11 +64,11 @@ def list_letters(
 ) -> None:
     """Read the topic, say what is there."""
     settings = _prepare(bootstrap_servers)
-    groups = asyncio.run(_group(settings, code, limit))
+    groups = asyncio.run(dead_letter_list.grouped(settings, code, limit))
     if json:
         console.print_json([group.as_json() for group in groups])
     else:
-        _show_groups(settings, groups)
+        dead_letter_list.show(settings, groups)
 
 
 def replay(  # noqa: PLR0913 - each argument is an option of the command
@@ -79,6 +84,10 @@ def replay(  # noqa: PLR0913 - each argument is an option of the command
     to_offset: Annotated[int | None, typer.Option(min=0, help="Up to and with this offset.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="All letters.")] = False,
     max_hops: Annotated[int, typer.Option(min=1, help="Refuse what was replayed so often before.")] = 3,
+    again: Annotated[
+        bool,
+        typer.Option("--again", help="Replay letters that were replayed before, too: each copy is scored."),
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Publish nothing, say what would be.")] = False,
     json: console.Json = False,
     bootstrap_servers: console.BootstrapServers = None,
@@ -86,7 +95,7 @@ def replay(  # noqa: PLR0913 - each argument is an option of the command
     """Publish the chosen letters, say what was published and what was refused."""
     selection = _selection(code or [], partition, from_offset, to_offset, everything=everything)
     settings = _prepare(bootstrap_servers)
-    result = asyncio.run(_redeliver(settings, selection, max_hops, dry_run=dry_run))
+    result = asyncio.run(_redeliver(settings, selection, max_hops, again=again, dry_run=dry_run))
     if json:
         console.print_json(_as_json(result, dry_run=dry_run))
     else:
@@ -129,111 +138,15 @@ def _selection(
     return Selection(frozenset(code.value for code in codes), partition, first or 0, last)
 
 
-@dataclass
-class Group:
-    """The dead letters with one code.
-
-    Attributes:
-        code: the code; None for records that carry none.
-        samples: the newest.
-        count: how many there are.
-        newest: when the newest was published, ms since 1970.
-    """
-
-    code: str | None
-    samples: list[Record] = field(default_factory=list)
-    count: int = 0
-    newest: int = 0
-
-    def as_json(self) -> dict[str, Any]:
-        """The group for programs; samples newest first."""
-        samples = sorted(self.samples, key=_age, reverse=True)
-        return {
-            "code": self.code,
-            "count": self.count,
-            "newest": _moment(self.newest),
-            "samples": [_sample(letter) for letter in samples],
-        }
-
-
-async def _group(settings: Settings, code: ErrorCode | None, limit: int) -> list[Group]:
-    """Every code's letters, the commonest first."""
-    from producer.redelivery import code_of
-
-    groups: dict[str | None, Group] = {}
-    async with aclosing(whole_topic(settings, settings.dead_letter_topic)) as batches:
-        async for batch in batches:
-            for letter in batch:
-                found = code_of(letter)
-                if code is None or found == code:
-                    _add(groups.setdefault(found, Group(found)), letter, limit)
-    return sorted(groups.values(), key=lambda group: (-group.count, group.code or ""))
-
-
-def _add(group: Group, letter: Record, limit: int) -> None:
-    """Count a letter; keep it while it is among the newest, whatever partition it came from."""
-    group.count += 1
-    group.newest = max(group.newest, letter.timestamp)
-    group.samples.append(letter)
-    if len(group.samples) > limit:
-        group.samples.remove(min(group.samples, key=_age))
-
-
-def _age(letter: Record) -> tuple[int, int, int]:
-    """What letters are ordered by; many of one batch have the same timestamp."""
-    return letter.timestamp, letter.partition, letter.offset
-
-
-def _sample(letter: Record) -> dict[str, Any]:
-    from producer.redelivery import hops_of
-    from ratecast.cli.tail import printable
-    from ratecast.tail import dead_letter, readable
-
-    shown = dead_letter(letter)
-    return {
-        "partition": letter.partition,
-        "offset": letter.offset,
-        "source": shown["source"],
-        "message": shown["message"],
-        "hops": hops_of(letter),
-        "key": readable(letter.key),
-        "value": printable(letter.value and letter.value[: 2 * _SHOWN_BYTES], _SHOWN_BYTES),
-    }
-
-
-def _moment(milliseconds: int) -> str:
-    return dt.datetime.fromtimestamp(milliseconds / 1000, dt.UTC).isoformat(timespec="seconds")
-
-
-def _show_groups(settings: Settings, groups: list[Group]) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    if not groups:
-        console.out.print(f"no dead letters on {settings.dead_letter_topic}", markup=False, soft_wrap=True)
-        return
-    table = Table(box=None, pad_edge=False)
-    for name in ("code", "count", "newest"):
-        table.add_column(name, justify="right" if name == "count" else "left", no_wrap=True)
-    for group in groups:
-        table.add_row(group.code or "-", f"{group.count:,}", _moment(group.newest))
-    console.out.print(table)
-    for group in groups:
-        for sample in group.as_json()["samples"]:
-            heading = f"{group.code or '-'}: {sample['message'] or '-'}"
-            console.out.print(Text(f"\n{heading}", style="bold"), soft_wrap=True)
-            source = sample["source"]
-            origin = f"{source['topic']}-{source['partition']}@{source['offset']}"
-            place = f"  at partition {sample['partition']} offset {sample['offset']}, from {origin}"
-            hops = f", replayed {sample['hops']} times" if sample["hops"] else ""
-            console.out.print(f"{place}{hops}\n  {sample['value']}", markup=False, soft_wrap=True)
-
-
-async def _redeliver(settings: Settings, selection: Selection, max_hops: int, *, dry_run: bool) -> Redelivery:
+async def _redeliver(
+    settings: Settings, selection: Selection, max_hops: int, *, again: bool, dry_run: bool
+) -> Redelivery:
     """Replay until done; the first SIGINT or SIGTERM ends it in order, the second at once."""
     from producer.redelivery import redeliver
 
-    total = await total_to_read(settings, [settings.dead_letter_topic])
+    total = await total_to_read(
+        settings, [settings.dead_letter_topic, *([] if again else [settings.input_topic])]
+    )
     task, stop = asyncio.current_task(), asyncio.Event()
     assert task is not None  # noqa: S101 - for the type checker; a coroutine runs in a task
 
@@ -244,8 +157,17 @@ async def _redeliver(settings: Settings, selection: Selection, max_hops: int, *,
 
     with on_stop_signal(on_signal), reading_bar(total) as advance:
         try:
-            return await redeliver(
-                settings, selection, max_hops=max_hops, dry_run=dry_run, stop=stop, on_progress=advance
+            # Odd headers are the input topic's, which is read before anything is published.
+            return await as_workers_read(
+                lambda: redeliver(
+                    settings,
+                    selection,
+                    max_hops=max_hops,
+                    again=again,
+                    dry_run=dry_run,
+                    stop=stop,
+                    on_progress=advance,
+                )
             )
         except asyncio.CancelledError:
             raise SystemExit(INTERRUPTED) from None

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import json
 from collections import Counter
@@ -11,6 +12,7 @@ from typer import Typer
 from typer.testing import CliRunner
 
 from producer.redelivery import Refusal, Selection, redeliver
+from producer.republishing import Republisher
 from ratecast import kafka, tail
 from ratecast.cli import dead_letters as command
 from ratecast.errors import OperationError, UsageError
@@ -75,11 +77,27 @@ async def test_letters_are_listed_by_code_with_their_newest_and_where_they_lie(s
         "timestamp": 0,
     }
     assert (second["count"], second["samples"][0]["hops"]) == (1, 2)
-    assert len(second["samples"][0]["value"]) <= 60
+    assert second["samples"][0]["value"] == {"base64": base64.b64encode(b"\xff" * 500).decode()}
     one = await run("list", "--code", "invalid_encoding")
     assert "invalid_encoding" in one.stdout
     assert "invalid_json" not in one.stdout
     assert f"at partition 1 offset 3, from {settings.input_topic}-0@3, replayed 2 times" in one.stdout
+    assert max(map(len, one.stdout.splitlines())) < 200
+
+
+async def test_a_listed_value_is_whole_in_json(settings):
+    whole = json.dumps({"history": [0.85, 0.86, 0.87], "pair": "EUR/DKK", "padding": "ü" * 2000})
+    await put(settings, [(b"k", whole.encode(), [], "unknown_pair"), (b"k", None, [], "empty_value")])
+    groups = json.loads((await run("list", "--json")).stdout)
+    values = {group["code"]: group["samples"][0]["value"] for group in groups}
+    assert values == {"unknown_pair": whole, "empty_value": None}
+
+
+async def test_alone_the_command_shows_what_there_is(settings):
+    result = await run()
+    assert result.exit_code == 0
+    assert "Missing command" not in result.output
+    assert all(f" {name} " in result.stdout for name in ("list", "replay"))
 
 
 async def test_a_topic_without_letters_is_said_to_be_empty(settings):
@@ -112,7 +130,10 @@ async def test_once_the_cause_is_mended_a_replayed_letter_is_scored_with_its_own
     predictions = {record.key: record for record in records}
     assert set(predictions) == {b"EUR/DKK", None}
     assert json.loads(predictions[b"EUR/DKK"].value)["message_id"] == "m"
-    assert list(predictions[b"EUR/DKK"].headers) == [*headers, ("ratecast.hops", b"1")]
+    name, place = predictions[b"EUR/DKK"].headers[-1]
+    assert list(predictions[b"EUR/DKK"].headers) == [*headers, ("ratecast.hops", b"1"), (name, place)]
+    assert name == "ratecast.replayed.from"
+    assert place in {f"{settings.dead_letter_topic}/{part}/0".encode() for part in range(4)}
     (again,) = [record for record in await inputs(settings) if dict(record.headers).get("trace") and
                 dict(record.headers).get("ratecast.hops")]  # fmt: skip
     assert (again.key, again.value) == (b"EUR/DKK", unknown)
@@ -157,7 +178,8 @@ async def test_what_cannot_be_replayed_is_refused_and_named(settings):
     }
     assert (summary["chosen"], summary["published"]) == (4, 1)
     (record,) = await inputs(settings)
-    assert (record.value, list(record.headers)) == (b"garbled hops", [("ratecast.hops", b"1")])
+    came_from = ("ratecast.replayed.from", f"{settings.dead_letter_topic}/1/2".encode())
+    assert (record.value, list(record.headers)) == (b"garbled hops", [("ratecast.hops", b"1"), came_from])
     shown = await run("replay", "--all", "--max-hops", "9")
     assert f"{topic}-0@0" in shown.stdout
     assert f"{topic}-0@1" not in shown.stdout
@@ -188,19 +210,92 @@ async def test_a_key_goes_where_every_client_puts_it_and_keeps_its_order(setting
         assert numbers == sorted(numbers)
 
 
-async def test_a_dry_run_publishes_nothing_and_replaying_twice_publishes_twice(settings):
+async def test_a_dry_run_publishes_nothing_and_replaying_twice_publishes_once(settings):
     await put(settings, [(b"k", b"{", [], "invalid_json"), (None, None, [], "empty_value")])
     dry = await run("replay", "--all", "--dry-run", "--json")
     assert await inputs(settings) == []
     summary = json.loads(dry.stdout)
     assert (summary["accepted"], summary["published"], summary["dry_run"]) == (2, 0, True)
     assert "would be published" in (await run("replay", "--all", "--dry-run")).stdout
+    once = {(b"k", b"{"): 1, (None, None): 1}
+    await run("replay", "--code", "empty_value")
+    assert json.loads((await run("replay", "--all", "--dry-run", "--json")).stdout)["accepted"] == 1
     await run("replay", "--all")
-    await run("replay", "--all")
+    result = await run("replay", "--all", "--json")
+    assert Counter((record.key, record.value) for record in await inputs(settings)) == once
+    summary, topic = json.loads(result.stdout), settings.input_topic
+    assert (result.exit_code, summary["published"]) == (0, 0)
+    assert summary["refused"] == {"replayed": [f"{topic}-0@0", f"{topic}-0@1"]}
+    shown = (await run("replay", "--all")).stdout
+    assert f"refused, replayed before; --again replays them once more: {topic}-0@0, {topic}-0@1\n" in shown
+    assert (await run("replay", "--all", "--again")).exit_code == 0
     assert Counter((record.key, record.value) for record in await inputs(settings)) == {
-        (b"k", b"{"): 2,
-        (None, None): 2,
+        key: 2 * count for key, count in once.items()
     }
+
+
+async def test_a_record_that_fails_again_is_a_new_letter_and_replayed_once(settings):
+    unknown = json.dumps({"history": [7.4, 7.5, 7.6], "pair": "EUR/DKK"}).encode()
+    async with running_worker(settings):
+        await publish(settings, [(b"EUR/DKK", unknown, [])] * 3)
+        await read(settings, settings.dead_letter_topic, 3, quiet_seconds=0.1)
+        for hops in (1, 2, 3):
+            summary = json.loads((await run("replay", "--code", "unknown_pair", "--json")).stdout)
+            assert (summary["chosen"], summary["published"]) == (3 * hops, 3)
+            assert list(summary["refused"]) == (["replayed"] if hops > 1 else [])
+            letters = await read(settings, settings.dead_letter_topic, 3 * (hops + 1), quiet_seconds=0.1)
+            assert len(letters) == 3 * (hops + 1)
+        summary = json.loads((await run("replay", "--code", "unknown_pair", "--json")).stdout)
+    assert {reason: len(places) for reason, places in summary["refused"].items()} == {
+        "replayed": 9,
+        "max_hops": 3,
+    }
+    assert len(await inputs(settings)) == 3 + 9
+
+
+async def test_a_replay_that_was_cut_off_in_the_middle_is_completed_by_the_next(settings, monkeypatch):
+    count, publish_batch, calls = 5, Republisher.publish, []
+
+    async def break_down(self, letters):
+        calls.append(await publish_batch(self, list(letters)[:2]))
+        raise TimeoutError("no acknowledgement")
+
+    await put(settings, [(b"k", b"%d" % number, [], "invalid_json") for number in range(count)])
+    with monkeypatch.context() as broken:
+        broken.setattr(Republisher, "publish", break_down)
+        result = await run("replay", "--all")
+    assert isinstance(result.exception, OperationError)
+    assert "not published a second time" in str(result.exception)
+    cut_off = len(await inputs(settings))
+    assert 0 < cut_off < count
+    assert json.loads((await run("replay", "--all", "--json")).stdout)["published"] == count - cut_off
+    values = [record.value for record in await inputs(settings)]
+    assert values == [b"%d" % number for number in range(count)]
+
+
+async def test_replayed_records_are_found_behind_an_open_transaction_and_beside_odd_headers(settings):
+    """A feed may publish in transactions; headers may say anything, or name another topic's letters."""
+    await put(settings, [(b"k", b"{", [], "invalid_json")])
+    place = (settings.input_topic, 0, 0)
+    _, ours = dead_letter(place, "invalid_json")
+    foreign = [(None, b"f", [("ratecast.replayed.from", b"elsewhere/1/0"), *ours])]
+    await publish(settings, foreign)
+    odd = [(None, b"o", [("ratecast.replayed.from", value)]) for value in (b"", b"a/b", None, b"\xff/1/0")]
+    await publish(settings, odd)
+    feed = AIOKafkaProducer(**kafka.client_options(settings), transactional_id=f"feed-{settings.input_topic}")
+    await feed.start()
+    try:
+        await feed.begin_transaction()
+        for partition in range(4):
+            await feed.send_and_wait(settings.input_topic, GOOD, partition=partition)
+        published = [
+            json.loads((await run("replay", "--all", "--json")).stdout)["published"] for _ in range(2)
+        ]
+        await feed.abort_transaction()
+    finally:
+        await feed.stop()
+    assert published == [1, 0]
+    assert [record.value for record in await inputs(settings)].count(b"{") == 1
 
 
 @pytest.mark.parametrize(
@@ -225,9 +320,13 @@ async def test_an_interrupted_replay_says_how_to_go_on(settings, monkeypatch):
 
     monkeypatch.setattr(command, "on_stop_signal", stop_at_once)
     await put(settings, [(b"k", b"{", [], "invalid_json")])
-    result = await run("replay", "--all")
+    result = await run("replay", "--all", "--again")
     assert result.exit_code == 130
     assert "go on with --partition 1 --from-offset 1" in result.stderr
+    assert len(await inputs(settings)) == 1
+    result = await run("replay", "--all")
+    assert result.exit_code == 130
+    assert result.stderr == "interrupted: start again: what has arrived is not published a second time\n"
     assert len(await inputs(settings)) == 1
 
 
