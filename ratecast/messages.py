@@ -19,20 +19,28 @@ MAX_HISTORY = 1024
 PAIR_PATTERN = r"^[A-Z]{3}/[A-Z]{3}$"
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_NO_SUCH_DAY = "there is no such day"
+_NO_TIME = "not an ISO 8601 date or date-time"
 
 
 def _iso_date(text: str) -> str:
     if not _DATE.fullmatch(text):
         raise ValueError("not an ISO 8601 date (YYYY-MM-DD)")
-    dt.date.fromisoformat(text)
+    try:
+        dt.date.fromisoformat(text)
+    except ValueError:
+        raise ValueError(_NO_SUCH_DAY) from None
     return text
 
 
 def check_iso_date_or_time(text: str) -> str:
     """Return the text when it is an ISO 8601 date or date-time, else raise ValueError."""
     if not _DATE.match(text):
-        raise ValueError("not an ISO 8601 date or date-time")
-    dt.datetime.fromisoformat(text)
+        raise ValueError(_NO_TIME)
+    try:
+        dt.datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(_NO_SUCH_DAY if _DATE.fullmatch(text) else _NO_TIME) from None
     return text
 
 
@@ -68,7 +76,7 @@ class RateHistory(BaseModel):
     @model_validator(mode="after")
     def _one_time_a_rate(self) -> RateHistory:
         if self.times is not None and len(self.times) != len(self.history):
-            raise ValueError(f"times has {len(self.times)} entries, history has {len(self.history)}")
+            raise ValueError(f"history has {len(self.history)} rates, times has {len(self.times)}")
         return self
 
 

@@ -24,6 +24,21 @@ if TYPE_CHECKING:
 
 _PAIR = regex(PAIR_PATTERN)
 _NO_TIMES = msgspec.Raw()
+# What pydantic finds, in the words of who sends messages.
+_IN_WORDS = {
+    "missing": "missing",
+    "list_type": "not a list",
+    "too_short": "{actual_length} rates; at least {min_length} are needed",
+    "too_long": "{actual_length} rates; at most {max_length} are taken",
+    "float_type": "not a number",
+    "greater_than": "not greater than {gt:g}",
+    "finite_number": "not a finite number",
+    "string_type": "not a string",
+    "string_unicode": "not a string",
+    "string_pattern_mismatch": "not a pair like EUR/USD",
+    "string_too_short": "empty",
+    "string_too_long": "longer than {max_length} characters",
+}
 
 
 class History(msgspec.Struct, gc=False):
@@ -146,7 +161,12 @@ def _judge(value: bytes) -> History | RecordError:
 def _record_error(error: ValidationError) -> RecordError:
     first = error.errors(include_url=False)[0]
     where = ".".join(str(part) for part in first["loc"])
-    message = f"{where}: {first['msg']}" if where else first["msg"].removeprefix("Value error, ")
+    fault = first["msg"].removeprefix("Value error, ")
+    if first["type"] in _IN_WORDS:
+        fault = _IN_WORDS[first["type"]].format(**first.get("ctx", {}))
+    if _is_huge_integer(first["input"]) and first["type"] == "float_type":
+        fault = "too large for a number of 64 bits"
+    message = f"{where}: {fault}" if where else fault
     code = ErrorCode.SCHEMA_VIOLATION
     if first["loc"][:1] == ("history",):
         if first["type"] == "too_short":

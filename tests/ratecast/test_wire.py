@@ -33,6 +33,39 @@ def test_a_bad_value_gets_its_code_and_its_neighbours_are_decoded(name: str) -> 
 
 
 @pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"history": [1, 2]}, "history: 2 rates; at least 3 are needed"),
+        ({"history": [1] * 1025}, "history: 1025 rates; at most 1024 are taken"),
+        ({"history": [1, 2, 0]}, "history.2: not greater than 0"),
+        ({"history": [1, 2, "3"]}, "history.2: not a number"),
+        ({"history": [1, 2, 10**400]}, "history.2: too large for a number of 64 bits"),
+        ({"history": "{gt}"}, "history: not a list"),
+        ({"history": None, "pair": 3}, "history: not a list"),
+        ({"pair": "eur/gbp"}, "pair: not a pair like EUR/USD"),
+        ({"pair": 3}, "pair: not a string"),
+        ({"message_id": ""}, "message_id: empty"),
+        ({"message_id": "x" * 129}, "message_id: longer than 128 characters"),
+        ({"as_of": "yesterday"}, "as_of: not an ISO 8601 date or date-time"),
+        ({"as_of": "2025-01-02{gt}"}, "as_of: not an ISO 8601 date or date-time"),
+        ({"as_of": "2025-01-02T25:00:00"}, "as_of: not an ISO 8601 date or date-time"),
+        ({"as_of": "2025-02-29"}, "as_of: there is no such day"),
+        ({"times": ["2025-02-28", "2025-02-29", "2025-03-01"]}, "times.1: there is no such day"),
+        ({"times": ["2025-01-02"]}, "history has 3 rates, times has 1"),
+    ],
+)
+def test_a_fault_is_told_in_plain_words(fields: dict, words: str) -> None:
+    refused = decode(json.dumps({"history": [0.85, 0.86, 0.87], **fields}).encode())
+    assert isinstance(refused, RecordError)
+    assert refused.message == words
+
+
+def test_a_message_without_rates_is_told_what_is_missing() -> None:
+    refused = decode(b'{"pair": "EUR/GBP"}')
+    assert (refused.code, refused.message) == (ErrorCode.SCHEMA_VIOLATION, "history: missing")
+
+
+@pytest.mark.parametrize(
     "extra",
     [
         {"unknown": {"history": [1]}},
