@@ -111,16 +111,23 @@ def parse_fault(text: str) -> Fault:
         _refuse(text, f"write {SYNTAX}, like {EXAMPLE}")
     if match["kind"] not in set(FaultKind):
         _refuse(text, f"there is no fault {match['kind']!r}")
-    kind, pair, other = FaultKind(match["kind"]), match["pair"], match["other"]
-    for name in (pair, other):
-        halves = None if name is None else _PAIR.fullmatch(name)
-        if name is not None and (halves is None or halves[1] == halves[2]):
-            _refuse(text, f"{name!r} is not a pair like EUR/USD")
+    kind = FaultKind(match["kind"])
+    pair, other = (_pair(text, name) for name in (match["pair"], match["other"]))
     if other is not None and kind is not FaultKind.WRONG_PAIR:
         _refuse(text, f"only {FaultKind.WRONG_PAIR} takes another pair's rates")
     if other is not None and other == pair:
         _refuse(text, f"{pair} cannot stand in for itself")
     return Fault(kind, pair, _day(text, match["day"]), _count(text, kind, match["count"]), other)
+
+
+def _pair(text: str, name: str | None) -> str | None:
+    """The pair in capitals, whichever case it was typed in."""
+    if name is None:
+        return None
+    halves = _PAIR.fullmatch(name.upper())
+    if halves is None or halves[1] == halves[2]:
+        _refuse(text, f"{name!r} is not a pair like EUR/USD")
+    return halves[0]
 
 
 def _day(text: str, day: str) -> dt.date:

@@ -6,7 +6,7 @@ A stretch of rates is turned into JSON once; every sliding window over it is the
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -20,7 +20,7 @@ from ratecast.messages import MAX_HISTORY, MIN_HISTORY
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -36,6 +36,14 @@ class Message(NamedTuple):
     day: str  # of its last rate, ISO 8601
     key: bytes
     value: bytes
+
+
+class Hole(NamedTuple):
+    """Days without rates of a pair, more than `rates.MAX_GAP_DAYS`: its messages begin anew after them."""
+
+    pair: str
+    before: np.datetime64  # day of the last rate before it
+    after: np.datetime64  # day of the first one after it
 
 
 class _Fields(msgspec.Struct, gc=False):
@@ -97,6 +105,7 @@ class Plan:
         stop_at: position -> index in the tape after the window's last rate, shape ``(n,)``.
         days: position -> day of the window's last rate, ascending, shape ``(n,)``.
         left_out: pairs asked for that have no window in the span.
+        holes: of the others, those that end in the span, pair by pair; no window reaches across one.
         injected: the faults that the messages carry, with the days they show.
         mark: ends every message id, so that a faulty message is not taken for the clean one of that day.
     """
@@ -107,6 +116,7 @@ class Plan:
     stop_at: NDArray[np.int32]
     days: NDArray[np.datetime64]
     left_out: tuple[str, ...] = ()
+    holes: tuple[Hole, ...] = ()
     injected: tuple[faulty_feed.Injection, ...] = ()
     mark: str = ""
 
@@ -204,6 +214,7 @@ def plan(
         stop_at[order],
         days[order],
         left_out,
+        tuple(_holes(feed, start, left_out)),
         tuple(shown),
         faulty_feed.mark(injections, faults),
     )
@@ -213,6 +224,16 @@ def _first_stop(stretch: rates.Series, start: dt.date | None, window: int) -> in
     """The index after the last rate of a stretch's first window; beyond its end when it has none."""
     first = 0 if start is None else int(np.searchsorted(stretch.dates, np.datetime64(start)))
     return max(first + 1, window)
+
+
+def _holes(
+    feed: dict[str, list[rates.Series]], start: dt.date | None, left_out: Sequence[str]
+) -> Iterator[Hole]:
+    for pair, stretches in feed.items():
+        for before, after in pairwise(stretches):
+            hole = Hole(pair, before.dates[-1], after.dates[0])
+            if pair not in left_out and (start is None or hole.after >= np.datetime64(start)):
+                yield hole
 
 
 def _held(

@@ -31,6 +31,12 @@ def test_a_wrong_pair_may_be_named():
     assert (everywhere.pair, everywhere.other) == (None, "USD/JPY")
 
 
+def test_pairs_may_be_typed_in_lower_case():
+    assert parse_fault("wrong-pair=usd/jpy:eur/Usd@2025-03-03") == parse_fault(
+        "wrong-pair=USD/JPY:EUR/USD@2025-03-03"
+    )
+
+
 def test_a_slip_an_outage_and_a_lossy_line_pass_and_everything_else_stays_for_good():
     passing = {kind: nature.count for kind, nature in NATURES.items() if nature.count is not None}
     assert passing == {FaultKind.DECIMAL_SLIP: 1, FaultKind.GAP: 10, FaultKind.MISSING: 30}

@@ -86,6 +86,13 @@ def test_a_window_never_spans_a_hole_of_the_series():
     plan = histories.plan(RateTable("t", dates, {"EUR/GBP": np.ones(10)}), ["EUR/GBP"], window=3)
     assert len(plan) == 6
     assert all(message["times"][0][:7] == message["times"][-1][:7] for message in values(plan))
+    assert plan.holes == (
+        histories.Hole("EUR/GBP", np.datetime64("2025-01-05"), np.datetime64("2025-03-01")),
+    )
+    whole = histories.plan(
+        RateTable("t", dates, {"EUR/GBP": np.ones(10)}), ["EUR/GBP"], dt.date(2025, 3, 2), window=3
+    )
+    assert whole.holes == ()
 
 
 def test_rates_before_the_first_day_fill_the_first_window():

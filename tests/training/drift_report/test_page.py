@@ -6,10 +6,11 @@ import re
 import time
 
 import pytest
+from matplotlib.dates import num2date
 
 from tests.bundles import LEVELS
-from tests.training.drift_report.planted import SLIP, report, rows, stats, walk
-from training.drift_report import page, sheet
+from tests.training.drift_report.planted import SLIP, days, report, rows, stats, walk
+from training.drift_report import page, sheet, timeline
 from training.drift_report.analysis import analyse
 from training.drift_report.document import as_json
 from training.drift_report.headline import listed
@@ -37,6 +38,24 @@ def test_a_pair_with_a_finding_has_a_sheet_beside_the_timeline():
     assert "<h2>EUR/GBP</h2>" in html
     assert "<h2>EUR/USD</h2>" not in html
     assert "https" not in re.sub(r"base64,[^\"]+", "", html)  # nothing to load
+
+
+def test_silence_is_drawn_hatched_from_the_last_message_to_the_end_of_the_report():
+    found = report(rows(walk(count=100)), rows(walk("EUR/USD", 60), "EUR/USD"))
+    (axis,) = timeline.draw(found).axes
+    (bar,) = axis.patches
+    drawn = [num2date(day).date() for day in (bar.get_x(), bar.get_x() + bar.get_width())]
+    assert drawn == [days(100)[59].item(), days(100)[99].item()]
+    assert bar.get_hatch()
+    assert "silence" in {text.get_text() for text in axis.texts}
+    assert "no messages any more" in {text.get_text() for text in axis.get_legend().get_texts()}
+    (quiet,) = timeline.draw(report(rows(walk(), alerts=SLIPS))).axes
+    assert not list(quiet.patches)
+
+
+def test_one_pair_is_one():
+    html = " ".join(page.render(report(rows(walk(count=1)))).split())
+    assert "1 prediction of 1 pair from invented" in html
 
 
 def test_what_comes_from_messages_is_escaped_and_breaks_no_picture():
