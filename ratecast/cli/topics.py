@@ -20,6 +20,7 @@ def register(app: typer.Typer) -> None:
         help="Create the topics that are missing and show all three: histories in, predictions and dead letters "
         "out. Existing topics are left as they are. Records are counted as end minus beginning, so the markers "
         "of transactions count too.",
+        short_help="Create the topics that are missing and show all three.",
         epilog="Example: RATECAST_TOPIC_PARTITIONS=12 ratecast topics",
     )(topics)
 
@@ -60,4 +61,4 @@ def show(states: list[TopicState], counts: dict[str, int]) -> None:
     for state in states:
         made = "created" if state.created else "was there"
         table.add_row(state.name, str(state.partitions), f"{counts[state.name]:,}", made)
-    console.out.print(table)
+    console.show(table)

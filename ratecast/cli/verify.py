@@ -27,6 +27,7 @@ def register(app: typer.Typer) -> None:
         "none, or several. It may run while workers do: an input without an outcome is pending from the "
         "workers' committed offset on, and lost below it. Exit code 1 when anything is lost or duplicated; "
         "0 otherwise, also while something is pending. Memory: three bytes an offset.",
+        short_help="Count from the topics what became of every input.",
         epilog="Example: ratecast verify --wait 60",
     )(verify)
 
@@ -116,7 +117,7 @@ def show(settings: Settings, result: Audit) -> None:
         table.add_column(name, f"{sum(row[number] for row in rows):,}", justify="right")
     for part, row in zip(result.partitions, rows, strict=True):
         table.add_row(str(part.partition), *(f"{count:,}" for count in row))
-    console.out.print(table)
+    console.show(table)
     for line in _remarks(settings, result):
         console.out.print(line, markup=False, soft_wrap=True)
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ratecast.cli import console  # noqa: TC001 - typer reads the annotations when it runs
+from ratecast.cli import console
 
 
 def register(app: typer.Typer) -> None:
@@ -15,6 +15,7 @@ def register(app: typer.Typer) -> None:
         "worker",
         help="Score rate histories until stopped: read the input topic, publish predictions and dead letters, "
         "each message exactly once. Start as many as there are partitions.",
+        short_help="Score rate histories until stopped.",
         epilog="Ctrl-C or SIGTERM finishes the batch in hand. Metrics: http://127.0.0.1:8000/metrics",
     )(worker)
 
@@ -24,20 +25,44 @@ def worker(  # noqa: PLR0913 - each argument is an option of the command
     bootstrap_servers: console.BootstrapServers = None,
     models_dir: console.ModelsDir = None,
     http_host: Annotated[
-        str | None, typer.Option(help=r"Where to serve metrics and health. \[env: RATECAST_HTTP_HOST]")
+        str | None,
+        typer.Option(
+            metavar="HOST",
+            rich_help_panel=console.SETTINGS,
+            help=r"Where to serve metrics and health. \[env: RATECAST_HTTP_HOST]",
+        ),
     ] = None,
     http_port: Annotated[
-        int | None, typer.Option(help=r"Port of the same; 0 takes a free one. \[env: RATECAST_HTTP_PORT]")
+        int | None,
+        typer.Option(
+            metavar="PORT",
+            rich_help_panel=console.SETTINGS,
+            help=r"Port of the same; 0 takes a free one. \[env: RATECAST_HTTP_PORT]",
+        ),
     ] = None,
-    group_id: Annotated[str | None, typer.Option(help=r"Consumer group. \[env: RATECAST_GROUP_ID]")] = None,
+    group_id: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            rich_help_panel=console.SETTINGS,
+            help=r"Consumer group. \[env: RATECAST_GROUP_ID]",
+        ),
+    ] = None,
     guarantee: Annotated[
         str | None,
         typer.Option(
-            help=r"exactly-once, or at-least-once for brokers without transactions. \[env: RATECAST_GUARANTEE]"
+            metavar="KIND",
+            rich_help_panel=console.SETTINGS,
+            help=r"exactly-once, or at-least-once for brokers without transactions. \[env: RATECAST_GUARANTEE]",
         ),
     ] = None,
     log_level: Annotated[
-        str | None, typer.Option(help=r"DEBUG, INFO, WARNING or ERROR. \[env: RATECAST_LOG_LEVEL]")
+        str | None,
+        typer.Option(
+            metavar="LEVEL",
+            rich_help_panel=console.SETTINGS,
+            help=r"DEBUG, INFO, WARNING or ERROR. \[env: RATECAST_LOG_LEVEL]",
+        ),
     ] = None,
 ) -> None:
     """Read settings, wire the worker, run it."""
