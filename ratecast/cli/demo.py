@@ -31,7 +31,8 @@ def register(app: typer.Typer) -> None:
         "demo",
         help="From nothing to predictions on this machine: train a model if there is none, start a broker and "
         "two workers, replay real rates from 2025 on, watch the predictions, count what became of every message. "
-        "Nothing is left behind.",
+        "Nothing is left behind apart from the model.",
+        short_help="From nothing to predictions on this machine, in a minute.",
         epilog="Try: ratecast demo --keep-running, then in another terminal: curl localhost:8000/metrics",
     )(demo)
 
@@ -65,7 +66,7 @@ def demo(  # noqa: PLR0913 - each argument is an option of the command
     options = DemoOptions(
         start=parse_day("--from", start) or dt.date.min,
         end=parse_day("--to", end),
-        pairs=tuple(pair or ()),
+        pairs=console.parse_pairs(pair),
         rate=rate,
         workers=workers,
         keep_running=keep_running,
@@ -75,10 +76,12 @@ def demo(  # noqa: PLR0913 - each argument is an option of the command
     summary = asyncio.run(_interruptible(settings, stats, options))
     report = settings.models_dir / stats.model_version / "report.html"
     if json:
-        console.print_json({**asdict(summary), "report": str(report)})
+        console.print_json(
+            {**asdict(summary), "seen_in_training": summary.seen_in_training, "report": str(report)}
+        )
     else:
-        console.out.print(summary_table(summary))
-        if summary.first_date <= stats.trained_until:
+        console.show(summary_table(summary))
+        if summary.seen_in_training:
             console.out.print(
                 "the model has seen these rates in training: its ranges look better than they are"
             )
@@ -88,8 +91,8 @@ def demo(  # noqa: PLR0913 - each argument is an option of the command
 
 
 def say(line: str) -> None:
-    """One line about what is going on, on stderr."""
-    console.err.print(line, markup=False, soft_wrap=True)
+    """One line about what is going on, on stderr; a terminal too narrow for it gets it broken between words."""
+    console.err.print(line, markup=False)
 
 
 def _model(settings: Settings) -> TrainingStats:
@@ -99,9 +102,10 @@ def _model(settings: Settings) -> TrainingStats:
     if (stats := current_stats(settings)) is not None:
         return stats
     from ratecast.cli.extras import require_training_extra
-    from ratecast.cli.training import progress_bar
+    from ratecast.cli.training import progress_bar, require_writable
 
     require_training_extra()
+    require_writable(settings.models_dir)
     from training.pipeline import TrainOptions, train
 
     say(f"training on the ECB's rates until {TRAIN_UNTIL} (once; kept in {settings.models_dir})")
@@ -138,6 +142,7 @@ def _live(observer: Observer, total: int) -> Iterator[Callable[[], None]]:
 
     with Live(console=console.err, auto_refresh=False) as table:
         yield lambda: table.update(view.live(observer, total), refresh=True)
+        table.update(view.ended(observer, total))
 
 
 @contextlib.contextmanager
@@ -156,14 +161,14 @@ def _log_lines(observer: Observer, total: int) -> Iterator[Callable[[], None]]:
             say(view.status_line(observer, total))
 
     yield refresh
-    console.err.print(view.live(observer, total))
+    console.show(view.ended(observer, total), console.err)
 
 
 async def _linger(bootstrap_servers: str, metrics_urls: list[str], summary: Summary) -> None:
     """Stay up until interrupted."""
     from ratecast.demo.view import summary_table
 
-    console.err.print(summary_table(summary))
+    console.show(summary_table(summary), console.err)
     say(
         f"still running: RATECAST_BOOTSTRAP_SERVERS={bootstrap_servers}, metrics at {', '.join(metrics_urls)}"
     )

@@ -73,6 +73,11 @@ class Summary:
         """Whether every input has one outcome."""
         return self.lost == 0 and self.duplicated == 0
 
+    @property
+    def seen_in_training(self) -> bool:
+        """Whether the model was trained on some of the rates, so that its ranges look better than they are."""
+        return self.first_date <= self.trained_until
+
 
 @dataclass(frozen=True)
 class Stage:

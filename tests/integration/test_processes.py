@@ -142,6 +142,7 @@ async def test_the_demo_in_a_short_form_counts_everything_once_and_leaves_nothin
     assert summary["published"] == summary["scored"] == 84
     assert (summary["lost"], summary["duplicated"], summary["dead_lettered"]) == (0, 0, 0)
     assert summary["hindcast"]["forecasts"] == 82
+    assert summary["seen_in_training"] is (summary["trained_until"] >= "2025-01-02")
     assert 0 < summary["latency_ms"]["p50"] <= summary["latency_ms"]["p99"]
     assert list(tmp_path.iterdir()) == []
     left = [path for path in set(Path("/proc").glob("[0-9]*")) - before if str(tmp_path) in command(path)]
