@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from producer.delivery import idempotent_producer
 from ratecast import tail
-from ratecast.errors import OperationError, UsageError
+from ratecast.errors import OperationError, RefusedError, UsageError
 from ratecast.messages import RateHistory
 from ratecast.wire import PredictionRow, decode_prediction
 
@@ -68,7 +68,8 @@ async def publish_and_wait(settings: Settings, message: RateHistory, timeout_sec
 
     Raises:
         BrokerUnavailableError: no broker answered.
-        OperationError: a topic is missing, the message was refused (with the reason), or nobody answered.
+        RefusedError: a worker made a dead letter of the message.
+        OperationError: a topic is missing, or nobody answered.
     """
     await tail.existing_partitions(settings, [settings.input_topic])
     outcomes = [settings.output_topic, settings.dead_letter_topic]
@@ -111,7 +112,7 @@ async def _outcome(settings: Settings, reader: tail.TopicReader, message_id: str
                     continue
                 if record.topic == settings.dead_letter_topic:
                     letter = tail.dead_letter(record)
-                    raise OperationError(f"refused: {letter['code']}: {letter['message']}")
+                    raise RefusedError(letter["code"], letter["message"])
                 prediction = decode_prediction(record.value)
                 if prediction.message_id == message_id:
                     return prediction

@@ -4,7 +4,8 @@ RatecastError
 ├── UsageError            the command or its configuration is wrong: fix it           (exit code 2)
 ├── OperationError        it could not be done now: the orchestrator may try again    (exit code 1)
 │   ├── BrokerUnavailableError   no broker answered within the limit
-│   └── ModelBundleError         a bundle is missing, incomplete or fails its digests
+│   ├── ModelBundleError         a bundle is missing, incomplete or fails its digests
+│   └── RefusedError             a worker turned the message away: mend it, or teach the model its pair
 └── RecordError           one record cannot be scored: dead-letter it and go on
 """
 
@@ -31,6 +32,15 @@ class BrokerUnavailableError(OperationError):
 
 class ModelBundleError(OperationError):
     """A model bundle is missing, incomplete, or does not match its digests."""
+
+
+class RefusedError(OperationError):
+    """A worker answered a message with a dead letter: its code and its words, None if it has none."""
+
+    def __init__(self, code: str | None, message: str | None) -> None:
+        super().__init__(f"refused: {code}: {message}")
+        self.code = code
+        self.message = message
 
 
 class ErrorCode(StrEnum):

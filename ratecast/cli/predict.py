@@ -8,6 +8,7 @@ import typer
 from msgspec import UnsetType
 
 from ratecast.cli import console
+from ratecast.errors import RefusedError
 
 if TYPE_CHECKING:
     from producer.publish import Answer
@@ -20,22 +21,23 @@ def register(app: typer.Typer) -> None:
         "predict",
         help="Publish one history and wait for its forecast: through the brokers and a running worker, as any "
         "other client would. 21 rates or more give a range that adapts to their volatility.",
+        short_help="Publish one history and wait for its forecast.",
         epilog="Example: ratecast predict 0.85 0.86 0.87 --pair EUR/GBP",
     )(predict)
 
 
 def predict(
     *,
-    history: Annotated[
-        list[float], typer.Argument(metavar="RATE...", help="3 to 1,024 rates, oldest first.")
-    ],
+    history: Annotated[list[float], typer.Argument(metavar="RATE", help="3 to 1,024 rates, oldest first.")],
     pair: Annotated[
         str | None, typer.Option(metavar="AAA/BBB", help=r"Whose rates. \[default: the model's default pair]")
     ] = None,
     as_of: Annotated[
         str | None, typer.Option(metavar="DATE", help=r"Day or time of the last rate. \[default: not told]")
     ] = None,
-    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds to wait for the answer.")] = 10.0,
+    timeout: Annotated[
+        float, typer.Option(min=0.1, metavar="SECONDS", help="How long to wait for the answer.")
+    ] = 10.0,
     json: console.Json = False,
     bootstrap_servers: console.BootstrapServers = None,
 ) -> None:
@@ -47,13 +49,18 @@ def predict(
     from ratecast.settings import load_settings
     from ratecast.wire import to_builtins
 
-    message = new_message(history, pair, as_of)
+    message = new_message(history, None if pair is None else console.parse_pair(pair), as_of)
     settings = load_settings(bootstrap_servers=bootstrap_servers)
     # Who waits ten seconds for an answer does not want to wait a minute for a broker.
     patience = min(timeout, settings.connect_timeout_seconds)
     settings = settings.model_copy(update={"connect_timeout_seconds": patience})
     configure_logging(settings)
-    answer = asyncio.run(publish_and_wait(settings, message, timeout))
+    try:
+        answer = asyncio.run(publish_and_wait(settings, message, timeout))
+    except RefusedError as refusal:
+        if json:
+            console.print_json({"code": refusal.code, "message": refusal.message})
+        raise
     if json:
         console.print_json(to_builtins(answer.prediction))
     else:
@@ -71,7 +78,7 @@ def show(answer: Answer) -> None:
     for name, value, style in rows(answer.prediction):
         table.add_row(name, Text(value, style))
     table.add_row("answered in", f"{1000 * answer.seconds:,.0f} ms")
-    console.out.print(table)
+    console.show(table)
 
 
 def rows(prediction: PredictionRow) -> list[tuple[str, str, str]]:

@@ -35,6 +35,7 @@ def register(app: typer.Typer) -> None:
         "tail",
         help="Show predictions or dead letters as they come, or from the beginning. Only what is committed is "
         "shown. No consumer group is joined: workers notice nothing. Ctrl-C ends it.",
+        short_help="Show predictions or dead letters as they come.",
         epilog="Example: ratecast tail --from-beginning --no-follow --json | head -1",
     )(tail)
 
@@ -48,9 +49,9 @@ def tail(  # noqa: PLR0913 - each argument is an option of the command
     follow: Annotated[
         bool, typer.Option("--follow/--no-follow", help="Wait for more at the end, or stop there.")
     ] = True,
-    limit: Annotated[int | None, typer.Option(min=1, help="Stop after so many records.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Stop after so many records.")] = None,
     pair: Annotated[
-        str | None, typer.Option(metavar="AAA/BBB", help="Only this pair (of a dead letter: its key).")
+        str | None, typer.Option(metavar="AAA/BBB", help="Only this pair; of dead letters, only this key.")
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="A JSON object a line, for programs.")] = False,
     bootstrap_servers: console.BootstrapServers = None,
@@ -60,6 +61,8 @@ def tail(  # noqa: PLR0913 - each argument is an option of the command
     from ratecast.cli.replay import quiet_client
     from ratecast.settings import load_settings
 
+    if pair is not None and which is Which.PREDICTIONS:  # a dead letter's key may be anything
+        pair = console.parse_pair(pair)
     settings = load_settings(bootstrap_servers=bootstrap_servers)
     configure_logging(settings)
     quiet_client(settings)
@@ -142,7 +145,7 @@ class _Lines:
     def line(self, text: str, style: str = "") -> None:
         """One line on stdout."""
         if style and console.out.is_terminal:
-            console.out.print(text, style=style, markup=False, soft_wrap=True)
+            console.out.print(text, style=style, markup=False)
         else:
             # Ten times faster than rich: a long topic is read at the brokers' speed.
             sys.stdout.write(text + "\n")
@@ -151,7 +154,8 @@ class _Lines:
 class PredictionLines(_Lines):
     """Lines of the predictions topic."""
 
-    HEADER = f"{'as of':<10}  {'pair':<7}  {'last':>10}  {'forecast':>10}  {'95 % range':<23}  remarks"
+    # Narrow enough that 80 columns show the beginning of the remarks.
+    HEADER = f"{'as of':<10}  {'pair':<7}  {'last':>8}  {'forecast':>8}  {'95 % range':<20}  remarks"
 
     def write(self, record: Record) -> bool:
         """Write the record's line; False when it is not shown."""
@@ -170,25 +174,26 @@ class PredictionLines(_Lines):
         if self.as_json:
             self.line(encode_prediction(prediction).decode())
         else:
-            self.line(self.columns(prediction), "yellow" if prediction.drift.is_drift else "")
+            self.line(fitted(self.columns(prediction)), "yellow" if prediction.drift.is_drift else "")
         return True
 
     @staticmethod
     def columns(prediction: PredictionRow) -> str:
         """The prediction as one aligned line."""
         lower, upper = prediction.intervals.level_95
-        remarks = [f"drift: {' '.join(prediction.drift.features)}"] if prediction.drift.is_drift else []
-        remarks += prediction.alerts
+        remarks = [", ".join(prediction.alerts)] if prediction.alerts else []
+        if prediction.drift.is_drift:
+            remarks.append(f"drift: {' '.join(prediction.drift.features)}")
         return (
-            f"{(prediction.as_of or '-')[:10]:<10}  {prediction.pair:<7}  {prediction.baseline:>10.6g}  "
-            f"{prediction.prediction:>10.6g}  {f'{lower:.6g} .. {upper:.6g}':<23}  {', '.join(remarks)}"
+            f"{(prediction.as_of or '-')[:10]:<10}  {prediction.pair:<7}  {prediction.baseline:>8.6g}  "
+            f"{prediction.prediction:>8.6g}  {f'{lower:.6g} to {upper:.6g}':<20}  {'; '.join(remarks)}"
         ).rstrip()
 
 
 class DeadLetterLines(_Lines):
     """Lines of the dead-letter topic."""
 
-    HEADER = f"{'came from':<32}  {'code':<17}  {'key':<12}  message"
+    HEADER = f"{'came from':<24}  {'code':<17}  {'key':<12}  message"
 
     def write(self, record: Record) -> bool:
         """Write the record's line; False when it is not shown."""
@@ -203,8 +208,14 @@ class DeadLetterLines(_Lines):
         source = letter["source"]
         place = f"{source['topic']}-{source['partition']}@{source['offset']}"
         key = printable(record.key)
-        self.line(f"{place:<32}  {letter['code'] or '-':<17}  {key:<12}  {letter['message'] or '-'}", "red")
+        self.line(f"{place:<24}  {letter['code'] or '-':<17}  {key:<12}  {letter['message'] or '-'}", "red")
         return True
+
+
+def fitted(line: str) -> str:
+    """The line, on a terminal cut to its width."""
+    width = console.out.width
+    return line if not console.out.is_terminal or len(line) <= width else line[: width - 1] + "…"
 
 
 def printable(value: bytes | None, width: int = 12) -> str:

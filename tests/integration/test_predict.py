@@ -9,7 +9,7 @@ import pytest
 from producer.publish import new_message, publish_and_wait
 from ratecast import kafka
 from ratecast.cli import predict as command
-from ratecast.errors import BrokerUnavailableError, OperationError, UsageError
+from ratecast.errors import BrokerUnavailableError, OperationError, RefusedError, UsageError
 from ratecast.settings import Settings
 from tests.integration.workers import running_worker
 from tests.producer import commands
@@ -36,6 +36,9 @@ async def test_the_command_prints_its_own_answer_as_a_table_or_as_json(settings)
     assert table.exit_code == 0, table.output
     for text in ("EUR/GBP", "0.87", "80 % range", "95 % range", "static", "drift", "test-1", "ms"):
         assert text in table.stdout
+    lines = table.stdout.splitlines()
+    assert [line.rstrip() for line in lines] == lines, "no padding where there is no terminal"
+    assert sum("too few rates to tell their volatility, so training's is used" in line for line in lines) == 1
     prediction = json.loads(document.stdout)
     assert (prediction["pair"], prediction["as_of"], prediction["baseline"]) == ("EUR/USD", "2025-01-31", 30)
     assert prediction["drift"]["is_drift"]
@@ -71,6 +74,18 @@ async def test_a_message_that_the_worker_refuses_is_reported_at_once_with_the_re
         with pytest.raises(OperationError, match=r"refused: unknown_pair: .*XXX/YYY"):
             await publish_and_wait(settings, new_message([1, 2, 3], "XXX/YYY"), 30)
         assert asyncio.get_running_loop().time() - started < 15
+
+
+@pytest.mark.usefixtures("_environment")
+async def test_a_refusal_as_json_is_an_object_with_code_and_message(settings):
+    async with running_worker(settings):
+        result = await asyncio.to_thread(invoke, "1", "2", "3", "--pair", "xxx/yyy", "--json")
+    assert isinstance(result.exception, RefusedError)
+    refusal = json.loads(result.stdout)
+    assert set(refusal) == {"code", "message"}
+    assert refusal["code"] == "unknown_pair"
+    assert "XXX/YYY" in refusal["message"]
+    assert str(result.exception) == f"refused: {refusal['code']}: {refusal['message']}"
 
 
 async def test_without_a_worker_the_error_says_what_to_start(settings):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import json
 import os
 import signal
@@ -9,12 +10,17 @@ import subprocess
 import sys
 
 import pytest
+from rich.console import Console
 
+from ratecast.cli import console
 from ratecast.cli import tail as command
-from ratecast.errors import OperationError
+from ratecast.errors import OperationError, UsageError
 from ratecast.messages import Prediction
+from ratecast.wire import PredictionRow, encode_prediction
+from tests.fakes import FakeRecord
 from tests.integration.workers import publish, read, running_worker
 from tests.producer import commands
+from tests.rows import prediction_row
 
 
 def body(number: int, pair: str = "EUR/GBP", rates: tuple[float, ...] = (0.85, 0.86, 0.87)) -> bytes:
@@ -70,8 +76,47 @@ async def test_the_table_has_a_header_and_an_aligned_row_a_prediction_with_drift
     assert header.split() == ["as", "of", "pair", "last", "forecast", "95", "%", "range", "remarks"]
     assert sorted(row[12:19] for row in rows) == ["EUR/GBP", "EUR/GBP", "EUR/USD"]
     assert sorted("drift: lag_1" in row for row in rows) == [False, False, True]
-    assert {row.index("..") > header.index("95") for row in rows} == {True}
+    assert {row.index(" to ") > header.index("95") for row in rows} == {True}
     assert "\x1b" not in result.stdout, "colours are for terminals"
+
+
+def drifted() -> PredictionRow:
+    row = prediction_row(0.857123, half=0.0123456)
+    row.as_of, row.alerts = "2026-10-30", ["jump", "level_cone"]
+    row.drift.is_drift, row.drift.features = True, ["lag_1", "lag_2", "lag_3", "return_1", "return_2"]
+    return row
+
+
+WHOLE = (
+    "2026-10-30  EUR/GBP  0.857123  0.857123  0.844777 to 0.869469  "
+    "jump, level_cone; drift: lag_1 lag_2 lag_3 return_1 return_2"
+)
+
+
+def test_a_line_is_whole_in_a_pipe_and_names_alerts_apart_from_drifted_features(capsys):
+    command.PredictionLines(None, as_json=False).write(FakeRecord(encode_prediction(drifted())))
+    assert capsys.readouterr().out == f"{WHOLE}\n"
+
+
+def test_a_line_is_cut_to_the_width_of_a_terminal(monkeypatch):
+    terminal = Console(file=(shown := io.StringIO()), force_terminal=True, color_system=None, width=80)
+    monkeypatch.setattr(console, "out", terminal)
+    command.PredictionLines(None, as_json=False).write(FakeRecord(encode_prediction(drifted())))
+    assert shown.getvalue() == f"{WHOLE[:79]}…\n"
+
+
+def test_what_is_no_pair_is_refused_before_any_broker_is_asked():
+    result = invoke("--pair", "eurusd", "-b", "127.0.0.1:9")
+    assert isinstance(result.exception, UsageError)
+    assert str(result.exception) == "--pair: 'eurusd' is not a pair: write two currencies like EUR/USD"
+
+
+@pytest.mark.usefixtures("_scored", "environment")
+async def test_a_pair_may_be_typed_in_lower_case_and_a_dead_letters_key_is_taken_as_it_is():
+    result = await run("--from-beginning", "--no-follow", "--json", "--pair", "eur/usd")
+    assert [json.loads(line)["message_id"] for line in result.stdout.splitlines()] == ["3"]
+    result = await run("dead-letters", "--from-beginning", "--no-follow", "--json", "--pair", "no pair")
+    assert (result.exit_code, result.stdout) == (0, "")
 
 
 @pytest.mark.usefixtures("_scored", "environment")
