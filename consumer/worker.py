@@ -231,7 +231,8 @@ class Worker:
         if self._consumer is not None:
             await stop_consumer(self._consumer)
         await self.http.stop()
-        log.info("stopped")
+        if self._watching_models is not None:  # else it had no model and never started
+            log.info("stopped")
 
     def readiness(self) -> dict[str, Any]:
         """What ``/ready`` says: model loaded, in the group, broker reachable."""

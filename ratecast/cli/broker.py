@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from ratecast.broker import EmbeddedBroker
     from ratecast.kafka_jars import Progress
     from ratecast.kafka_jvm import JvmCluster
+
+    Broker = EmbeddedBroker | JvmCluster
 
 
 class Engine(StrEnum):
@@ -35,16 +37,21 @@ def register(app: typer.Typer) -> None:
         "broker",
         help="Run a Kafka broker for development on 127.0.0.1. Its data stays in a directory, so it survives "
         "restarts. Ctrl-C stops it.",
+        short_help="Run a Kafka broker for development on 127.0.0.1.",
         epilog="In another terminal: ratecast worker",
     )(broker)
 
 
 def broker(
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Where to listen; 0 takes a free port.")] = 9092,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, metavar="PORT", help="Where to listen; 0 takes a free port.")
+    ] = 9092,
     data_dir: Annotated[
         Path | None,
         typer.Option(
-            help="Where records and offsets are kept.", show_default=".ratecast/broker or .ratecast/kafka"
+            metavar="PATH",
+            help="Where records and offsets are kept. "
+            r"\[default: .ratecast/broker, of Apache Kafka .ratecast/kafka]",
         ),
     ] = None,
     engine: Annotated[
@@ -67,7 +74,7 @@ def broker(
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
-    with chosen as running:
+    with _running(chosen, directory) as running:
         console.out.print(
             f"Kafka on {running.bootstrap_servers}, data in {directory} (Ctrl-C stops it)", soft_wrap=True
         )
@@ -75,6 +82,23 @@ def broker(
             if (code := running.exit_code()) is not None:
                 raise OperationError(f"the broker ended by itself with exit code {code}")
     console.out.print("stopped")
+
+
+@contextmanager
+def _running(broker: Broker, data_dir: Path) -> Iterator[Broker]:
+    """Start it, and stop it in the end; that another uses the directory is said in this program's own words."""
+    from ratecast.errors import OperationError, UsageError
+
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(broker)
+        except OperationError as error:
+            if "already running" not in str(error):
+                raise
+            raise UsageError(
+                f"{data_dir} is in use by another broker: choose another with --data-dir"
+            ) from None
+        yield broker
 
 
 def _embedded(data_dir: Path, port: int) -> EmbeddedBroker:

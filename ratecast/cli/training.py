@@ -6,6 +6,7 @@ import datetime as dt
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -26,7 +27,12 @@ def register(app: typer.Typer) -> None:
     """Attach the training commands."""
     from ratecast.cli import retrain
 
-    app.command()(train)
+    app.command(
+        "train",
+        help="Train a model on historical rates, say how good it is, and make it the current one.",
+        short_help="Train a model on historical rates and make it the current one.",
+        epilog="Example: ratecast train --until 2024-12-31 --pair EUR/USD --pair EUR/GBP",
+    )(train)
     retrain.register(app)
 
 
@@ -46,9 +52,13 @@ def train(  # noqa: PLR0913, PLR0917 - each argument is an option of the command
             help=r"Your rates: date and a column a currency, or date,pair,rate. \[default: ECB]",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of the forest.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, metavar="N", help="Of the forest.")] = 0,
     default_pair: Annotated[
-        str | None, typer.Option(metavar="AAA/BBB", help="Of messages that name no pair.")
+        str | None,
+        typer.Option(
+            metavar="AAA/BBB",
+            help=r"Of messages that name no pair. \[default: EUR/GBP, or the first if it is not trained]",
+        ),
     ] = None,
     models_dir: console.ModelsDir = None,
     json: console.Json = False,  # noqa: FBT002 - a flag of the command line
@@ -59,6 +69,7 @@ def train(  # noqa: PLR0913, PLR0917 - each argument is an option of the command
     require_training_extra()
     day = _date(until)
     directory = load_settings(models_dir=models_dir).models_dir
+    require_writable(directory)
 
     from training.fit import ForestSettings
     from training.pipeline import TrainOptions
@@ -67,9 +78,9 @@ def train(  # noqa: PLR0913, PLR0917 - each argument is an option of the command
     options = TrainOptions(
         models_dir=directory,
         until=day,
-        pairs=tuple(pair or ()),
+        pairs=console.parse_pairs(pair),
         csv=None if csv is None else Path(csv),
-        default_pair=default_pair,
+        default_pair=None if default_pair is None else console.parse_pair(default_pair, "--default-pair"),
         forest=ForestSettings(seed=seed),
     )
     with progress_bar() as progress:
@@ -78,6 +89,20 @@ def train(  # noqa: PLR0913, PLR0917 - each argument is an option of the command
         console.print_json(as_json(result))
     else:
         show(result)
+
+
+def require_writable(models_dir: Path) -> None:
+    """Find out before the training whether a model can be kept there; nothing is left behind.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    try:
+        existing = next(path for path in (models_dir, *models_dir.parents) if path.exists())
+        with TemporaryDirectory(prefix=".writable-", dir=existing):
+            pass
+    except OSError as error:
+        raise UsageError(f"--models-dir: {models_dir} cannot be written: {error.strerror}") from None
 
 
 @contextmanager
@@ -99,19 +124,25 @@ def show(result: TrainingResult) -> None:
     from rich.table import Table
 
     evaluation = result.evaluation
-    console.out.print(f"\n[bold]{result.headline}[/bold]\n", soft_wrap=True)
-    table = Table(title=f"tested from {evaluation.validated_until} to {evaluation.tested_until}")
+    console.out.print(f"\n[bold]{result.headline}[/bold]\n")
+    console.out.print(
+        f"tested from {evaluation.validated_until} to {evaluation.tested_until}\n", markup=False
+    )
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("pair", no_wrap=True)
     for name in ("n", "MAE ratio", "forest alone", "in 80 %", "in 95 %", "Winkler 95"):
         table.add_column(name, justify="right")
     for name, metrics in evaluation.pairs.items():
         table.add_row(name, *_cells(metrics))
-    table.add_section()
-    table.add_row("all", *_cells(evaluation.test))
+    table.add_row("all", *_cells(evaluation.test), style="bold")
     if evaluation.walk_forward is not None:
-        years = f"walk-forward {min(evaluation.years)}-{max(evaluation.years)}"
-        table.add_row(years, *_cells(evaluation.walk_forward))
-    console.out.print(table)
+        table.add_row("walk-forward", *_cells(evaluation.walk_forward))
+    console.show(table)
+    if evaluation.years:
+        years = f"{min(evaluation.years)} to {max(evaluation.years)}"
+        console.out.print(
+            f"\nwalk-forward: {years}, each year by a model of the years before it", markup=False
+        )
     for name, reason in result.skipped.items():
         console.out.print(f"left out: {name}, {reason}", markup=False, soft_wrap=True)
     console.out.print(f"model   {result.version} (now current)", markup=False, soft_wrap=True)

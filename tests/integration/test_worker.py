@@ -166,9 +166,11 @@ async def test_an_absent_broker_ends_the_worker_with_one_clear_error(settings):
         await Worker(absent).run()
 
 
-async def test_a_missing_model_ends_the_worker_with_the_command_that_makes_one(settings, tmp_path):
+async def test_a_missing_model_ends_the_worker_with_the_command_that_makes_one(settings, tmp_path, caplog):
+    caplog.set_level("INFO", "consumer.worker")
     with pytest.raises(ModelBundleError, match="ratecast train"):
         await Worker(settings.model_copy(update={"models_dir": tmp_path})).run()
+    assert caplog.messages == [], "what never started has not stopped"
 
 
 async def test_a_taken_http_port_is_a_usage_error(settings):

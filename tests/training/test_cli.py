@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import importlib.util
+import io
 import json
 import subprocess
 import sys
 
 import pytest
 import typer
+from rich.console import Console
 
 from ratecast import model
-from ratecast.cli import main, training
+from ratecast.cli import console, main, training
 
 
 @pytest.fixture
@@ -87,10 +89,26 @@ def test_a_malformed_csv_is_one_line_and_exit_code_2(ratecast, tmp_path, capsys)
     assert capsys.readouterr().err == f"error: {path}: line 2: 'oops' is not a number\n"
 
 
-def test_a_place_that_cannot_be_written_is_one_line_and_exit_code_1(ratecast, csv, tmp_path, capsys):
+@pytest.mark.parametrize("place", ["file", "file/models"])
+def test_a_place_that_cannot_be_written_is_found_before_the_training(ratecast, csv, tmp_path, capsys, place):
     (tmp_path / "file").write_text("")
-    assert ratecast("train", "--csv", csv, "--models-dir", tmp_path / "file") == 1
-    assert capsys.readouterr().err.splitlines()[-1].startswith("error: cannot write the model to")
+    assert ratecast("train", "--csv", csv, "--models-dir", tmp_path / place) == 2
+    printed = capsys.readouterr().err
+    assert printed == f"error: --models-dir: {tmp_path / place} cannot be written: Not a directory\n"
+
+
+def test_the_table_fits_80_columns(ratecast, invent, write_csv, tmp_path, monkeypatch):
+    terminal = Console(file=(shown := io.StringIO()), force_terminal=True, color_system=None, width=80)
+    monkeypatch.setattr(console, "out", terminal)
+    long = write_csv(invent(900)[:2])
+    assert ratecast("train", "--csv", long, "--models-dir", tmp_path) == 0
+    lines = [line.rstrip() for line in shown.getvalue().splitlines()]
+    (header,) = [line for line in lines if line.startswith("pair ")]
+    assert header.split("  ")[-1].strip() == "Winkler 95"
+    assert [line.split()[0] for line in lines[lines.index(header) :][1:5]] == [
+        *("EUR/GBP", "EUR/USD", "all", "walk-forward"),
+    ]
+    assert "…" not in shown.getvalue()
 
 
 def test_without_the_training_extra_one_line_says_how_to_get_it(ratecast, csv, tmp_path, capsys, monkeypatch):
