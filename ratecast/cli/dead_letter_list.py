@@ -108,7 +108,7 @@ def show(settings: Settings, groups: list[Group]) -> None:
         table.add_column(name, justify="right" if name == "count" else "left", no_wrap=True)
     for group in groups:
         table.add_row(group.code or "-", f"{group.count:,}", _moment(group.newest))
-    console.out.print(table)
+    console.show(table)
     for group in groups:
         for letter in group.newest_first():
             _show_sample(group.code, letter)

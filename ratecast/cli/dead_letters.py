@@ -198,7 +198,7 @@ def _show_result(result: Redelivery, *, dry_run: bool) -> None:
     for code, count in sorted(result.by_code.items()):
         table.add_row(f"  {code}", f"{count:,}")
     table.add_row("refused", f"{sum(map(len, result.refused.values())):,}")
-    console.out.print(table)
+    console.show(table)
     for reason, places in result.refused.items():
         more = (
             f" and {len(places) - _SHOWN_PLACES:,} more (--json has all)"

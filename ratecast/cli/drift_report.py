@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json as json_text
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,7 +15,8 @@ from ratecast.cli.extras import require_training_extra
 from ratecast.errors import ModelBundleError, OperationError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from rich.table import Table
+    from rich.text import Text
 
     from ratecast.model import Bundle
     from ratecast.settings import Settings
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _NEEDED = ("jinja2", "matplotlib", "scipy")
 _SHOWN_PAIRS = 24
+_UNWRAPPED = 10_000  # columns: no line is that long
 
 
 def register(app: typer.Typer) -> None:
@@ -72,13 +74,15 @@ def drift_report(  # noqa: PLR0913 - each argument is an option of the command
 
     require_training_extra("drift-report", _NEEDED)
     settings = load_settings(models_dir=models_dir, bootstrap_servers=bootstrap_servers)
-    span = drift_source.Span(parse_day("--from", start), parse_day("--to", end), checked_pairs(pair or ()))
+    pairs = tuple(dict.fromkeys(console.parse_pairs(pair)))
+    span = drift_source.Span(parse_day("--from", start), parse_day("--to", end), pairs)
     if span.start and span.end and span.start > span.end:
         raise UsageError(f"--from {span.start} lies after --to {span.end}: swap them")
     beside = checked_output(output)
     configure_logging(settings)
     quiet_client(settings)
     bundle = load_bundle(settings, model)
+    drift_source.check_known(bundle, span.pairs)
 
     from training.drift_report.analysis import analyse
     from training.drift_report.document import as_json
@@ -100,20 +104,6 @@ def drift_report(  # noqa: PLR0913 - each argument is an option of the command
         console.print_json(document)
     else:
         show(report, output)
-
-
-def checked_pairs(pairs: Sequence[str]) -> tuple[str, ...]:
-    """Pairs as written, each once.
-
-    Raises:
-        UsageError: one is not written ``AAA/BBB``.
-    """
-    from ratecast.messages import PAIR_PATTERN
-
-    for name in pairs:
-        if not re.fullmatch(PAIR_PATTERN, name):
-            raise UsageError(f"--pair: {name!r} is not a pair like EUR/USD")
-    return tuple(dict.fromkeys(pairs))
 
 
 def checked_output(output: Path) -> Path:
@@ -159,16 +149,13 @@ def _write(path: Path, text: str) -> None:
 
 
 def show(report: DriftReport, output: Path) -> None:
-    """Headline, a row a pair, notes, and the page's path."""
+    """Headline, a row a pair, notes, and the page's path; where there is no terminal, every line as long as it is."""
     from rich.table import Table
     from rich.text import Text
 
-    console.out.print(Text(report.headline, style="bold"))
     first, last = report.span
-    count = f"{len(report.messages):,} predictions of {len(report.pairs)} pairs"
-    table = Table(
-        box=None, pad_edge=False, title=f"{count}, {first} to {last}, model {report.stats.model_version}"
-    )
+    messages, pairs = len(report.messages), len(report.pairs)
+    table = Table(box=None, pad_edge=False)
     table.add_column("pair", no_wrap=True)
     for name in ("messages", "alerts", "drift", "in 80 %", "in 95 %"):
         table.add_column(name, justify="right", no_wrap=True)
@@ -176,13 +163,31 @@ def show(report: DriftReport, output: Path) -> None:
     for pair in report.pairs[:_SHOWN_PAIRS]:
         # Text, not str: words come from messages, and brackets in them are no markup.
         table.add_row(*map(Text, _cells(pair)), style="" if pair.findings else "dim")
-    console.out.print(table)
+    _print(Text(report.headline, style="bold"))
+    _print(
+        f"{messages:,} {'prediction' if messages == 1 else 'predictions'} of "
+        f"{pairs:,} {'pair' if pairs == 1 else 'pairs'}, {first} to {last}, model {report.stats.model_version}\n"
+    )
+    _print(table)
     rest = len(report.pairs) - _SHOWN_PAIRS
     if rest > 0:
-        console.out.print(f"and {rest:,} more pairs, which the report has")
+        _print(f"and {rest:,} more {'pair' if rest == 1 else 'pairs'}, which the report has")
     for note in report.notes:
-        console.out.print(f"note: {note}", markup=False, soft_wrap=True)
-    console.out.print(f"report  {output}", markup=False, soft_wrap=True)
+        _print(f"note: {note}")
+    _print(f"report  {output}")
+
+
+def _print(content: str | Text | Table) -> None:
+    if console.out.is_terminal:
+        console.out.print(content, markup=False, soft_wrap=isinstance(content, str))
+        return
+    from rich.console import Console
+
+    wide = Console(file=io.StringIO(), width=_UNWRAPPED, highlight=False)
+    with wide.capture() as captured:
+        wide.print(content, markup=False)
+    for line in captured.get().splitlines():
+        console.out.print(line.rstrip(), markup=False, soft_wrap=True)
 
 
 def _cells(pair: PairReport) -> tuple[str, ...]:

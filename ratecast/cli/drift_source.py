@@ -35,6 +35,19 @@ class Span:
         return f"from {self.start or 'the oldest'} to {self.end or 'the newest'}{pairs}"
 
 
+def check_known(bundle: Bundle, pairs: Sequence[str]) -> None:
+    """Check that a model can judge some pairs.
+
+    Raises:
+        UsageError: it cannot; the message says which it can.
+    """
+    unknown = [name for name in pairs if name not in bundle.stats.pairs]
+    if unknown:
+        raise UsageError(
+            f"model {bundle.version} does not know {', '.join(unknown)}; it knows {', '.join(bundle.stats.pairs)}"
+        )
+
+
 async def read(settings: Settings, bundle: Bundle, span: Span) -> Messages:
     """The committed predictions of the topic, up to the end that it has now."""
     from ratecast.cli.reading import as_workers_read
@@ -89,10 +102,8 @@ def score(settings: Settings, bundle: Bundle, span: Span, csv: Path) -> tuple[Me
     wanted = span.pairs or tuple(table.columns)
     known = [name for name in wanted if name in bundle.stats.pairs]
     unknown = [name for name in wanted if name not in bundle.stats.pairs]
-    if not known or (span.pairs and unknown):
-        raise UsageError(
-            f"model {bundle.version} does not know {', '.join(unknown)}; it knows {', '.join(bundle.stats.pairs)}"
-        )
+    if not known:
+        check_known(bundle, unknown)
     feeds = [_feed(table, name) for name in known]
     scorer = Scorer(bundle, settings.max_message_bytes, settings.drift_std_threshold)
     collector, now = _collector(bundle, span), dt.datetime.now(dt.UTC)

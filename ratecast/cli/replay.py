@@ -7,6 +7,7 @@ import datetime as dt
 import logging
 from contextlib import contextmanager
 from dataclasses import asdict
+from itertools import groupby
 from pathlib import Path  # noqa: TC003 - typer reads the annotation when it runs
 from typing import TYPE_CHECKING, Annotated
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from ratecast.settings import Settings
 
 INTERRUPTED = 130
+_RATED_SECONDS = 1.0
 
 
 def _kinds() -> str:
@@ -46,7 +48,7 @@ def register(app: typer.Typer) -> None:
         "replay",
         help="Publish historical rates as if they came in now: for each pair and day one message with the "
         "rates up to that day, all pairs of a day before the next day. The same span always gives the same "
-        "messages, so a run can be resumed or repeated.",
+        "messages, so a run can be resumed or repeated. No message reaches across a hole of more than 10 days.",
         epilog="Example: ratecast replay --from 2025-01-01 --pair EUR/USD --pair EUR/GBP --rate 50/s\n\n"
         "With faults: ratecast replay --from 2025-01-01 --inject level-jump:EUR/USD@2025-03-03 "
         "--inject stuck@2025-06-02+20\n\n" + _kinds(),
@@ -69,7 +71,9 @@ def replay(  # noqa: PLR0913 - each argument is an option of the command
     rate: Annotated[
         str, typer.Option(metavar="N/s|max", help="Messages a second, or as fast as it goes.")
     ] = "max",
-    loop: Annotated[bool, typer.Option("--loop", help="Begin again at the end, until Ctrl-C.")] = False,
+    loop: Annotated[
+        bool, typer.Option("--loop", help="Begin again at the end, until Ctrl-C, which ends it in order.")
+    ] = False,
     window: Annotated[int, typer.Option(min=3, max=1024, help="Rates a message.")] = 61,
     csv: Annotated[
         Path | None,
@@ -103,10 +107,12 @@ def replay(  # noqa: PLR0913 - each argument is an option of the command
     configure_logging(settings)
     quiet_client(settings)
     table = rates.load_ecb() if csv is None else rates.load_csv(csv)
-    pairs = pair or (rates.DEFAULT_PAIRS if csv is None else tuple(table.columns))
+    pairs = console.parse_pairs(pair) or (rates.DEFAULT_PAIRS if csv is None else tuple(table.columns))
     plan = histories.plan(table, pairs, first, last, window, faults)
     if plan.left_out:
         console.err.print(f"left out, no {window} rates there: {', '.join(plan.left_out)}", markup=False)
+    for line in describe_holes(plan):
+        console.err.print(line, markup=False, soft_wrap=True)
     for fault in faults:
         console.err.print(describe(fault, plan.injected), markup=False, soft_wrap=True)
     summary = asyncio.run(_run(settings, plan, pace, loop))
@@ -115,8 +121,10 @@ def replay(  # noqa: PLR0913 - each argument is an option of the command
     else:
         show(summary)
     if summary.resume_from is not None:
-        console.err.print(f"interrupted: resume with --from {summary.resume_from}", markup=False)
-        raise SystemExit(INTERRUPTED)
+        # To be stopped is how a loop ends: nothing failed.
+        what = "stopped" if loop else "interrupted"
+        console.err.print(f"{what}: resume with --from {summary.resume_from}", markup=False)
+        raise SystemExit(0 if loop else INTERRUPTED)
 
 
 def parse_day(option: str, text: str | None) -> dt.date | None:
@@ -147,6 +155,18 @@ def describe(fault: Fault, injected: Sequence[Injection]) -> str:
     return f"{line} ({', '.join(others)})" if others else line
 
 
+def describe_holes(plan: Plan) -> Iterator[str]:
+    """A line a pair with holes: the longest, and what became of the messages after each."""
+    for pair, found in groupby(plan.holes, key=lambda hole: hole.pair):
+        holes = list(found)
+        longest = max(holes, key=lambda hole: hole.after - hole.before)
+        more = f", the longest of {len(holes)} holes" if len(holes) > 1 else ""
+        yield (
+            f"{pair}: no rates between {longest.before} and {longest.after}{more}; "
+            f"no message until there are {plan.window} rates again"
+        )
+
+
 def quiet_client(settings: Settings) -> None:
     """Silence the client's own complaints, several a second: our errors say the same once."""
     if settings.log_level != "DEBUG":
@@ -166,7 +186,8 @@ async def _run(settings: Settings, plan: Plan, pace: Pace, loop: bool) -> Replay
         try:
             return await publish(settings, plan, pace, loop=loop, stop=stop, on_progress=on_progress)
         except asyncio.CancelledError:
-            raise SystemExit(INTERRUPTED) from None
+            # Stopped while it waited for brokers, a loop ends as it does later; a second signal cuts it off.
+            raise SystemExit(0 if loop and not stop.is_set() else INTERRUPTED) from None
 
 
 @contextmanager
@@ -247,6 +268,8 @@ def show(summary: ReplaySummary) -> None:
     table.add_row("days", f"{summary.first_day} to {summary.last_day}" if summary.first_day else "none")
     if summary.laps > 1:
         table.add_row("laps", str(summary.laps))
-    table.add_row("time", f"{summary.seconds:,.2f} s, {summary.messages_per_second:,.0f} msg/s")
+    # What is done in less says nothing of a rate.
+    speed = f", {summary.messages_per_second:,.0f} msg/s" if summary.seconds >= _RATED_SECONDS else ""
+    table.add_row("time", f"{summary.seconds:,.2f} s{speed}")
     table.add_row("partitions", f"{summary.partitions_used} of {summary.partitions}")
-    console.out.print(table)
+    console.show(table)

@@ -25,7 +25,16 @@ if TYPE_CHECKING:
     from training.retrain import Comparison, Duel, RetrainResult
 
 _SHOWN = 8
-_IN_WORDS = {"future": "future: later than tomorrow"}  # the other rules say it themselves
+# A column for each measure, and how wide its numbers are.
+_COLUMNS = {"MAE ratio": 6, "in 80 %": 4, "in 95 %": 4, "Winkler 80": 5, "Winkler 95": 5}
+# The rules of `ratecast.screening`, each in a clause.
+_RULES = {
+    "contradiction": "far from the base's rate of that day, or of a feed that mostly is",
+    "excursion": "off by a factor of 2 or more, and then back",
+    "spike": "a jump that the next rate takes back",
+    "unconfirmed": "far from the rates before it, and no later rate tells whether that is right",
+    "future": "later than tomorrow",
+}
 
 
 def register(app: typer.Typer) -> None:
@@ -36,7 +45,8 @@ def register(app: typer.Typer) -> None:
         "if it is not worse than the current one on the newest days, which it was not trained on. Rates that look "
         "like faults of the feed or are dated later than tomorrow are left out and named. Running workers notice a "
         "new model by themselves. Exit code 1, and nothing is changed, when the new model is worse.",
-        epilog="Example: ratecast retrain --dry-run",
+        epilog="Example: ratecast retrain --dry-run\n\nWhy rates are left out:\n"
+        + "\n".join(f"  {rule}: {meaning}" for rule, meaning in _RULES.items()),
     )(retrain)
 
 
@@ -95,15 +105,16 @@ def retrain(  # noqa: PLR0913 - each argument is an option of the command
     from training.retrain import RetrainOptions
     from training.retrain import retrain as run
 
+    more = console.parse_pairs(pair)
     champion = model.load(settings.models_dir)
     feed = asyncio.run(_gather(settings, champion.stats.default_pair))
-    pairs = tuple(dict.fromkeys((*champion.stats.pairs, *(pair or ()))))
+    pairs = tuple(dict.fromkeys((*champion.stats.pairs, *more)))
     overlay = lay_over(table, feed.pairs, pairs, dt.datetime.now(dt.UTC).date(), day)
     _require_rates(overlay, settings, base)
     options = RetrainOptions(
         models_dir=settings.models_dir,
         table=overlay.table,
-        more_pairs=tuple(pair or ()),
+        more_pairs=more,
         hold_back=hold_back,
         tolerance=tolerance,
         pair_tolerance=pair_tolerance,
@@ -111,7 +122,7 @@ def retrain(  # noqa: PLR0913 - each argument is an option of the command
         dry_run=dry_run,
     )
     if not json:
-        _print(_remarks(settings, feed, overlay, set(feed.pairs) - set(pairs)))
+        _print(_remarks(settings, feed, overlay, table, set(feed.pairs) - set(pairs)))
     with progress_bar() as progress:
         result = run(champion, options, progress)
     if json:
@@ -155,17 +166,23 @@ def _print(lines: Iterator[str]) -> None:
         console.out.print(line, markup=False, soft_wrap=True)
 
 
-def _remarks(settings: Settings, feed: TopicRates, overlay: Overlay, unknown: set[str]) -> Iterator[str]:
+def _remarks(
+    settings: Settings, feed: TopicRates, overlay: Overlay, base: RateTable | None, unknown: set[str]
+) -> Iterator[str]:
     yield (
         f"topic     {feed.messages:,} messages on {settings.input_topic}: {feed.dated:,} with dates, "
         f"{feed.undated:,} without, {feed.disordered:,} with dates out of order, {feed.undecodable:,} undecodable"
     )
     days = overlay.table.dates
     span = f", {days[0]} to {days[-1]}" if len(days) else ""
-    yield f"rates     {sum(overlay.taken.values()):,} of the topic over {overlay.table.source}{span}"
+    under = "and no base" if base is None else f"over those of {base.source}"
+    yield f"rates     {sum(overlay.taken.values()):,} of the topic {under}{span}"
     if overlay.left_out:
-        counts = ", ".join(f"{count:,} {rule}" for rule, count in _by_rule(overlay.left_out).items())
-        yield f"left out  {len(overlay.left_out):,} rates that look like faults: {counts}"
+        yield f"left out  {len(overlay.left_out):,} rates that look like faults:"
+        yield from (
+            f"          {count:,} {rule}: {_RULES[rule]}"
+            for rule, count in _by_rule(overlay.left_out).items()
+        )
         runs = [list(run) for _, run in groupby(overlay.left_out, lambda faulty: (faulty.pair, faulty.rule))]
         yield from (f"          {_describe(run)}" for run in runs[:_SHOWN])
         if len(runs) > _SHOWN:
@@ -182,7 +199,7 @@ def _describe(run: list[LeftOut]) -> str:
         if len(run) == 1
         else f"{first.day} to {last.day}: {len(run):,} rates"
     )
-    return f"{first.pair} {what} ({_IN_WORDS.get(first.rule, first.rule)})"
+    return f"{first.pair} {what} ({first.rule})"
 
 
 def _by_rule(left_out: tuple[LeftOut, ...]) -> dict[str, int]:
@@ -218,30 +235,43 @@ def _show_table(champion: str, comparison: Comparison) -> None:
     from rich.table import Table
 
     console.out.print(
-        f"\n{champion} and the new model on {comparison.days} days held back, "
+        f"\nThe current model {champion} (old) and the new one on {comparison.days} days held back, "
         f"{comparison.first_day} to {comparison.last_day}\n",
         markup=False,
         soft_wrap=True,
     )
     table = Table(box=None, pad_edge=False)
     table.add_column("pair", no_wrap=True)
-    for name in ("n", "MAE ratio", "in 80 %", "in 95 %", "Winkler 80", "Winkler 95"):
+    table.add_column("n", justify="right", no_wrap=True)
+    for name in _COLUMNS:
         table.add_column(name, justify="right", no_wrap=True)
+    table.add_row("", "", *(_side_by_side("old", "new", width) for width in _COLUMNS.values()), style="dim")
     for name, duel in comparison.pairs.items():
         table.add_row(name, *_cells(duel))
     table.add_row("all", *_cells(comparison.all), style="bold")
-    console.out.print(table)
+    console.show(table)
 
 
 def _cells(duel: Duel) -> tuple[str, ...]:
-    both = (duel.champion, duel.challenger)
     digits = 0 if duel.challenger.n < 500 else 1  # what so many rates can tell
-    return (
-        f"{duel.challenger.n:,}",
-        " ".join(f"{scores.mae_ratio:.4f}" for scores in both),
-        *(" ".join(f"{100 * scores.coverage[k]:.{digits}f}" for scores in both) for k in ("80", "95")),
-        *(" ".join(f"{scores.winkler[k]:.3f}" for scores in both) for k in ("80", "95")),
+    old, new = (
+        (
+            f"{scores.mae_ratio:.4f}",
+            *(f"{100 * scores.coverage[level]:.{digits}f}" for level in ("80", "95")),
+            *(f"{scores.winkler[level]:.3f}" for level in ("80", "95")),
+        )
+        for scores in (duel.champion, duel.challenger)
     )
+    return (f"{duel.challenger.n:,}", *map(_side_by_side, old, new, _COLUMNS.values()))
+
+
+def _side_by_side(old: str, new: str, width: int) -> str:
+    """What belongs to the current and to the new model, in one cell; the same in each row of a column.
+
+    >>> _side_by_side("old", "new", 6), _side_by_side("1.0000", "0.9987", 6)
+    ('   old    new', '1.0000 0.9987')
+    """
+    return f"{old:>{width}} {new:>{width}}"
 
 
 def as_json(result: RetrainResult, feed: TopicRates, overlay: Overlay) -> dict[str, Any]:

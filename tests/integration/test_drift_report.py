@@ -104,6 +104,12 @@ async def test_an_empty_and_a_missing_topic_fail(settings):
     assert str(error) == f"there are no dated predictions in topic {settings.output_topic}"
 
 
+async def test_a_pair_that_the_model_does_not_know_is_wrong_use_before_the_topic_is_read(settings):
+    error = (await run("--pair", "EUR/XXX")).exception
+    assert isinstance(error, UsageError)
+    assert str(error) == "model test-1 does not know EUR/XXX; it knows EUR/GBP, EUR/USD, EUR/JPY, EUR/CHF"
+
+
 async def test_another_models_predictions_and_what_are_none_are_counted(settings):
     whole = plan()
     async with running_worker(settings):

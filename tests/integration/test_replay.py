@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import datetime as dt
 import json
 import os
@@ -19,9 +20,10 @@ import pytest
 from producer import histories
 from producer.faults import FaultKind
 from producer.pace import Pace
-from producer.replay import replay
+from producer.replay import ReplaySummary, replay
 from ratecast import kafka, tail
 from ratecast.broker import EmbeddedBroker
+from ratecast.cli import console
 from ratecast.cli import replay as command
 from ratecast.errors import BrokerUnavailableError, OperationError, UsageError
 from ratecast.messages import RateHistory
@@ -226,7 +228,7 @@ def test_the_help_teaches_every_kind_of_fault():
         (["--inject", "explode@2025-01-01"], "kinds: level-jump"),
         (["--inject", "step@2999-01-01"], "no rate that day or later"),
         (["--pair", "EUR/XXX"], "no XXX"),
-        (["--pair", "eurgbp"], "EUR/USD"),
+        (["--pair", "eurgbp"], "'eurgbp' is not a pair: write two currencies like EUR/GBP"),
         (["--from", "2025-02-01", "--to", "2025-01-01"], "swap them"),
         (["--from", "2999-01-01"], "holds 1999"),
         (["--from", "yesterday"], "2025-01-31"),
@@ -240,9 +242,45 @@ def test_wrong_use_is_one_line_that_names_the_fix_before_any_broker_is_asked(arg
     assert fault in str(result.exception)
 
 
-def test_ctrl_c_stops_the_program_in_order_and_says_where_to_resume(settings, environment):
+def test_pairs_may_be_typed_in_lower_case(settings, environment):
+    fault = "wrong-pair=eur/gbp:eur/usd@2025-01-07"
+    options = ("--from", "2025-01-06", "--to", "2025-01-08", "--pair", "eur/usd", "--pair", "Eur/gbp")
+    result = invoke(*options, "--inject", fault)
+    assert result.exit_code == 0, result.exception
+    assert {record.key for record in asyncio.run(published(settings))} == {b"EUR/USD", b"EUR/GBP"}
+    assert "wrong-pair into EUR/USD" in result.stderr
+
+
+def test_a_hole_in_the_rates_is_told(settings, environment, tmp_path):
+    csv = tmp_path / "rates.csv"
+    days = [f"2025-0{month}-{day:02}" for month in (1, 3, 7) for day in range(1, 6)]
+    csv.write_text("date,USD,GBP\n" + "".join(f"{day},1.1,{'' if '-07-' in day else 0.8}\n" for day in days))
+    result = invoke("--csv", str(csv), "--window", "3")
+    assert result.exit_code == 0, result.exception
+    longest = "EUR/USD: no rates between 2025-03-05 and 2025-07-01, the longest of 2 holes"
+    assert result.stderr.splitlines() == [
+        f"{longest}; no message until there are 3 rates again",
+        "EUR/GBP: no rates between 2025-01-05 and 2025-03-01; no message until there are 3 rates again",
+    ]
+    later = invoke("--csv", str(csv), "--window", "3", "--from", "2025-03-02", "--pair", "EUR/GBP")
+    assert later.stderr == ""
+
+
+def test_what_took_no_time_has_no_rate(settings, environment):
+    summary = ReplaySummary("t", 22, 1, "2025-01-01", "2025-01-31", 1, 0.004, 4, 1, None)
+    with console.out.capture() as shown:
+        command.show(summary)
+    assert "0.00 s" in shown.get()
+    assert "msg/s" not in shown.get()
+    with console.out.capture() as shown:
+        command.show(dataclasses.replace(summary, seconds=2.0))
+    assert "2.00 s, 11 msg/s" in shown.get()
+
+
+@pytest.mark.parametrize(("loop", "code", "what"), [([], 130, "interrupted"), (["--loop"], 0, "stopped")])
+def test_ctrl_c_stops_the_program_in_order_and_says_where_to_resume(settings, environment, loop, code, what):
     asyncio.run(kafka.ensure_topics(settings))
-    options = ["--from", "2020-01-01", "--rate", "300/s", "--json"]
+    options = ["--from", "2020-01-01", "--rate", "300/s", "--json", *loop]
     with subprocess.Popen(
         [sys.executable, "-m", "producer.replay", *options],
         env=environment,
@@ -263,8 +301,8 @@ def test_ctrl_c_stops_the_program_in_order_and_says_where_to_resume(settings, en
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
     summary = json.loads(stdout)
-    assert process.returncode == 130
-    assert stderr == f"interrupted: resume with --from {summary['resume_from']}\n"
+    assert process.returncode == code
+    assert stderr == f"{what}: resume with --from {summary['resume_from']}\n"
     records = asyncio.run(published(settings))
     assert len(records) == summary["messages"]
     assert max(json.loads(r.value)["as_of"] for r in records) == summary["last_day"] < summary["resume_from"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from producer import histories
 from producer.pace import Pace
 from producer.replay import replay
-from ratecast import kafka, model
+from ratecast import kafka, model, screening
 from ratecast.cli import retrain as command
 from ratecast.errors import ModelBundleError, OperationError, UsageError
 from ratecast.rates import RateTable
@@ -25,6 +26,7 @@ PAIRS = ("EUR/GBP", "EUR/USD")
 DATES = np.busday_offset("2018-01-01", np.arange(700), roll="forward").astype("datetime64[D]")
 OLD = 500  # days the first model knows; the feed brings the others
 SPIKE = 600
+RULES = ("SPIKE", "EXCURSION", "UNCONFIRMED", "CONTRADICTION", "FUTURE")
 
 
 def walk(seed):
@@ -149,19 +151,22 @@ async def test_people_are_told_what_was_read_judged_and_left_out(learning, tmp_p
         f"topic     402 messages on {learning.input_topic}: 401 with dates, 0 without, 1 with dates out of order, "
         "0 undecodable"
     )
-    assert lines[2] == "left out  21 rates that look like faults: 20 unconfirmed, 1 future"
-    assert lines[3].split() == [
-        "EUR/GBP",
-        "2099-01-04:",
-        f"{level[-1]:.6g}",
-        "(future:",
-        "later",
-        "than",
-        "tomorrow)",
+    assert lines[1].startswith("rates     ")
+    assert f" of the topic over those of {base}, {DATES[0]} to {DATES[-1]}" in lines[1]
+    assert lines[2:7] == [
+        "left out  21 rates that look like faults:",
+        "          20 unconfirmed: far from the rates before it, and no later rate tells whether that is right",
+        "          1 future: later than tomorrow",
+        f"          EUR/GBP 2099-01-04: {level[-1]:.6g} (future)",
+        f"          EUR/USD {DATES[680]} to {DATES[699]}: 20 rates (unconfirmed)",
     ]
-    assert lines[4].split() == [
-        *("EUR/USD", str(DATES[680]), "to", f"{DATES[699]}:", "20", "rates", "(unconfirmed)"),
-    ]
+    assert any(
+        line.startswith(f"The current model {first} (old) and the new one on 60 days") for line in lines
+    )
+    words = next(line for line in lines if line.split() == ["old", "new"] * 5)
+    numbers = next(line for line in lines if line.startswith("all "))
+    ends = [[match.end() for match in re.finditer(r"\S+", line)] for line in (words, numbers)]
+    assert ends[0] == ends[1][2:], "each word stands above its number"
     assert any(line.startswith("all") and "1.0000 1.0000" in line for line in lines)
     assert max(len(line) for line in lines if line.startswith(("pair ", "EUR/", "all "))) <= 80
     assert lines[-1].startswith("the new model is not worse")
@@ -173,6 +178,23 @@ async def test_a_pair_without_rates_is_refused_rather_than_lost(learning):
     result = await run("--base", "none")
     assert isinstance(result.exception, UsageError)
     assert "no rates of EUR/GBP, EUR/USD" in str(result.exception)
+
+
+async def test_without_a_base_none_is_named_and_a_pair_may_be_typed_in_lower_case(learning):
+    faulty = RATES | {"USD/SEK": RATES["EUR/USD"]}
+    plan = histories.plan(RateTable("feed", DATES, faulty), tuple(faulty), window=10)
+    await replay(learning, plan, Pace(None))
+    result = await run("--base", "none", "--dry-run", "--pair", "usd/sek")
+    assert result.exit_code == 0, result.exception
+    lines = result.stdout.splitlines()
+    assert lines[1] == f"rates     2,100 of the topic and no base, {DATES[0]} to {DATES[-1]}"
+    assert not any(line.startswith(("not learnt", "left out")) for line in lines)
+
+
+def test_every_reason_to_leave_a_rate_out_is_explained_in_the_help():
+    assert set(command._RULES) == {getattr(screening, rule) for rule in RULES}
+    text = " ".join(commands.invoke(command, "--help").stdout.split())
+    assert all(f"{rule}: {meaning}" in text for rule, meaning in command._RULES.items())
 
 
 async def test_a_topic_that_is_not_there_and_a_missing_model_are_one_line(learning, tmp_path):

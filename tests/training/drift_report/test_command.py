@@ -66,9 +66,35 @@ def test_the_terminal_ends_in_the_path_of_the_page(feed, models_dir, tmp_path):
     assert result.stdout.startswith("Check the feed of EUR/USD (decimal slip, ended).")
 
 
+def test_where_there_is_no_terminal_no_line_is_wrapped_or_padded(models_dir, tmp_path):
+    rates = walk("EUR/USD", 250)
+    rates[150:160] *= 100
+    feed = write_rates(tmp_path / "rates.csv", {"EUR/USD": rates})
+    result = invoke("--csv", feed, "--models-dir", models_dir, "--output", tmp_path / "page.html")
+    lines = result.stdout.splitlines()
+    day = days(253)
+    assert lines[1] == f"193 predictions of 1 pair, {day[60]} to {day[252]}, model test-1"
+    assert lines[3].split() == [
+        "pair",
+        "messages",
+        "alerts",
+        "drift",
+        "in",
+        "80",
+        "%",
+        "in",
+        "95",
+        "%",
+        "verdict",
+    ]
+    assert lines[4].startswith("EUR/USD       193 ")
+    assert f"  check feed: decimal slip from {day[150]} to {day[159]}" in lines[4]
+    assert not any(line.endswith(" ") for line in lines)
+
+
 def test_the_span_and_the_pairs_hold_for_a_file_too(feed, models_dir, tmp_path):
     day = days(253)
-    options = ("--from", day[170], "--to", day[190], "--pair", "EUR/CHF", "--output", tmp_path / "page.html")
+    options = ("--from", day[170], "--to", day[190], "--pair", "eur/chf", "--output", tmp_path / "page.html")
     result = invoke("--csv", feed, "--models-dir", models_dir, "--json", *options)
     found = json.loads(result.stdout)
     assert list(found["pairs"]) == ["EUR/CHF"]
@@ -95,7 +121,7 @@ def test_another_version_may_be_named(feed, tmp_path):
             ("--from", "2025-03-01", "--to", "2025-02-01"),
             "--from 2025-03-01 lies after --to 2025-02-01: swap them",
         ),
-        (("--pair", "eurusd"), "--pair: 'eurusd' is not a pair like EUR/USD"),
+        (("--pair", "eurusd"), "--pair: 'eurusd' is not a pair: write two currencies like EUR/USD"),
         (("--pair", "EUR/SEK"), "model test-1 does not know EUR/SEK; it knows EUR/GBP"),
         (("--output", "no/such/page.html"), "--output no/such/page.html: there is no directory no/such"),
         (("--output", "."), "--output . is a directory"),
