@@ -18,10 +18,11 @@ def outgoing(letter: DeadLetter, *, cut: bool) -> OutgoingRecord:
 
     Args:
         letter: the record and what is wrong with it.
-        cut: shorten a long value, for a topic that refused the whole; the header ``ratecast.value.truncated``
-            then says how long it was, and the source headers say where the rest lies.
+        cut: shorten what is long, for a topic that refused the whole; the headers ``ratecast.value.truncated`` and
+            ``ratecast.key.truncated`` then say how long they were, ``ratecast.headers.dropped`` how many headers
+            there were, and the source headers say where the rest lies.
     """
-    record, value = letter.record, letter.record.value
+    record, key, value, headers = letter.record, letter.record.key, letter.record.value, letter.record.headers
     fields = {
         "error.code": letter.code.value,
         "error.message": letter.message,
@@ -33,7 +34,13 @@ def outgoing(letter: DeadLetter, *, cut: bool) -> OutgoingRecord:
     if cut and value is not None and len(value) > CUT_TO_BYTES:
         fields["value.truncated"] = str(len(value))
         value = value[:CUT_TO_BYTES]
+    if cut and key is not None and len(key) > CUT_TO_BYTES:
+        fields["key.truncated"] = str(len(key))
+        key = key[:CUT_TO_BYTES]
+    if cut and sum(len(name.encode()) + len(content or b"") for name, content in headers) > CUT_TO_BYTES:
+        fields["headers.dropped"] = str(len(headers))
+        headers = [header for header in headers if header[0] == HOPS]
     # Ours from an earlier round would contradict the new ones. Without the hops a record that can never be
     # scored would go round for ever.
-    kept = [header for header in record.headers if header[0] == HOPS or not header[0].startswith(PREFIX)]
-    return record.key, value, [*kept, *((PREFIX + name, text.encode()) for name, text in fields.items())]
+    kept = [header for header in headers if header[0] == HOPS or not header[0].startswith(PREFIX)]
+    return key, value, [*kept, *((PREFIX + name, text.encode()) for name, text in fields.items())]

@@ -85,8 +85,9 @@ class PartitionPipeline:
             try:
                 await self._take_over()
                 while records := await self._poll():
-                    batch = self._score(records)
-                    await self._publish(batch, records)
+                    started = time.perf_counter()
+                    batch = self._scorer().score(records, dt.datetime.now(dt.UTC))
+                    await self._publish(batch, records, time.perf_counter() - started)
             except FencedError:
                 await self._step_back()
             except KafkaError as error:
@@ -172,22 +173,30 @@ class PartitionPipeline:
         # No longer assigned is no failure: whoever takes partitions back stops this pipeline next.
         with contextlib.suppress(IllegalStateError):
             self._lag.idle(await self._consumer.position(self.source))
+            if self.lag().records == 0:
+                self._recovered()
 
-    def _score(self, records: Sequence[Record]) -> ScoredBatch:
-        started = time.perf_counter()
-        batch = self._scorer().score(records, dt.datetime.now(dt.UTC))
-        seconds = time.perf_counter() - started
-        self._metrics.scored(batch.pairs, batch.drifted, batch.alerts, seconds, len(records))
-        return batch
+    def _recovered(self) -> None:
+        """A batch is done, or there is nothing to do: what failed before counts no longer."""
+        self._failures, self._failing_since = 0, None
 
-    async def _publish(self, batch: ScoredBatch, records: Sequence[Record]) -> None:
+    async def _publish(self, batch: ScoredBatch, records: Sequence[Record], scoring_seconds: float) -> None:
         assert self._publisher is not None  # noqa: S101 - for the type checker
         next_offset = records[-1].offset + 1
-        async with self._deadline("a transaction"):
-            await self._publisher.publish(self._outgoing(batch), next_offset)
+        try:
+            async with self._deadline("a transaction"):
+                await self._publisher.publish(self._outgoing(batch), next_offset)
+        except (KafkaError, asyncio.CancelledError) as error:
+            self._metrics.failed("aborted")
+            # Nothing else is as large as what somebody else could publish.
+            self._cut_dead_letters = isinstance(error, MessageSizeTooLargeError)
+            raise
         self._committed = next_offset
         self._lag.committed(next_offset, records[-1].timestamp)
-        self._failures, self._failing_since = 0, None
+        self._cut_dead_letters = False
+        self._recovered()
+        # Only now: a batch that is aborted is scored again, and no message counts twice.
+        self._metrics.scored(batch.pairs, batch.drifted, batch.alerts, scoring_seconds, len(records))
         codes = [letter.code.value for letter in batch.dead_letters]
         timestamps = [record.timestamp for record in records]
         self._metrics.committed(len(batch.values), codes, timestamps, batch.as_of)
@@ -235,9 +244,6 @@ class PartitionPipeline:
         now = time.monotonic()
         self._failing_since = self._failing_since or now
         self._failures += 1
-        self._metrics.failed("aborted")
-        # Nothing else is as large as what somebody else could publish.
-        self._cut_dead_letters = self._cut_dead_letters or isinstance(error, MessageSizeTooLargeError)
         if now - self._failing_since > self._settings.give_up_seconds:
             raise OperationError(
                 f"{_name(self.source)} failed for {self._settings.give_up_seconds:g} s, last: {error!r}"

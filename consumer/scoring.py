@@ -140,6 +140,12 @@ class Scorer:
             if isinstance(history, RecordError):
                 dead_letters.append(DeadLetter(record, history.code, history.message))
                 continue
+            if (size := _carried_bytes(record)) > self._max_message_bytes:
+                message = (
+                    f"key and headers of {size} bytes, more than the {self._max_message_bytes} that are read"
+                )
+                dead_letters.append(DeadLetter(record, ErrorCode.TOO_LARGE, message))
+                continue
             row = pair_index.get(history.pair or default_pair)
             if row is None:
                 message = f"the model does not know {history.pair}"
@@ -149,6 +155,14 @@ class Scorer:
             decoded.histories.append(history)
             decoded.pair_rows.append(row)
         return decoded, dead_letters
+
+
+def _carried_bytes(record: Record) -> int:
+    """Bytes of a record's key and headers: they go out again, and the output topic must be able to take them."""
+    size = len(record.key or b"")
+    for name, value in record.headers:
+        size += len(name.encode()) + len(value or b"")
+    return size
 
 
 def _source(record: Record) -> tuple[str, int, int]:

@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 
 _WATCH_SECONDS = 5.0
 _JOINING_LIMIT_SECONDS = 60.0
+_METADATA_MAX_AGE_MS = 30_000  # how long partitions of a topic that was made anew or enlarged stay unread
 
 
 class Worker:
@@ -118,6 +119,7 @@ class Worker:
             # Pipelines watch themselves; a member without partitions polls nothing and must not be put out.
             max_poll_interval_ms=2**31 - 1,
             max_partition_fetch_bytes=self.settings.max_partition_fetch_bytes,
+            metadata_max_age_ms=_METADATA_MAX_AGE_MS,
         )
         try:
             await uncut(self._consumer.start())

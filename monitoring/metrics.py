@@ -22,7 +22,7 @@ from ratecast.alerts import Alert
 from ratecast.errors import ErrorCode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -145,6 +145,7 @@ class WorkerMetrics:
             for alert in Alert:
                 self._alerts.labels(pair, alert.value)
         self._live.use(stats)
+        self._rate_age.keep(stats.pairs)
 
     def model_reload(self, outcome: str) -> None:
         """The models directory offered another model: ``loaded`` or ``refused``."""
@@ -163,7 +164,7 @@ class WorkerMetrics:
         seconds: float,
         records: int,
     ) -> None:
-        """A batch was decoded, scored and encoded in so many seconds; alerts are pairs and codes."""
+        """A committed batch was decoded, scored and encoded in so many seconds; alerts are pairs and codes."""
         self._inference_latency.observe(seconds, records)
         for pair, count in Tally(pairs).items():
             self._prediction_requests.labels(pair).inc(count)
@@ -222,6 +223,10 @@ class RateAge(Collector):
             moment = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
             if moment.timestamp() <= latest:
                 self._newest[pair] = max(self._newest.get(pair, 0.0), moment.timestamp())
+
+    def keep(self, pairs: Container[str]) -> None:
+        """Forget all other pairs: the model knows them no longer."""
+        self._newest = {pair: newest for pair, newest in self._newest.items() if pair in pairs}
 
     def describe(self) -> Iterator[GaugeMetricFamily]:
         """What the registry checks names against."""

@@ -49,14 +49,18 @@ def malformed(arrays: Sequence[tuple[bytes | memoryview, int]]) -> list[int]:
     return sorted(bad)
 
 
-@lru_cache(maxsize=4096)
 def day_number(text: str) -> int:
     """Days from 1970-01-01 to the day of an ISO 8601 date or date-time.
 
     >>> day_number("1970-01-02"), day_number("2026-10-30T14:15:00Z")
     (1, 20756)
     """
-    return dt.date.fromisoformat(text[:10]).toordinal() - _EPOCH_ORDINAL
+    return _day_number(text[:10])
+
+
+@lru_cache(maxsize=4096)
+def _day_number(date: str) -> int:
+    return dt.date.fromisoformat(date).toordinal() - _EPOCH_ORDINAL
 
 
 def day_numbers(arrays: Sequence[tuple[bytes | memoryview, int]], back: Sequence[int]) -> NDArray[np.float64]:

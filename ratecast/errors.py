@@ -58,9 +58,16 @@ class ErrorCode(StrEnum):
 
 
 class RecordError(RatecastError):
-    """One record cannot be scored: dead-letter it with this code and go on."""
+    """One record cannot be scored: dead-letter it with this code and go on.
+
+    The message may quote what came in, so it is cut to `MAX_WORDS` characters: it travels in a header.
+    """
+
+    MAX_WORDS = 500
 
     def __init__(self, code: ErrorCode, message: str) -> None:
+        if len(message) > self.MAX_WORDS:
+            message = f"{message[: self.MAX_WORDS - 1]}…"
         super().__init__(message)
         self.code = code
         self.message = message

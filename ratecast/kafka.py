@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,13 +19,13 @@ from ratecast.clients import uncut
 from ratecast.errors import BrokerUnavailableError, OperationError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
     from ratecast.settings import Settings
 
 log = logging.getLogger(__name__)
 
-_DEAD_LETTER_ALLOWANCE = 2**16  # for the headers that say why
+_ALLOWANCE = 2**16  # for what we add: a prediction, the headers that say why
 
 
 def client_options(settings: Settings) -> dict[str, Any]:
@@ -73,9 +73,13 @@ async def connect(start: Callable[[], Awaitable[object]], settings: Settings) ->
         BrokerUnavailableError: none answered within ``connect_timeout_seconds``.
     """
     limit = settings.connect_timeout_seconds
-    client_log = logging.getLogger("aiokafka")
-    level = client_log.level
-    client_log.setLevel(logging.CRITICAL)  # it would say at every try what is said once here
+    with _held_back_log() as said:
+        await _connect(start, settings, limit, said)
+
+
+async def _connect(
+    start: Callable[[], Awaitable[object]], settings: Settings, limit: float, said: list[str]
+) -> None:
     try:
         async for attempt in AsyncRetrying(
             retry=retry_if_exception_type((KafkaConnectionError, OSError)),
@@ -88,12 +92,32 @@ async def connect(start: Callable[[], Awaitable[object]], settings: Settings) ->
                     log.warning("no broker at %s yet, trying for %g s", settings.bootstrap_servers, limit)
                 await start()
     except (KafkaConnectionError, OSError):
+        # TLS or a login that fails looks like an absent broker; only the client's log tells which it was.
+        reason = f" (the client: {said[-1]})" if said and settings.security_protocol != "PLAINTEXT" else ""
         raise BrokerUnavailableError(
-            f"no broker at {settings.bootstrap_servers} after {limit:g} s: "
+            f"no broker at {settings.bootstrap_servers} after {limit:g} s{reason}: "
             "start one with `ratecast broker`, or set RATECAST_BOOTSTRAP_SERVERS"
         ) from None
+
+
+@contextmanager
+def _held_back_log() -> Iterator[list[str]]:
+    """Within the block the client's log goes to the list: it would say at every try what is said once."""
+    said: list[str] = []
+
+    class Listener(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            said[:] = [record.getMessage()]
+
+    client_log, listener = logging.getLogger("aiokafka"), Listener(logging.ERROR)
+    propagate = client_log.propagate
+    client_log.addHandler(listener)
+    client_log.propagate = False
+    try:
+        yield said
     finally:
-        client_log.setLevel(level)
+        client_log.removeHandler(listener)
+        client_log.propagate = propagate
 
 
 async def started(
@@ -171,8 +195,9 @@ def required_topics(settings: Settings) -> dict[str, dict[str, str]]:
     limit = settings.topic_max_message_bytes
     return {
         settings.input_topic: {"max.message.bytes": str(limit)},
-        settings.output_topic: {},
-        settings.dead_letter_topic: {"max.message.bytes": str(limit + _DEAD_LETTER_ALLOWANCE)},
+        # Headers are carried over: a prediction may be nearly as large as its message.
+        settings.output_topic: {"max.message.bytes": str(limit + _ALLOWANCE)},
+        settings.dead_letter_topic: {"max.message.bytes": str(limit + _ALLOWANCE)},
     }
 
 

@@ -41,6 +41,8 @@ def check_iso_date_or_time(text: str) -> str:
         dt.datetime.fromisoformat(text)
     except ValueError:
         raise ValueError(_NO_SUCH_DAY if _DATE.fullmatch(text) else _NO_TIME) from None
+    if text[10:11] not in {"", "T", " "}:  # Python takes any character between date and time
+        raise ValueError(_NO_TIME)
     return text
 
 

@@ -127,12 +127,16 @@ class TrainingStats(BaseModel):
         return self
 
 
+# A name and no path: what a manifest lists lies in its own directory.
+FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+
+
 class Manifest(BaseModel):
     """``manifest.json``: what a bundle is made of and where it came from."""
 
     model_version: str
     created_at: str
-    files: dict[str, str] = Field(description="File name -> SHA-256, hex.")
+    files: dict[FileName, str] = Field(description="File name -> SHA-256, hex.")
     libraries: dict[str, str]
     data_digest: str
     split_dates: dict[str, str]

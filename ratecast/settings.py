@@ -70,7 +70,7 @@ class Settings(BaseSettings):
         description="Most bytes in one published batch; below the topics' `max.message.bytes`.",
     )
     max_message_bytes: int = Field(
-        1_000_000, ge=2**10, description="Longer values are dead-lettered as `too_large`, unread."
+        1_000_000, ge=2**10, description="Longer values are dead-lettered as `too_large`, unread; so are longer keys and headers."
     )
     session_timeout_ms: int = Field(10_000, ge=1_000, description="Silence after which a worker is out.")
     transaction_timeout_ms: int = Field(
@@ -112,6 +112,14 @@ class Settings(BaseSettings):
     def _credentials_go_with_sasl(self) -> Settings:
         if self.security_protocol.startswith("SASL") and not (self.sasl_username and self.sasl_password):
             raise ValueError(f"security protocol {self.security_protocol} needs a SASL user and password")
+        return self
+
+    @model_validator(mode="after")
+    def _a_client_key_goes_with_its_certificate(self) -> Settings:
+        if self.ssl_keyfile is not None and self.ssl_certfile is None:
+            raise ValueError(
+                "RATECAST_SSL_KEYFILE is a client certificate's key: set RATECAST_SSL_CERTFILE too"
+            )
         return self
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -17,10 +17,17 @@ _NUMBERS = (signal.SIGINT, signal.SIGTERM)
 def on_stop_signal(react: Callable[[], object]) -> Iterator[None]:
     """Within the block, SIGINT and SIGTERM call ``react`` on the loop, and nothing else happens."""
     loop = asyncio.get_running_loop()
+    replaced: dict[signal.Signals, Any] = {}
     for number in _NUMBERS:
-        loop.add_signal_handler(number, react)
+        try:
+            loop.add_signal_handler(number, react)
+        except NotImplementedError:  # Windows' loops have none
+            replaced[number] = signal.signal(number, lambda *_: loop.call_soon_threadsafe(react))
     try:
         yield
     finally:
         for number in _NUMBERS:
-            loop.remove_signal_handler(number)
+            if number in replaced:
+                signal.signal(number, replaced[number])
+            else:
+                loop.remove_signal_handler(number)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _PAIR = regex(PAIR_PATTERN)
+_PAIR_LENGTH = len("EUR/USD")
+_USUAL_TIME = len("2026-10-30T14:15:00.123456789+00:00")
 _NO_TIMES = msgspec.Raw()
 # What pydantic finds, in the words of who sends messages.
 _IN_WORDS = {
@@ -108,11 +110,11 @@ def _is_plain(value: bytes, decoded: History) -> bool:
         return False
     colons = 1
     if decoded.pair is not None:
-        if not _is_pair(decoded.pair):
+        if len(decoded.pair) != _PAIR_LENGTH or not _is_pair(decoded.pair):
             return False
         colons += 1
     if decoded.as_of is not None:
-        if not _is_time(decoded.as_of):
+        if len(decoded.as_of) > _USUAL_TIME or not _is_time(decoded.as_of):
             return False
         colons += 1 + decoded.as_of.count(":")
     if decoded.times is not _NO_TIMES:
@@ -122,6 +124,7 @@ def _is_plain(value: bytes, decoded: History) -> bool:
     return value.count(b":") == colons
 
 
+# Caches hold short texts only: what a sender may make as long as a message would fill the memory.
 @lru_cache(maxsize=4096)
 def _is_pair(text: str) -> bool:
     return _PAIR.fullmatch(text) is not None
@@ -164,21 +167,18 @@ def _record_error(error: ValidationError) -> RecordError:
     fault = first["msg"].removeprefix("Value error, ")
     if first["type"] in _IN_WORDS:
         fault = _IN_WORDS[first["type"]].format(**first.get("ctx", {}))
-    if _is_huge_integer(first["input"]) and first["type"] == "float_type":
+    # A number was refused only because no float64 holds it.
+    is_huge = first["type"] == "float_type" and type(first["input"]) is int
+    if is_huge:
         fault = "too large for a number of 64 bits"
     message = f"{where}: {fault}" if where else fault
     code = ErrorCode.SCHEMA_VIOLATION
     if first["loc"][:1] == ("history",):
         if first["type"] == "too_short":
             code = ErrorCode.HISTORY_TOO_SHORT
-        elif first["type"] in {"greater_than", "finite_number"} or _is_huge_integer(first["input"]):
+        elif first["type"] in {"greater_than", "finite_number"} or is_huge:
             code = ErrorCode.INVALID_RATE
     return RecordError(code, message)
-
-
-def _is_huge_integer(value: object) -> bool:
-    """Whether a number was refused only because no float64 holds it."""
-    return type(value) is int
 
 
 class IntervalsRow(msgspec.Struct, gc=False, rename={"level_80": "80", "level_95": "95"}):

@@ -33,6 +33,11 @@ BAD: dict[str, tuple[bytes | None, ErrorCode]] = {
     "history empty": (_json(history=[]), ErrorCode.HISTORY_TOO_SHORT),
     "history of 2": (_json(history=[1, 2]), ErrorCode.HISTORY_TOO_SHORT),
     "history of 1025": (_json(history=[1.0] * 1025), ErrorCode.SCHEMA_VIOLATION),
+    "history a number": (b'{"history": 5}', ErrorCode.SCHEMA_VIOLATION),
+    "as_of with another sign between day and time": (
+        _json(history=_H, as_of="2026-10-30x10:00"),
+        ErrorCode.SCHEMA_VIOLATION,
+    ),
     "a string": (_json(history=[1, 2, "3"]), ErrorCode.SCHEMA_VIOLATION),
     "a boolean": (_json(history=[1, 2, True]), ErrorCode.SCHEMA_VIOLATION),
     "a null": (_json(history=[1, 2, None]), ErrorCode.SCHEMA_VIOLATION),

@@ -31,6 +31,7 @@ def register(app: typer.Typer) -> None:
     """Attach the command."""
     app.command(
         "drift-report",
+        short_help="Say from predictions what to do: check, retrain, nothing.",
         help="Hold the predictions of some days to the model and say what to do: check a feed, retrain, or nothing. "
         "Writes one HTML file with pictures, and the same as JSON beside it. With --csv it judges a file of rates as "
         "if it had come in, to try a feed before connecting it. No consumer group is joined. Exit code 0 when the "

@@ -46,6 +46,7 @@ def register(app: typer.Typer) -> None:
     """Attach the command."""
     app.command(
         "replay",
+        short_help="Publish historical rates as if they came in now.",
         help="Publish historical rates as if they came in now: for each pair and day one message with the "
         "rates up to that day, all pairs of a day before the next day. The same span always gives the same "
         "messages, so a run can be resumed or repeated. No message reaches across a hole of more than 10 days.",

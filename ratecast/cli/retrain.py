@@ -41,6 +41,7 @@ def register(app: typer.Typer) -> None:
     """Attach the command."""
     app.command(
         "retrain",
+        short_help="Train anew on the topic's rates; keep the better model.",
         help="Train anew on the rates of the input topic, laid over a base, and take the new model into use only "
         "if it is not worse than the current one on the newest days, which it was not trained on. Rates that look "
         "like faults of the feed or are dated later than tomorrow are left out and named. Running workers notice a "

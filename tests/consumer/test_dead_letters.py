@@ -51,3 +51,18 @@ def test_only_a_long_value_is_cut():
         _, value, written = dead_letters.outgoing(letter(short, []), cut=True)
         assert value == short
         assert "ratecast.value.truncated" not in dict(written)
+
+
+def test_long_keys_and_headers_are_cut_too_or_a_record_could_not_be_put_aside():
+    long = b"x" * (dead_letters.CUT_TO_BYTES + 1)
+    record = letter(b"{", [("trace", long), ("ratecast.hops", b"1")])
+    record.record.key = long
+    key, value, written = dead_letters.outgoing(record, cut=True)
+    assert (key, value) == (long[:-1], b"{")
+    assert [name for name, _ in written if not name.startswith("ratecast.")] == []
+    assert dict(written)["ratecast.key.truncated"] == str(len(long)).encode()
+    assert dict(written)["ratecast.headers.dropped"] == b"2"
+    assert dict(written)["ratecast.hops"] == b"1"
+    key, _, written = dead_letters.outgoing(record, cut=False)
+    assert key == long
+    assert ("trace", long) in written

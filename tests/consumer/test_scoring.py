@@ -45,6 +45,15 @@ def test_a_bad_record_becomes_one_dead_letter_and_its_neighbours_are_scored(name
     assert batch.dead_letters[0].record.value == value
 
 
+def test_headers_too_large_to_go_out_again_make_a_dead_letter() -> None:
+    fits, large = (FakeRecord(GOOD, headers=(("h", b"x" * size),)) for size in (900_000, 1_000_000))
+    batch = _SCORER.score([fits, large, FakeRecord(GOOD)], NOW)
+    assert len(batch.values) == 2
+    assert [(letter.code, letter.message) for letter in batch.dead_letters] == [
+        ("too_large", "key and headers of 1000008 bytes, more than the 1000000 that are read")
+    ]
+
+
 def test_the_original_example_is_scored_as_it_stands() -> None:
     (prediction,) = score(b'{"history": [0.85, 0.86, 0.87]}')
     assert prediction.pair == "EUR/GBP"

@@ -105,6 +105,68 @@ async def test_one_failing_partition_does_not_hold_up_the_others(settings, monke
     assert (await audit(settings)).exactly_once
 
 
+async def test_a_batch_that_is_aborted_and_scored_again_counts_once(settings, monkeypatch) -> None:
+    publish_in_transaction, failures = PartitionTransactions.publish, []
+
+    async def failing(self: PartitionTransactions, outgoing: list[Outgoing], next_offset: int) -> None:
+        if len(failures) < 3:
+            failures.append(next_offset)
+            raise kafka.KafkaConnectionError("on purpose")
+        await publish_in_transaction(self, outgoing, next_offset)
+
+    monkeypatch.setattr(PartitionTransactions, "publish", failing)
+    await kafka.ensure_topics(settings)
+    await publish(settings, [history(number) for number in range(10)], partition=0)
+    async with running_worker(settings) as worker:
+        await read(settings, settings.output_topic, 10)
+        families = {family.name: family for family in worker.http._registry.collect()}
+    scored = sum(s.value for s in families["prediction_requests"].samples if s.name.endswith("_total"))
+    assert scored == 10
+    outcomes = {
+        s.labels["outcome"]: s.value for s in families["transactions"].samples if "outcome" in s.labels
+    }
+    assert outcomes["aborted"] >= 3
+    assert len(failures) == 3
+
+
+async def test_what_failed_before_a_quiet_time_counts_no_longer(settings, monkeypatch) -> None:
+    """Failures add up until a worker gives up; one at its start and one a day later must not."""
+    publish_in_transaction, fail = PartitionTransactions.publish, asyncio.Event()
+    start, failed = PartitionTransactions.start, []
+
+    async def failing_start(self: PartitionTransactions) -> None:
+        if self._source.partition == 0 and not failed:
+            failed.append("start")
+            raise kafka.KafkaConnectionError("on purpose")
+        await start(self)
+
+    async def failing(self: PartitionTransactions, outgoing: list[Outgoing], next_offset: int) -> None:
+        if fail.is_set():
+            fail.clear()
+            raise kafka.KafkaConnectionError("on purpose")
+        await publish_in_transaction(self, outgoing, next_offset)
+
+    monkeypatch.setattr(PartitionTransactions, "start", failing_start)
+    monkeypatch.setattr(PartitionTransactions, "publish", failing)
+    async with running_worker(settings.model_copy(update={"give_up_seconds": 1.0})) as worker:
+        pipelines = [pipeline for pipeline, _ in worker._pipelines.values() if pipeline.source.partition == 0]
+        await until(lambda: failed and pipelines[0]._failing_since is None)
+        fail.set()
+        await publish(settings, [history(1)], partition=0)
+        await read(settings, settings.output_topic, 1)
+    assert (await audit(settings)).exactly_once
+
+
+async def test_headers_larger_than_a_topic_takes_stop_no_partition(settings) -> None:
+    key, value, _ = history(1)
+    async with running_worker(settings):
+        await publish(settings, [(key, value, [("h", b"x" * 1_200_000)]), history(2)], partition=0)
+        letters = await read(settings, settings.dead_letter_topic, 1)
+        await read(settings, settings.output_topic, 1)
+    assert dict(letters[0].headers)["ratecast.error.code"] == b"too_large"
+    assert (await audit(settings)).exactly_once
+
+
 async def test_a_partition_that_fails_for_too_long_ends_the_worker(settings, monkeypatch) -> None:
     async def failing(self: PartitionTransactions, outgoing: list[Outgoing], next_offset: int) -> None:
         raise kafka.KafkaConnectionError("on purpose")

@@ -142,6 +142,13 @@ def test_a_date_of_the_future_does_not_make_a_pair_look_fresh(metrics, registry)
     assert registry.get_sample_value("rate_age_seconds", {"pair": "EUR/USD"}) is None
 
 
+def test_a_pair_that_a_new_model_does_not_know_has_no_age(metrics, registry) -> None:
+    metrics.committed(1, [], [0], {"EUR/GBP": "2026-01-02", "EUR/XXX": "2026-01-02"})
+    metrics.model_loaded(training_stats())
+    assert registry.get_sample_value("rate_age_seconds", {"pair": "EUR/GBP"}) is not None
+    assert registry.get_sample_value("rate_age_seconds", {"pair": "EUR/XXX"}) is None
+
+
 def test_a_revoked_partition_has_no_series(metrics, registry, lags) -> None:
     labels = {"topic": "t", "partition": "3"}
     lags.append(PartitionLag("t", 3, 7, 2.0))

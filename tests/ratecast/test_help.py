@@ -38,7 +38,22 @@ def test_nothing_is_cut_off_at_80_columns(name: str) -> None:
     assert max(map(len, shown.splitlines())) <= 80
 
 
-@pytest.mark.parametrize("name", ["demo", "train", "broker", "topics", "worker", "predict", "tail", "verify"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "demo",
+        "train",
+        "broker",
+        "topics",
+        "worker",
+        "predict",
+        "tail",
+        "verify",
+        "replay",
+        "retrain",
+        "drift-report",
+    ],
+)
 def test_the_list_of_commands_has_a_line_for_each_and_its_own_help_the_rest(name: str) -> None:
     listed = CliRunner().invoke(app, ["--help"], env={"COLUMNS": "80", "TERM": "dumb"}).output
     (line,) = [line for line in listed.splitlines() if line.split()[:2] == ["│", name]]

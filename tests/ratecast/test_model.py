@@ -100,6 +100,15 @@ def test_parts_that_do_not_fit_are_refused(bundle, tmp_path, name, changes, faul
         model.load(tmp_path)
 
 
+@pytest.mark.parametrize("name", ["../../etc/hostname", "a\0b", "", "/etc/hostname"])
+def test_a_manifest_that_names_a_path_is_refused(bundle, tmp_path, name):
+    manifest = json.loads((bundle / model.MANIFEST).read_text())
+    manifest["files"][name] = "0" * 64
+    (bundle / model.MANIFEST).write_text(json.dumps(manifest))
+    with pytest.raises(ModelBundleError, match="files"):
+        model.load(tmp_path)
+
+
 def test_what_was_checked_is_what_is_used(bundle, tmp_path, monkeypatch):
     """The file is replaced between its check and any later look at it."""
     good = (bundle / model.ONNX).read_bytes()

@@ -65,6 +65,11 @@ def test_sasl_without_credentials_is_refused() -> None:
         load_settings(security_protocol="SASL_SSL")
 
 
+def test_a_key_without_its_certificate_is_refused(tmp_path) -> None:
+    with pytest.raises(UsageError, match="RATECAST_SSL_CERTFILE"):
+        load_settings(security_protocol="SSL", ssl_keyfile=tmp_path / "key.pem")
+
+
 def test_a_password_is_not_printed() -> None:
     settings = load_settings(security_protocol="SASL_SSL", sasl_username="u", sasl_password="hush")  # noqa: S106 - invented
     assert "hush" not in repr(settings)

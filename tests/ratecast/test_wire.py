@@ -174,3 +174,29 @@ def test_a_predicted_row_is_the_contracts_prediction() -> None:
     marked = msgspec.structs.replace(row, alerts=["jump"], alert_messages=words)
     assert Prediction.model_validate_json(wire.encode_prediction(marked)).alert_messages == words
     assert wire.decode_prediction(wire.encode_prediction(marked)) == marked
+
+
+def test_the_words_of_an_error_are_few_however_much_they_quote() -> None:
+    key = "\x7f" * 400_000
+    twice = json.dumps({key: 1}, ensure_ascii=False)[:-1] + "," + json.dumps({key: 2}, ensure_ascii=False)[1:]
+    error = decode(twice.encode())
+    assert isinstance(error, RecordError)
+    assert error.code == ErrorCode.INVALID_JSON
+    assert 100 < len(error.message) <= RecordError.MAX_WORDS
+
+
+@pytest.mark.parametrize("field", ["pair", "as_of"])
+def test_long_texts_are_not_remembered(field: str) -> None:
+    """A cache of them would fill the memory of a worker."""
+    wire._is_pair.cache_clear()
+    wire._is_time.cache_clear()
+    for number in range(50):
+        assert isinstance(
+            decode(json.dumps({"history": [1, 2, 3], field: "x" * 900 + str(number)}).encode()), RecordError
+        )
+    fraction = "0" * 900
+    for number in range(50):
+        decode(
+            json.dumps({"history": [1, 2, 3], "as_of": f"2026-10-30T10:00:00.{fraction}{number}"}).encode()
+        )
+    assert wire._is_pair.cache_info().currsize == wire._is_time.cache_info().currsize == 0
