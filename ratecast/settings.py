@@ -70,7 +70,9 @@ class Settings(BaseSettings):
         description="Most bytes in one published batch; below the topics' `max.message.bytes`.",
     )
     max_message_bytes: int = Field(
-        1_000_000, ge=2**10, description="Longer values are dead-lettered as `too_large`, unread; so are longer keys and headers."
+        1_000_000,
+        ge=2**10,
+        description="Longer values are dead-lettered as `too_large`, unread; so are longer keys and headers.",
     )
     session_timeout_ms: int = Field(10_000, ge=1_000, description="Silence after which a worker is out.")
     transaction_timeout_ms: int = Field(
