@@ -59,8 +59,10 @@ def test_every_command_has_help(installed: Path, tmp_path: Path) -> None:
         "replay",
         "predict",
         "tail",
+        "verify",
         "retrain",
         "drift-report",
+        "dead-letters",
         "demo",
     ):
         assert name in result.stdout

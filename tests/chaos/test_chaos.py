@@ -44,7 +44,7 @@ async def test_every_message_has_one_outcome_whatever_is_killed(
     cluster_behind_proxies: tuple[JvmCluster, tuple[int, ...]], models_dir: Path, tmp_path: Path
 ) -> None:
     cluster, ports = cluster_behind_proxies
-    options = ChaosOptions(seed=3, faults=FAULTS, rate=150, no_broker_seconds=12, calm_seconds=(1, 3))
+    options = ChaosOptions(seed=3, faults=FAULTS, rate=150, no_broker_seconds=8, calm_seconds=(0.5, 1.5))
     report = await run_chaos(cluster, ports, models_dir, tmp_path, options, print)
     print(json.dumps(report.as_dict(), indent=2))
     assert report.published > 2000
