@@ -57,6 +57,22 @@ class SaidRecently(logging.Filter):
         return True
 
 
+class Retried(logging.Filter):
+    """Makes warnings of what the client reports as errors and tries again by itself.
+
+    A worker that meets a new cluster asks for the group's coordinator before there is one, and goes on a moment later:
+    no ERROR for whoever watches the log.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let every record through, some at a lower level."""
+        if record.name.startswith("aiokafka") and record.levelno == logging.ERROR:
+            causes = record.args if isinstance(record.args, tuple) else ()
+            if any(getattr(cause, "retriable", False) for cause in causes):
+                record.levelno, record.levelname = logging.WARNING, "WARNING"
+        return True
+
+
 class ClientLeftovers(logging.Filter):
     """Keeps asyncio quiet about what the client leaves lying about.
 
@@ -88,6 +104,7 @@ def configure_logging(settings: Settings) -> None:
     else:
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S"))
     handler.addFilter(SaidRecently())
+    handler.addFilter(Retried())
     logging.basicConfig(level=settings.log_level, handlers=[handler], force=True)
     # The client's own INFO lines are about its inner life; its warnings are kept.
     if settings.log_level != "DEBUG":

@@ -6,9 +6,9 @@ import json
 import logging
 
 import pytest
-from aiokafka.errors import ProducerFenced
+from aiokafka.errors import GroupAuthorizationFailedError, GroupCoordinatorNotAvailableError, ProducerFenced
 
-from ratecast.cli.logs import ClientLeftovers, JsonFormatter, SaidRecently
+from ratecast.cli.logs import ClientLeftovers, JsonFormatter, Retried, SaidRecently
 
 
 def record(name: str, line: int, created: float) -> logging.LogRecord:
@@ -32,6 +32,21 @@ def test_what_the_client_says_of_retries_is_held_back_longer() -> None:
     for each in records:
         each.msg = "Got error produce response on %s, retrying. Error: %s"
     assert [said.filter(each) for each in records] == [True, False, True]
+
+
+@pytest.mark.parametrize(
+    ("name", "cause", "level"),
+    [
+        ("aiokafka.consumer.group_coordinator", GroupCoordinatorNotAvailableError(), "WARNING"),
+        ("aiokafka.consumer.group_coordinator", GroupAuthorizationFailedError(), "ERROR"),
+        ("consumer.pipeline", GroupCoordinatorNotAvailableError(), "ERROR"),
+    ],
+)
+def test_what_the_client_tries_again_is_no_error(name: str, cause: Exception, level: str) -> None:
+    said = record(name, 1, 0.0)
+    said.args = (cause,)
+    assert Retried().filter(said)
+    assert (said.levelname, said.levelno) == (level, getattr(logging, level))
 
 
 def test_a_json_line_is_one_object() -> None:
