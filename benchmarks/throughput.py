@@ -1,7 +1,8 @@
 """Throughput and latency of the worker beside a plain client, in one run on one broker.
 
 Both are one process on the same topic of real 61-rate messages. A run ends when all outputs are committed; it
-begins with the first of them, so that start-up does not count. Runs alternate; medians are printed.
+begins with the first of them, so that start-up does not count. Runs alternate; medians are printed. Processor time
+is the process's own, from the same first output on: on a busy machine it scatters less than messages a second.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ PEERS = "peers, same forest, measured once by the authors: FastStream 73, Quix S
 
 
 @contextmanager
-def running(program: str, settings: Settings, output: str) -> Iterator[None]:
+def running(program: str, settings: Settings, output: str) -> Iterator[subprocess.Popen[bytes]]:
     """The worker or the echo as a process, reading the input topic from its beginning, writing to ``output``."""
     group = f"bench-{uuid.uuid4().hex[:8]}"
     environment = {
@@ -60,31 +61,42 @@ def running(program: str, settings: Settings, output: str) -> Iterator[None]:
     }.get(program, ["-m", "ratecast", "worker", "--http-port", "0"])
     process = subprocess.Popen([sys.executable, *command], env=environment, stderr=subprocess.DEVNULL)
     try:
-        yield
+        yield process
     finally:
         process.terminate()
         process.wait()
 
 
-async def throughput(program: str, settings: Settings, messages: int) -> float:
-    """Messages a second from the first committed output to the last."""
+def cpu_seconds(process: subprocess.Popen[bytes]) -> float:
+    """Processor time a running process has used, in the system and outside it; NaN where there is no /proc."""
+    try:
+        fields = Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+    except OSError:
+        return float("nan")
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+async def throughput(program: str, settings: Settings, messages: int) -> tuple[float, float]:
+    """Messages a second, and microseconds of processor a message, from the first committed output to the last."""
     output = await new_output(settings)
     partitions = [TopicPartition(output, number) for number in range(settings.topic_partitions)]
     consumer = AIOKafkaConsumer(**kafka.client_options(settings), isolation_level="read_committed")
     await consumer.start()
     consumer.assign(partitions)
     try:
-        first: tuple[float, int] | None = None
-        with running(program, settings, output):
+        first: tuple[float, float, int] | None = None
+        with running(program, settings, output) as process:
             seen = 0
             while seen < messages:
                 polled = await asyncio.wait_for(consumer.getmany(timeout_ms=500), 120)
                 seen += sum(map(len, polled.values()))
                 if seen and first is None:
-                    first = time.perf_counter(), seen
-            if first is None or first[1] == messages:
+                    first = time.perf_counter(), cpu_seconds(process), seen
+            if first is None or first[2] == messages:
                 raise SystemExit("all messages came in one batch: raise --messages")
-            return (messages - first[1]) / (time.perf_counter() - first[0])
+            counted = messages - first[2]
+            used = cpu_seconds(process) - first[1]
+            return counted / (time.perf_counter() - first[0]), 1e6 * used / counted
     finally:
         await consumer.stop()
 
@@ -129,25 +141,29 @@ async def compare(settings: Settings, options: argparse.Namespace, console: Cons
     console.print(f"{total:,} messages of 61 rates in {settings.topic_partitions} partitions")
     programs = ("echo", "worker", "worker, at least once", "worker, no metrics")
     rounds: dict[str, list[float]] = {program: [] for program in programs}
+    cpu: dict[str, list[float]] = {program: [] for program in programs}
     for number in range(options.rounds):
         for program, results in rounds.items():
-            results.append(await throughput(program, settings, total))
-            console.print(f"round {number + 1}: {program} {results[-1]:,.0f} msg/s")
+            rate, used = await throughput(program, settings, total)
+            results.append(rate)
+            cpu[program].append(used)
+            console.print(f"round {number + 1}: {program} {rate:,.0f} msg/s, {used:.1f} us of processor each")
     lone = {program: await latency(program, settings, options.lone) for program in rounds}
-    table = Table("", "msg/s (median)", "min", "max", "lone message p50 ms", "p99 ms")
+    table = Table("", "msg/s (median)", "min", "max", "cpu us", "lone message p50 ms", "p99 ms")
     for program, results in rounds.items():
         cuts = statistics.quantiles(lone[program], n=100)
         cells: list[Any] = [statistics.median(results), min(results), max(results)]
-        table.add_row(program, *(f"{cell:,.0f}" for cell in cells), f"{cuts[49]:.1f}", f"{cuts[98]:.1f}")
+        figures = statistics.median(cpu[program]), cuts[49], cuts[98]
+        table.add_row(program, *(f"{cell:,.0f}" for cell in cells), *(f"{figure:.1f}" for figure in figures))
     console.print(table)
     ratio = statistics.median(rounds["worker"]) / statistics.median(rounds["echo"])
     slower = statistics.median(lone["worker"]) / statistics.median(lone["echo"])
     once = statistics.median(rounds["worker, at least once"]) / statistics.median(rounds["worker"])
     console.print(f"throughput worker / echo: {ratio:.2f}    latency worker / echo: {slower:.2f}")
     silent = statistics.median(rounds["worker"]) / statistics.median(rounds["worker, no metrics"])
-    console.print(
-        f"throughput at least once / exactly once: {once:.2f}    with / without metrics: {silent:.3f}"
-    )
+    metered = statistics.median(cpu["worker"]) / statistics.median(cpu["worker, no metrics"])
+    console.print(f"throughput at least once / exactly once: {once:.2f}")
+    console.print(f"with / without metrics: throughput {silent:.3f}    processor {metered:.3f}")
     console.print(PEERS)
 
 
