@@ -91,6 +91,13 @@ def test_a_wrong_level_is_told_even_when_the_step_to_it_is_out_of_sight(days: Da
     assert codes(feed() / 10, days=days) == ["level_cone"]
 
 
+@pytest.mark.parametrize(("step", "percent"), [(0.06, "+6.18"), (-0.06, "-5.82")])
+def test_a_jump_says_how_far_in_percent_and_in_the_volatility_before_it(step: float, percent: str) -> None:
+    jumped = np.append(feed(), feed()[-1] * np.exp(step))
+    before = FORECASTER.windows([feed().tolist()], np.zeros(1, dtype=np.intp)).sigma[0]
+    assert check(jumped).alerts[0]["jump"] == f"jump: {percent} % in one step, {0.06 / before:.3g} sigma"
+
+
 def test_a_level_that_training_saw_is_no_news_in_a_message_without_a_date() -> None:
     seen = STATS.pairs["EUR/GBP"].features["lag_1"].model_copy(update={"min": 0.85 / 20})
     pair = STATS.pairs["EUR/GBP"].model_copy(
