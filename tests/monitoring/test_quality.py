@@ -212,6 +212,12 @@ def test_gaps_are_days_between_rates_or_rates_missing_one_by_one(gap, span, expe
     assert codes(feed(), days=days) == expected
 
 
+@pytest.mark.parametrize(("gap", "span"), [(0, 20), (0, 0)])
+def test_several_rates_a_day_are_no_gap_and_not_backwards(gap: float, span: float) -> None:
+    days = Days(*(np.array([x]) for x in (LAST_DAY + 1.0, float(gap), float(span), np.nan)))
+    assert codes(feed(), days=days) == []
+
+
 def test_a_single_gap_is_told_once_and_not_for_as_long_as_it_is_in_sight() -> None:
     def told(gap: float, span: float, longest: float) -> list[str]:
         return codes(feed(), days=Days(*(np.array([x]) for x in (LAST_DAY + 1.0, gap, span, longest))))
