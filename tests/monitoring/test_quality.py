@@ -98,6 +98,13 @@ def test_a_jump_says_how_far_in_percent_and_in_the_volatility_before_it(step: fl
     assert check(jumped).alerts[0]["jump"] == f"jump: {percent} % in one step, {0.06 / before:.3g} sigma"
 
 
+@pytest.mark.parametrize("factor", [1.3, 1.5, 1 / 1.5])
+def test_a_step_of_the_level_is_no_return_to_it(factor: float) -> None:
+    stepped = feed()
+    stepped[-1] *= factor
+    assert codes(stepped) == ["jump"]
+
+
 def test_a_level_that_training_saw_is_no_news_in_a_message_without_a_date() -> None:
     seen = STATS.pairs["EUR/GBP"].features["lag_1"].model_copy(update={"min": 0.85 / 20})
     pair = STATS.pairs["EUR/GBP"].model_copy(
