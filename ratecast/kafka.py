@@ -194,7 +194,9 @@ def required_topics(settings: Settings) -> dict[str, dict[str, str]]:
     # must fit although it is its message and more.
     limit = settings.topic_max_message_bytes
     return {
-        settings.input_topic: {"max.message.bytes": str(limit)},
+        # The time of a publisher may be any: of a rate years ago, or none. Lag, latency and retention count from the
+        # broker's.
+        settings.input_topic: {"max.message.bytes": str(limit), "message.timestamp.type": "LogAppendTime"},
         # Headers are carried over: a prediction may be nearly as large as its message.
         settings.output_topic: {"max.message.bytes": str(limit + _ALLOWANCE)},
         settings.dead_letter_topic: {"max.message.bytes": str(limit + _ALLOWANCE)},

@@ -9,6 +9,7 @@ import time
 import aiohttp
 import pytest
 from aiokafka import AIOKafkaProducer
+from aiokafka.admin import NewTopic
 
 from ratecast import kafka
 from tests.bad_records import GOOD
@@ -17,12 +18,16 @@ from tests.integration.workers import publish, running_worker
 LINE = re.compile(r'consumer_lag_(records|seconds)\{partition="(\d+)",topic="[^"]*"\} ([0-9.e+-]+)')
 
 
-async def lags(worker) -> dict[str, dict[int, float]]:
+async def metrics(worker) -> str:
     async with (
         aiohttp.ClientSession() as session,
         session.get(f"http://127.0.0.1:{worker.http.port}/metrics") as answer,
     ):
-        text = await answer.text()
+        return await answer.text()
+
+
+async def lags(worker) -> dict[str, dict[int, float]]:
+    text = await metrics(worker)
     found: dict[str, dict[int, float]] = {"records": {}, "seconds": {}}
     for what, partition, value in LINE.findall(text):
         found[what][int(partition)] = float(value)
@@ -71,19 +76,38 @@ async def test_two_workers_share_a_topic_and_each_shows_its_own(settings):
         await until(first, lambda found: len(found["records"]) == 4, 30)
 
 
-async def test_a_backlog_never_looks_young_while_it_is_worked_off(settings):
-    await kafka.ensure_topics(settings)
+async def publish_as_of(settings, seconds_ago: float, count: int) -> None:
     producer = AIOKafkaProducer(**kafka.client_options(settings))
     await producer.start()
     try:
-        two_hours_ago = int((time.time() - 7200) * 1000)
+        then = int((time.time() - seconds_ago) * 1000)
         sent = [
-            await producer.send(settings.input_topic, GOOD, partition=0, timestamp_ms=two_hours_ago)
-            for _ in range(20_000)
+            await producer.send(settings.input_topic, GOOD, partition=0, timestamp_ms=then)
+            for _ in range(count)
         ]
         await asyncio.gather(*sent)
     finally:
         await producer.stop()
+
+
+async def test_rates_published_with_times_of_their_own_are_no_old_backlog(settings):
+    """A publisher may stamp a rate of 2020 with its own time; what waits is as old as its arrival."""
+    await kafka.ensure_topics(settings)
+    await publish_as_of(settings, 6 * 365 * 86_400, 5)
+    async with running_worker(settings) as worker:
+        await until(worker, lambda found: len(found["records"]) == 4 and not any(found["records"].values()))
+        shown = dict(
+            re.findall(r"^message_latency_seconds_(count|sum) (.+)$", await metrics(worker), re.MULTILINE)
+        )
+    assert float(shown["count"]) == 5
+    assert float(shown["sum"]) < 5 * 60
+
+
+async def test_a_backlog_never_looks_young_while_it_is_worked_off(settings):
+    async with kafka.admin(settings) as client:  # whose records keep their publisher's time
+        await client.create_topics([NewTopic(settings.input_topic, settings.topic_partitions, 1)])
+    await kafka.ensure_topics(settings)
+    await publish_as_of(settings, 7200, 20_000)
     async with running_worker(settings.model_copy(update={"max_poll_records": 100})) as worker:
         await until(worker, lambda found: found["seconds"].get(0, 0) > 7000)
         seen = []
