@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import datetime as dt
 import re
 import time
 from pathlib import Path
@@ -140,6 +141,25 @@ def test_a_date_of_the_future_does_not_make_a_pair_look_fresh(metrics, registry)
     age = registry.get_sample_value("rate_age_seconds", {"pair": "EUR/GBP"})
     assert age == pytest.approx(time.time() - 1767312000, abs=5)
     assert registry.get_sample_value("rate_age_seconds", {"pair": "EUR/USD"}) is None
+
+
+@pytest.mark.parametrize(("hours_ahead", "counts"), [(-1, True), (14, True), (23, True), (25, False)])
+def test_a_day_that_has_begun_somewhere_is_not_of_the_future(
+    metrics, registry, hours_ahead: int, counts: bool
+) -> None:
+    moment = dt.datetime.now(dt.UTC) + dt.timedelta(hours=hours_ahead)
+    metrics.committed(1, [], [0], {"EUR/GBP": moment.isoformat()})
+    assert (registry.get_sample_value("rate_age_seconds", {"pair": "EUR/GBP"}) is not None) is counts
+
+
+@pytest.mark.parametrize("name", ["inference_latency_seconds", "message_latency_seconds"])
+def test_latencies_have_the_buckets_that_alerts_and_dashboards_outside_rely_on(
+    registry, metrics, name
+) -> None:
+    (family,) = (family for family in registry.collect() if family.name == name)
+    bounds = [sample.labels["le"] for sample in family.samples if sample.name.endswith("_bucket")]
+    expected = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, float("inf")]
+    assert [float(bound) for bound in bounds] == expected
 
 
 def test_a_pair_that_a_new_model_does_not_know_has_no_age(metrics, registry) -> None:
