@@ -1,0 +1,106 @@
+"""What a worker's metrics cost: every call of a batch's way, timed beside the scoring of the same batch.
+
+On a busy machine two runs of a worker differ by more than its metrics; here both are measured in turn, in one process,
+on the same real messages. Publishing is left out, so shares are upper bounds.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import sys
+import time
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry, generate_latest
+from rich.console import Console
+from rich.table import Table
+
+from consumer.scoring import Scorer
+from monitoring.metrics import WorkerMetrics
+from producer import histories
+from ratecast import model, rates
+from ratecast.errors import RatecastError
+from ratecast.settings import load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ratecast.model import Bundle
+
+BATCHES = (10, 100, 1000)
+MESSAGES = 20_000
+
+
+@dataclass(frozen=True)
+class Polled:
+    """A record as the client hands it over, as far as a scorer looks."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes | None]]
+
+
+def measure(bundle: Bundle, records: Sequence[Polled], size: int) -> dict[str, float]:
+    """Microseconds a message of each step, and milliseconds of a scrape."""
+    registry = CollectorRegistry()
+    metrics = WorkerMetrics(registry, list)
+    metrics.model_loaded(bundle.stats)
+    scorer = Scorer(bundle, 1_000_000)
+    spent: dict[str, float] = defaultdict(float)
+
+    def timed(step: str, began: float) -> float:
+        now = time.perf_counter()
+        spent[step] += 1e6 * (now - began) / len(records)
+        return now
+
+    for start in range(0, len(records), size):
+        batch = records[start : start + size]
+        began = time.perf_counter()
+        scored = scorer.score(batch, dt.datetime.now(dt.UTC))
+        began = timed("scoring", began)
+        metrics.polled("rates", 0, len(batch))
+        metrics.scored(scored.pairs, scored.drifted, scored.alerts, 0.01, len(batch))
+        stamps = [record.timestamp for record in batch]
+        metrics.committed(len(scored.values), [], stamps, scored.as_of)
+        began = timed("counting", began)
+        if scored.observations is not None:
+            metrics.observed("rates", 0, scored.observations)
+        timed("drift and accuracy", began)
+    began = time.perf_counter()
+    generate_latest(registry)
+    return {**spent, "scrape": 1e3 * (time.perf_counter() - began)}
+
+
+def main() -> None:
+    try:
+        bundle = model.load(load_settings().models_dir)
+    except RatecastError as error:
+        sys.exit(str(error))
+    logging.disable(logging.WARNING)  # what the rates since 2017 tell about a model is not the question
+    plan = histories.plan(rates.load_ecb(), list(bundle.stats.pairs), start=dt.date(2017, 1, 1))
+    now = int(time.time() * 1000)
+    records = [
+        Polled("rates", 0, offset, now, message.key, message.value, ())
+        for offset, message in enumerate(plan.messages(0, min(MESSAGES, len(plan))))
+    ]
+    table = Table("messages a batch", "scoring us", "counting us", "drift, accuracy us", "share", "scrape ms")
+    for size in BATCHES:
+        cost = measure(bundle, records, size)
+        own = cost["counting"] + cost["drift and accuracy"]
+        figures = cost["scoring"], cost["counting"], cost["drift and accuracy"]
+        share = f"{100 * own / (own + cost['scoring']):.1f} %"
+        table.add_row(f"{size:,}", *(f"{figure:.2f}" for figure in figures), share, f"{cost['scrape']:.1f}")
+    console = Console()
+    console.print(f"{len(records):,} messages of 61 rates, {len(bundle.stats.pairs)} pairs; us a message")
+    console.print(table)
+
+
+if __name__ == "__main__":
+    main()
