@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -23,6 +25,34 @@ def padded(values: np.ndarray) -> np.ndarray:
 
 def shoulder(values: np.ndarray) -> float:
     return float(shoulder_scale(padded(values), np.array([STORED]))[0])
+
+
+def by_hand(values: np.ndarray) -> float:
+    """The narrow scale as decision 6 and its docstring have it, return by return; the figures are written out."""
+    sizes = [abs(value) for value in values[::-1]]  # newest first
+    typical = math.sqrt(2 / math.pi) * STORED
+    weights = [0.94**age for age in range(len(sizes))]
+    weighted, weight = sum(w * size for w, size in zip(weights, sizes, strict=True)), sum(weights)
+    if len(sizes) < 20:
+        return (weighted + 10 * typical) / (weight + 10) * 1.6062**0.6
+    quantile = sorted(sizes)[math.ceil(0.8 * len(sizes)) - 1]
+    shape = quantile / max(sum(sizes) / len(sizes), 0.1 * typical)
+    return max(weighted / weight, 0.1 * typical) * min(max(shape, 0.8), 2.2) ** 0.6
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 19, 20, 21, 47, 60])
+@pytest.mark.parametrize("shape", ["normal", "fat"])
+def test_the_narrow_scale_is_what_its_definition_says(shape: str, count: int) -> None:
+    for seed in range(5):
+        values = returns(count, shape, seed)
+        assert shoulder(values) == pytest.approx(by_hand(values), rel=1e-4)
+
+
+def test_the_shape_is_bounded_on_both_sides() -> None:
+    spiky = np.append(np.full(59, 0.01 * STORED), 30 * STORED)  # an 80 % quantile of a fiftieth of the mean
+    moving_on_some_days = np.tile([0.0, 0.0, 0.0, STORED], 15)  # four times the mean
+    for values in (spiky, moving_on_some_days):
+        assert shoulder(values) == pytest.approx(by_hand(values), rel=1e-4)
 
 
 def test_the_wide_range_is_scaled_by_the_volatility() -> None:
