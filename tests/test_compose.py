@@ -142,6 +142,10 @@ def test_workers_wait_for_broker_topics_and_model():
     }
 
 
+def test_prometheus_is_stopped_before_what_it_sends_alerts_to():
+    assert "alertmanager" in SERVICES["prometheus"]["depends_on"]
+
+
 def test_only_train_writes_models():
     mounts = {name: service.get("volumes", []) for name, service in SERVICES.items()}
     assert [name for name, volumes in mounts.items() if "models:/models" in volumes] == ["train"]
