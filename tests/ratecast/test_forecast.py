@@ -180,10 +180,19 @@ def test_each_history_is_held_to_its_own_pair() -> None:
     assert maker.forecast(windows).drifted[:, 0].tolist() == [False, True]
 
 
-def test_model_inputs_of_a_batch_are_those_of_each_alone() -> None:
+def test_a_forecast_does_not_depend_on_its_batch() -> None:
     maker = forecaster(1.0, Steps(column=1))
     some = [history(61, seed=1), history(5, seed=2), history(30, seed=3)]
     together = maker.forecast(made_ready(maker, *some)).prediction
     alone = np.concatenate([maker.forecast(made_ready(maker, one)).prediction for one in some])
     assert together.tobytes() == alone.tobytes()
+
+
+def test_the_newest_sixty_one_rates_count() -> None:
     assert features.WINDOW == 61
+    maker = forecaster(1.0, Steps(column=1))
+    long = history(500)
+    found = [maker.forecast(made_ready(maker, rates)) for rates in (long, long[-61:])]
+    for name in ("prediction", "lower", "upper", "drift_scores"):
+        one, other = (getattr(forecasts, name) for forecasts in found)
+        assert one.tobytes() == other.tobytes(), name
