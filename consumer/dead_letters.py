@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ratecast.dead_letter import DeadLetterHeaders, carried_on, hops_only
+
 if TYPE_CHECKING:
     from consumer.publishing import OutgoingRecord
     from consumer.scoring import DeadLetter
 
-PREFIX = "ratecast."
-HOPS = "ratecast.hops"  # how often it was replayed; written by producer/redelivery.py
 CUT_TO_BYTES = 2**16
 
 
-def outgoing(letter: DeadLetter, *, cut: bool) -> OutgoingRecord:
+def outgoing(letter: DeadLetter, *, cut: bool, topic_id: str | None = None) -> OutgoingRecord:
     """A dead letter as it is published: raw key, raw value, the record's own headers and ours.
 
     Args:
@@ -21,26 +21,31 @@ def outgoing(letter: DeadLetter, *, cut: bool) -> OutgoingRecord:
         cut: shorten what is long, for a topic that refused the whole; the headers ``ratecast.value.truncated`` and
             ``ratecast.key.truncated`` then say how long they were, ``ratecast.headers.dropped`` how many headers
             there were, and the source headers say where the rest lies.
+        topic_id: the broker's id of the record's topic, when it is known.
     """
-    record, key, value, headers = letter.record, letter.record.key, letter.record.value, letter.record.headers
-    fields = {
-        "error.code": letter.code.value,
-        "error.message": letter.message,
-        "source.topic": record.topic,
-        "source.partition": str(record.partition),
-        "source.offset": str(record.offset),
-        "source.timestamp": str(record.timestamp),
-    }
-    if cut and value is not None and len(value) > CUT_TO_BYTES:
-        fields["value.truncated"] = str(len(value))
-        value = value[:CUT_TO_BYTES]
-    if cut and key is not None and len(key) > CUT_TO_BYTES:
-        fields["key.truncated"] = str(len(key))
-        key = key[:CUT_TO_BYTES]
-    if cut and sum(len(name.encode()) + len(content or b"") for name, content in headers) > CUT_TO_BYTES:
-        fields["headers.dropped"] = str(len(headers))
-        headers = [header for header in headers if header[0] == HOPS]
-    # Ours from an earlier round would contradict the new ones. Without the hops a record that can never be
-    # scored would go round for ever.
-    kept = [header for header in headers if header[0] == HOPS or not header[0].startswith(PREFIX)]
-    return key, value, [*kept, *((PREFIX + name, text.encode()) for name, text in fields.items())]
+    record, headers = letter.record, letter.record.headers
+    key, key_bytes = _shortened(record.key, cut=cut)
+    value, value_bytes = _shortened(record.value, cut=cut)
+    header_bytes = sum(len(name.encode()) + len(content or b"") for name, content in headers) if cut else 0
+    is_too_much = header_bytes > CUT_TO_BYTES
+    ours = DeadLetterHeaders(
+        code=letter.code.value,
+        message=letter.message,
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        timestamp=record.timestamp,
+        topic_id=topic_id,
+        value_bytes=value_bytes,
+        key_bytes=key_bytes,
+        header_count=len(headers) if is_too_much else None,
+    )
+    kept = hops_only(headers) if is_too_much else carried_on(headers)
+    return key, value, [*kept, *ours.written()]
+
+
+def _shortened(content: bytes | None, *, cut: bool) -> tuple[bytes | None, int | None]:
+    """A key or value as it goes out, and its full length when it was shortened."""
+    if not cut or content is None or len(content) <= CUT_TO_BYTES:
+        return content, None
+    return content[:CUT_TO_BYTES], len(content)

@@ -14,7 +14,7 @@ from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
 from producer.delivery import idempotent_producer
-from ratecast import tail
+from ratecast import dead_letter, tail
 from ratecast.errors import OperationError, RefusedError, UsageError
 from ratecast.messages import RateHistory
 from ratecast.wire import PredictionRow, decode_prediction
@@ -111,8 +111,8 @@ async def _outcome(settings: Settings, reader: tail.TopicReader, message_id: str
                 if record.value is None or needle not in record.value:
                     continue
                 if record.topic == settings.dead_letter_topic:
-                    letter = tail.dead_letter(record)
-                    raise RefusedError(letter["code"], letter["message"])
+                    headers = dead_letter.parse(record.headers)
+                    raise RefusedError(headers.code, headers.message)
                 prediction = decode_prediction(record.value)
                 if prediction.message_id == message_id:
                     return prediction

@@ -13,8 +13,7 @@ from aiokafka.errors import KafkaError
 from producer import replayed
 from producer.delivery import idempotent_producer
 from producer.republishing import Republisher
-from ratecast import tail
-from ratecast.audit import source_of
+from ratecast import dead_letter, tail
 from ratecast.errors import OperationError, UsageError
 
 if TYPE_CHECKING:
@@ -23,12 +22,7 @@ if TYPE_CHECKING:
     from ratecast.settings import Settings
     from ratecast.tail import Record
 
-    Headers = list[tuple[str, bytes | None]]
-
-PREFIX = "ratecast."
-CODE = "ratecast.error.code"
-CUT = "ratecast.value.truncated"
-HOPS = "ratecast.hops"  # how often a record was replayed; consumer/dead_letters.py carries it on
+    Headers = list[dead_letter.Header]
 
 
 class Refusal(StrEnum):
@@ -62,7 +56,7 @@ class Selection:
             (self.partition is None or letter.partition == self.partition)
             and self.first <= letter.offset
             and (self.last is None or letter.offset <= self.last)
-            and (not self.codes or code_of(letter) in self.codes)
+            and (not self.codes or dead_letter.parse(letter.headers).code in self.codes)
         )
 
 
@@ -100,24 +94,10 @@ class Redelivery:
         )
 
 
-def code_of(letter: Record) -> str | None:
-    """The error code in a letter's headers; None when there is none."""
-    return next((_text(value) for name, value in letter.headers if name == CODE), None)
-
-
-def hops_of(letter: Record) -> int:
-    """How often a record was replayed; a count that is no number is none."""
-    counts = [_text(value) for name, value in letter.headers if name == HOPS]
-    return max((int(count[:9]) for count in counts if count.isascii() and count.isdecimal()), default=0)
-
-
-def _text(value: bytes | None) -> str:
-    return (value or b"").decode("utf-8", "replace")
-
-
 def place_of(letter: Record) -> str:
     """Where a letter came from, as ``topic-partition@offset``; its own place when it does not say."""
-    topic, partition, offset = source_of(letter.headers) or (letter.topic, letter.partition, letter.offset)
+    source = dead_letter.parse(letter.headers).source
+    topic, partition, offset = source or (letter.topic, letter.partition, letter.offset)
     return f"{topic}-{partition}@{offset}"
 
 
@@ -137,20 +117,19 @@ class Rules:
 
     def refusal(self, letter: Record) -> Refusal | None:
         """Why a letter must not be replayed; None when it may."""
-        source = source_of(letter.headers)
-        if source is None or source[0] != self.input_topic:
+        headers = dead_letter.parse(letter.headers)
+        if headers.source is None or headers.topic != self.input_topic:
             return Refusal.ELSEWHERE
-        if any(name == CUT for name, _ in letter.headers):
+        if dead_letter.is_value_cut(letter.headers):
             return Refusal.CUT
         if (letter.partition, letter.offset) in self.replayed:
             return Refusal.REPLAYED
-        return Refusal.MAX_HOPS if hops_of(letter) >= self.max_hops else None
+        return Refusal.MAX_HOPS if (headers.hops or 0) >= self.max_hops else None
 
 
 def replayed_headers(letter: Record) -> Headers:
     """The headers the record came with, one hop more, and the letter that it now comes from."""
-    original = [(name, value) for name, value in letter.headers if not name.startswith(PREFIX)]
-    return [*original, (HOPS, str(hops_of(letter) + 1).encode()), replayed.header(letter)]
+    return dead_letter.replayed(letter.headers, (letter.topic, letter.partition, letter.offset))
 
 
 async def redeliver(  # noqa: PLR0913 - what to replay, how, and who watches
@@ -264,7 +243,7 @@ def _accepted(
 def _count(result: Redelivery, read: Iterable[Record], published: list[Record]) -> None:
     result.published += len(published)
     for letter in published:
-        code = code_of(letter) or "-"
+        code = dead_letter.parse(letter.headers).code or "-"
         result.by_code[code] = result.by_code.get(code, 0) + 1
     result.read_to.update({letter.partition: letter.offset + 1 for letter in read})
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from ratecast import kafka, tail
+from ratecast import dead_letter, kafka, tail
 from ratecast.clients import stop_consumer
 from ratecast.errors import OperationError
 
@@ -17,31 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ratecast.settings import Settings
-    from ratecast.tail import Record
 
     Place = tuple[int, int]  # partition and offset of a letter on the dead-letter topic
 
-FROM = "ratecast.replayed.from"  # topic/partition/offset of the dead letter that a record was made from
 _CLOCKS_MS = 3_600_000  # replays are stamped by another machine's clock than the letters
-
-
-def header(letter: Record) -> tuple[str, bytes]:
-    """What a replayed record carries so that the letter is known to have been replayed."""
-    return FROM, f"{letter.topic}/{letter.partition}/{letter.offset}".encode()
-
-
-def letter_of(record: Record, dead_letter_topic: str) -> Place | None:
-    """Which letter of the topic a record was made from; None when it is no replayed one, or another topic's."""
-    for name, value in record.headers:
-        if name == FROM:
-            topic, *place = (value or b"").decode("utf-8", "replace").rsplit("/", 2)
-            if topic == dead_letter_topic and len(place) == 2 and all(map(_is_number, place)):
-                return int(place[0]), int(place[1])
-    return None
-
-
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdecimal() and len(text) < 20
 
 
 async def replayed_since(
@@ -92,7 +71,9 @@ async def replayed_since(
             consumer.seek(partition, ends[partition] if start is None else start.offset)
         async with aclosing(tail.TopicReader(consumer, settings, [topic]).batches(follow=False)) as batches:
             async for batch in batches:
-                letters = (letter_of(record, settings.dead_letter_topic) for record in batch)
+                letters = (
+                    dead_letter.replayed_from(record.headers, settings.dead_letter_topic) for record in batch
+                )
                 found.update(letter for letter in letters if letter is not None)
                 on_progress(len(batch))
                 if stop.is_set():

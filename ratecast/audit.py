@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
-from ratecast import tail, wire
+from ratecast import dead_letter, tail, wire
 from ratecast.committed import all_decided, committed_offsets
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from numpy.typing import NDArray
 
@@ -202,7 +202,10 @@ class _Tally:
             self._chunks[record.partition][record.offset // _CHUNK][record.offset % _CHUNK] = 1
             return
         is_prediction = topic == self._settings.output_topic
-        source = _source_of_prediction(record.value) if is_prediction else source_of(record.headers)
+        if is_prediction:
+            source = _source_of_prediction(record.value)
+        else:
+            source = dead_letter.parse(record.headers).source
         if source is None:
             self._unreadable += 1
             return
@@ -247,19 +250,6 @@ def _source_of_prediction(value: bytes | None) -> tuple[str, int, int] | None:
     except (msgspec.DecodeError, RecursionError):
         return None
     return source.topic, source.partition, source.offset
-
-
-def source_of(headers: Sequence[tuple[str, bytes | None]]) -> tuple[str, int, int] | None:
-    """Topic, partition and offset that a dead letter's headers name; None when they do not."""
-    named = {name: (value or b"").decode("utf-8", "replace") for name, value in headers}
-    try:
-        return (
-            named["ratecast.source.topic"],
-            int(named["ratecast.source.partition"]),
-            int(named["ratecast.source.offset"]),
-        )
-    except (KeyError, ValueError):
-        return None
 
 
 def ranges(offsets: Offsets) -> list[Place]:

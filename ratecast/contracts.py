@@ -11,22 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import ratecast
-from ratecast.errors import ErrorCode
+from ratecast import dead_letter
 from ratecast.messages import Prediction, RateHistory, json_schema
 from ratecast.settings import Settings
-
-_DEAD_LETTER_HEADERS = {
-    "ratecast.error.code": {"type": "string", "enum": [code.value for code in ErrorCode]},
-    "ratecast.error.message": {"type": "string", "description": "What is wrong with the record."},
-    "ratecast.source.topic": {"type": "string"},
-    "ratecast.source.partition": {"type": "string", "pattern": "^[0-9]+$"},
-    "ratecast.source.offset": {"type": "string", "pattern": "^[0-9]+$"},
-    "ratecast.source.timestamp": {"type": "string", "description": "Milliseconds since the epoch."},
-    "ratecast.value.truncated": {
-        "type": "string",
-        "description": "Only when the dead-letter topic cannot take the whole value: its full length in bytes.",
-    },
-}
 
 
 def documents() -> dict[str, str]:
@@ -43,6 +30,7 @@ def asyncapi() -> dict[str, Any]:
     names = {
         name: Settings.model_fields[f"{name}_topic"].default for name in ("input", "output", "dead_letter")
     }
+    replayed = _headers(dead_letter.REPLAYED_SCHEMAS)
     return {
         "asyncapi": "3.0.0",
         "info": {
@@ -65,17 +53,21 @@ def asyncapi() -> dict[str, Any]:
         },
         "components": {
             "messages": {
-                "RateHistory": {"payload": _payload(RateHistory)},
-                "Prediction": {"payload": _payload(Prediction)},
+                "RateHistory": {"headers": replayed, "payload": _payload(RateHistory)},
+                "Prediction": {"headers": replayed, "payload": _payload(Prediction)},
                 "DeadLetter": {
                     "contentType": "application/octet-stream",
                     "summary": "Key and value are the raw bytes that came in; the original headers are kept.",
-                    "headers": {"type": "object", "properties": _DEAD_LETTER_HEADERS},
+                    "headers": _headers(dead_letter.HEADER_SCHEMAS),
                     "payload": {"description": "Any bytes, or none."},
                 },
             }
         },
     }
+
+
+def _headers(schemas: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    return {"type": "object", "properties": schemas}
 
 
 def _channel(topic: str, description: str, message: str) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from ratecast import kafka
+from ratecast import dead_letter, kafka
 from ratecast.clients import stop_consumer
 from ratecast.errors import BrokerUnavailableError, OperationError
 from ratecast.fetching import pace_empty_fetches
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-DEAD_LETTER_PREFIX = "ratecast."
 _POLL_TIMEOUT_MS = 1000
 _END_POLL_TIMEOUT_MS = 100  # all that is left may be a transaction's marker, which wakes no poll
 _WATCH_SECONDS = 5.0
@@ -231,37 +230,31 @@ async def record_counts(settings: Settings, topics: Collection[str]) -> dict[str
     return {topic: sum(ends[p] - beginnings[p] for p in partitions if p.topic == topic) for topic in topics}
 
 
-def dead_letter(record: Record) -> dict[str, Any]:
+def dead_letter_as_json(record: Record) -> dict[str, Any]:
     """A dead letter as a JSON object: why, where from, the raw key and value, the original headers.
 
     Bytes are text where they are UTF-8, else ``{"base64": "..."}``. A value that was cut to fit its topic has
     its first length beside it, ``truncated_from_bytes``.
     """
-    ours = {
-        name.removeprefix(DEAD_LETTER_PREFIX): (value or b"").decode("utf-8", "replace")
-        for name, value in record.headers
-        if name.startswith(DEAD_LETTER_PREFIX)
-    }
+    ours = dead_letter.parse(record.headers)
     shown: dict[str, Any] = {
-        "code": ours.get("error.code"),
-        "message": ours.get("error.message"),
+        "code": ours.code,
+        "message": ours.message,
         "source": {
-            "topic": ours.get("source.topic"),
-            "partition": _integer(ours.get("source.partition")),
-            "offset": _integer(ours.get("source.offset")),
-            "timestamp": _integer(ours.get("source.timestamp")),
+            "topic": ours.topic,
+            "partition": ours.partition,
+            "offset": ours.offset,
+            "timestamp": ours.timestamp,
         },
         "key": readable(record.key),
         "value": readable(record.value),
         # A list: Kafka allows a header's name to occur more than once.
-        "headers": [
-            [name, readable(value)]
-            for name, value in record.headers
-            if not name.startswith(DEAD_LETTER_PREFIX)
-        ],
+        "headers": [[name, readable(value)] for name, value in dead_letter.original(record.headers)],
     }
-    if (length := _integer(ours.get("value.truncated"))) is not None:
-        shown["truncated_from_bytes"] = length
+    if ours.topic_id is not None:
+        shown["source"]["topic_id"] = ours.topic_id
+    if ours.value_bytes is not None:
+        shown["truncated_from_bytes"] = ours.value_bytes
     return shown
 
 
@@ -277,7 +270,3 @@ def readable(value: bytes | None) -> str | dict[str, str] | None:
         return value.decode("utf-8")
     except UnicodeDecodeError:
         return {"base64": base64.b64encode(value).decode("ascii")}
-
-
-def _integer(text: str | None) -> int | None:
-    return int(text) if text is not None and text.isdecimal() else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ratecast import wire
+from ratecast.dead_letter import DeadLetterHeaders
 
 
 def prediction_row(
@@ -41,12 +42,12 @@ def dead_letter(
     place: tuple[str, int, int], code: str = "invalid_json"
 ) -> tuple[bytes, list[tuple[str, bytes | None]]]:
     """Value and headers of a dead letter made from the input at this topic, partition and offset."""
-    fields = {
-        "error.code": code,
-        "error.message": "invented for tests",
-        "source.topic": place[0],
-        "source.partition": str(place[1]),
-        "source.offset": str(place[2]),
-        "source.timestamp": "0",
-    }
-    return b"x", [(f"ratecast.{name}", text.encode()) for name, text in fields.items()]
+    topic, partition, offset = place
+    return b"x", DeadLetterHeaders(
+        code=code,
+        message="invented for tests",
+        topic=topic,
+        partition=partition,
+        offset=offset,
+        timestamp=0,
+    ).written()

@@ -7,6 +7,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ratecast import dead_letter
 from ratecast.cli import console
 from ratecast.cli.reading import whole_topic
 
@@ -50,13 +51,11 @@ class Group:
 
 async def grouped(settings: Settings, code: ErrorCode | None, limit: int) -> list[Group]:
     """Every code's letters, the commonest first."""
-    from producer.redelivery import code_of
-
     groups: dict[str | None, Group] = {}
     async with aclosing(whole_topic(settings, settings.dead_letter_topic)) as batches:
         async for batch in batches:
             for letter in batch:
-                found = code_of(letter)
+                found = dead_letter.parse(letter.headers).code
                 if code is None or found == code:
                     _add(groups.setdefault(found, Group(found)), letter, limit)
     return sorted(groups.values(), key=lambda group: (-group.count, group.code or ""))
@@ -77,16 +76,15 @@ def _age(letter: Record) -> tuple[int, int, int]:
 
 
 def _sample(letter: Record) -> dict[str, Any]:
-    from producer.redelivery import hops_of
-    from ratecast.tail import dead_letter
+    from ratecast.tail import dead_letter_as_json
 
-    shown = dead_letter(letter)
+    shown = dead_letter_as_json(letter)
     return {
         "partition": letter.partition,
         "offset": letter.offset,
         "source": shown["source"],
         "message": shown["message"],
-        "hops": hops_of(letter),
+        "hops": dead_letter.parse(letter.headers).hops or 0,
         "key": shown["key"],
         "value": shown["value"],
     }
@@ -117,15 +115,13 @@ def show(settings: Settings, groups: list[Group]) -> None:
 def _show_sample(code: str | None, letter: Record) -> None:
     from rich.text import Text
 
-    from producer.redelivery import hops_of, place_of
+    from producer.redelivery import place_of
     from ratecast.cli.tail import printable
-    from ratecast.tail import dead_letter
 
-    console.out.print(
-        Text(f"\n{code or '-'}: {dead_letter(letter)['message'] or '-'}", style="bold"), soft_wrap=True
-    )
+    headers = dead_letter.parse(letter.headers)
+    console.out.print(Text(f"\n{code or '-'}: {headers.message or '-'}", style="bold"), soft_wrap=True)
     place = f"at partition {letter.partition} offset {letter.offset}, from {place_of(letter)}"
-    hops = hops_of(letter)
+    hops = headers.hops or 0
     rounds = f", replayed {hops} {'time' if hops == 1 else 'times'}" if hops else ""
     value = printable(letter.value and letter.value[: 2 * _SHOWN_BYTES], _SHOWN_BYTES)
     console.out.print(f"  {place}{rounds}\n  {value}", markup=False, soft_wrap=True)

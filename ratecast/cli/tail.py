@@ -197,11 +197,11 @@ class DeadLetterLines(_Lines):
 
     def write(self, record: Record) -> bool:
         """Write the record's line; False when it is not shown."""
-        from ratecast.tail import dead_letter
+        from ratecast.tail import dead_letter_as_json
 
         if self.pair is not None and record.key != self.pair.encode():
             return False
-        letter = dead_letter(record)
+        letter = dead_letter_as_json(record)
         if self.as_json:
             console.print_json(letter)
             return True

@@ -42,6 +42,14 @@ def test_a_record_in_its_first_round_has_no_hops():
     assert "ratecast.hops" not in dict(written)
 
 
+def test_the_topic_id_is_written_when_it_is_known_and_an_earlier_one_never_stays():
+    old = [("ratecast.source.topic_id", b"old")]
+    _, _, written = dead_letters.outgoing(letter(b"{", old), cut=False, topic_id="new")
+    assert [value for name, value in written if name == "ratecast.source.topic_id"] == [b"new"]
+    _, _, written = dead_letters.outgoing(letter(b"{", old), cut=False)
+    assert "ratecast.source.topic_id" not in dict(written)
+
+
 def test_only_a_long_value_is_cut():
     long = b"x" * (dead_letters.CUT_TO_BYTES + 1)
     _, value, written = dead_letters.outgoing(letter(long, []), cut=True)

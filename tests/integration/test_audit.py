@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from tenacity import AsyncRetrying, stop_after_delay, wait_fixed
 
 from ratecast import kafka
-from ratecast.audit import audit, ranges, source_of
+from ratecast.audit import audit, ranges
 from ratecast.errors import OperationError
 from tests.bad_records import GOOD
 from tests.integration.workers import publish, until
@@ -168,13 +168,6 @@ async def test_an_outcome_committed_behind_an_open_transaction_is_not_lost(setti
 async def test_a_missing_topic_is_one_clear_error(settings) -> None:
     with pytest.raises(OperationError, match="ratecast topics"):
         await audit(settings)
-
-
-@pytest.mark.parametrize(
-    "headers", [(), (("ratecast.source.topic", b"t"), ("ratecast.source.partition", b"x"))]
-)
-def test_a_dead_letter_of_somebody_else_has_no_source(headers: tuple) -> None:
-    assert source_of(headers) is None
 
 
 def test_offsets_become_runs() -> None:

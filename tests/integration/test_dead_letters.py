@@ -153,7 +153,7 @@ async def test_a_poison_record_is_refused_after_the_most_hops(settings):
     assert len(letters) == 3
     place = json.loads((await run("list", "--json", "--limit", "9")).stdout)[0]["samples"]
     assert sorted(sample["hops"] for sample in place) == [0, 1, 2]
-    source = tail.dead_letter(newest)["source"]
+    source = tail.dead_letter_as_json(newest)["source"]
     assert result.refused == {
         Refusal.MAX_HOPS: [f"{settings.input_topic}-{source['partition']}@{source['offset']}"]
     }

@@ -6,8 +6,12 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from ratecast import contracts
+from consumer import dead_letters
+from consumer.scoring import DeadLetter
+from ratecast import contracts, dead_letter
+from ratecast.errors import ErrorCode
 from tests.bad_records import BAD, GOOD
+from tests.fakes import FakeRecord
 
 COMMITTED = Path(__file__).parents[2] / "docs" / "contracts"
 
@@ -27,6 +31,22 @@ def test_the_asyncapi_document_refers_only_to_what_it_holds() -> None:
         node = document
         for step in reference.removeprefix("#/").split("/"):
             node = node[step]
+
+
+def test_the_asyncapi_document_lists_every_header_that_a_dead_letter_can_have() -> None:
+    """Also one of a replayed record whose key, value and headers were all too long."""
+    long = b"x" * (dead_letters.CUT_TO_BYTES + 1)
+    replayed = dead_letter.replayed([("trace", long)], ("rate-dead-letters", 0, 1))
+    record = FakeRecord(long, key=long, headers=tuple(replayed))
+    letter = DeadLetter(record, ErrorCode.TOO_LARGE, "too large")
+    _, _, written = dead_letters.outgoing(letter, cut=True, topic_id="AAAAAAAAQACAAAAAAAAAAA")
+    messages = json.loads((COMMITTED / "asyncapi.json").read_text())["components"]["messages"]
+    listed = messages["DeadLetter"]["headers"]["properties"]
+    assert [name for name, _ in written if name not in listed] == []
+    assert sorted(listed) == sorted(dict(written)), "a header that no dead letter has"
+    for message in ("RateHistory", "Prediction"):
+        listed = messages[message]["headers"]["properties"]
+        assert sorted(listed) == sorted(name for name, _ in replayed if name.startswith("ratecast."))
 
 
 @pytest.mark.parametrize(

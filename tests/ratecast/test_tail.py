@@ -198,7 +198,7 @@ def as_published(letter: DeadLetter, *, cut: bool = False) -> FakeRecord:
 
 def test_a_dead_letter_as_workers_write_it_is_understood():
     source = FakeRecord(b"{", key=b"\xff", partition=3, offset=17, headers=(("trace", b"a"), ("trace", None)))
-    shown = tail.dead_letter(as_published(DeadLetter(source, ErrorCode.INVALID_JSON, "EOF at 1")))
+    shown = tail.dead_letter_as_json(as_published(DeadLetter(source, ErrorCode.INVALID_JSON, "EOF at 1")))
     assert shown == {
         "code": "invalid_json",
         "message": "EOF at 1",
@@ -212,10 +212,10 @@ def test_a_dead_letter_as_workers_write_it_is_understood():
 
 def test_a_dead_letter_that_was_cut_says_how_long_it_was():
     letter = DeadLetter(FakeRecord(b"x" * 10**6), ErrorCode.TOO_LARGE, "too large")
-    assert tail.dead_letter(as_published(letter, cut=True))["truncated_from_bytes"] == 10**6
+    assert tail.dead_letter_as_json(as_published(letter, cut=True))["truncated_from_bytes"] == 10**6
 
 
 def test_a_foreign_record_on_the_dead_letter_topic_is_shown_without_a_reason():
-    shown = tail.dead_letter(FakeRecord(None, key=None, headers=(("ratecast.source.offset", b"x"),)))
+    shown = tail.dead_letter_as_json(FakeRecord(None, key=None, headers=(("ratecast.source.offset", b"x"),)))
     assert (shown["code"], shown["key"], shown["value"]) == (None, None, None)
     assert shown["source"]["offset"] is None
