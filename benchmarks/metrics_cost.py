@@ -54,12 +54,10 @@ def measure(bundle: Bundle, records: Sequence[Record], size: int) -> dict[str, f
         scored = scorer.score(batch, dt.datetime.now(dt.UTC))
         began = timed("scoring", began)
         metrics.polled("rates", 0, len(batch))
-        metrics.scored(scored.pairs, scored.drifted, scored.alerts, 0.01, len(batch))
-        stamps = [record.timestamp for record in batch]
-        metrics.committed(len(scored.values), [], stamps, scored.as_of)
+        metrics.committed(scored, 0.01, [record.timestamp for record in batch])
         began = timed("counting", began)
-        if scored.observations is not None:
-            metrics.observed("rates", 0, scored.observations)
+        for observations in scored.observations:
+            metrics.observed("rates", 0, observations)
         timed("drift and accuracy", began)
     began = time.perf_counter()
     generate_latest(registry)

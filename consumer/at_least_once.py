@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from aiokafka import AIOKafkaProducer
 
-from consumer.publishing import Outgoing, hand_over
+from consumer.publishing import Outgoing, Progress, delivered, hand_over
 from ratecast import kafka
 from ratecast.clients import stop_producer, uncut
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from aiokafka import TopicPartition
 
@@ -32,9 +32,10 @@ class DeliverThenCommit:
         settings: where the brokers are, and limits.
         source: the input partition.
         consumer: the worker's consumer (an AIOKafkaConsumer).
+        batch_bytes: most bytes in one published batch.
     """
 
-    def __init__(self, settings: Settings, source: TopicPartition, consumer: Any) -> None:
+    def __init__(self, settings: Settings, source: TopicPartition, consumer: Any, batch_bytes: int) -> None:
         self._source = source
         self._consumer = consumer
         # Not even idempotence, which needs InitProducerId: some brokers that lack transactions lack that too.
@@ -42,18 +43,20 @@ class DeliverThenCommit:
             **kafka.client_options(settings),
             acks="all",
             enable_idempotence=False,
-            max_batch_size=settings.publish_batch_bytes,
+            max_batch_size=batch_bytes,
         )
 
     async def start(self) -> None:
         """Connect."""
         await uncut(self._producer.start())
 
-    async def publish(self, outgoing: Sequence[Outgoing], next_offset: int) -> None:
+    async def publish(
+        self, outgoing: Sequence[Outgoing], progress: Progress, check: Callable[[], Awaitable[None]]
+    ) -> None:
         """Publish records, and when all are acknowledged commit the input offset."""
-        deliveries = [future for out in outgoing for future in await hand_over(self._producer, out)]
-        await asyncio.gather(*deliveries)
-        await self._consumer.commit({self._source: next_offset})
+        deliveries = [(out, await hand_over(self._producer, out)) for out in outgoing]
+        await asyncio.gather(check(), *(delivered(*given) for given in deliveries))
+        await self._consumer.commit({self._source: (progress.next_offset, progress.note)})
 
     async def partitions(self, topic: str) -> int:
         """How many partitions a topic has."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ratecast.dead_letter import DeadLetterHeaders, carried_on, hops_only
+from ratecast.dead_letter import VALUE_TRUNCATED, DeadLetterHeaders, carried_on, hops_only
+from ratecast.unreadable import Unreadable
 
 if TYPE_CHECKING:
     from consumer.publishing import OutgoingRecord
@@ -13,7 +14,9 @@ if TYPE_CHECKING:
 CUT_TO_BYTES = 2**16
 
 
-def outgoing(letter: DeadLetter, *, cut: bool, topic_id: str | None = None) -> OutgoingRecord:
+def outgoing(
+    letter: DeadLetter, *, cut: bool, keyed: bool = False, topic_id: str | None = None
+) -> OutgoingRecord:
     """A dead letter as it is published: raw key, raw value, the record's own headers and ours.
 
     Args:
@@ -21,6 +24,7 @@ def outgoing(letter: DeadLetter, *, cut: bool, topic_id: str | None = None) -> O
         cut: shorten what is long, for a topic that refused the whole; the headers ``ratecast.value.truncated`` and
             ``ratecast.key.truncated`` then say how long they were, ``ratecast.headers.dropped`` how many headers
             there were, and the source headers say where the rest lies.
+        keyed: give a record without a key one that names its place, for a topic that takes none without.
         topic_id: the broker's id of the record's topic, when it is known.
     """
     record, headers = letter.record, letter.record.headers
@@ -38,10 +42,17 @@ def outgoing(letter: DeadLetter, *, cut: bool, topic_id: str | None = None) -> O
         topic_id=topic_id,
         value_bytes=value_bytes,
         key_bytes=key_bytes,
+        key_added="true" if keyed and key is None else None,
         header_count=len(headers) if is_too_much else None,
     )
     kept = hops_only(headers) if is_too_much else carried_on(headers)
-    return key, value, [*kept, *ours.written()]
+    if keyed and key is None:
+        key = f"{record.topic}-{record.partition}-{record.offset}".encode()
+    written = ours.written()
+    if isinstance(value, Unreadable):
+        # Nobody has read the value, so nobody may publish it again as if it were empty.
+        value, written = None, [*written, (VALUE_TRUNCATED, b"")]
+    return key, value, [*kept, *written]
 
 
 def _shortened(content: bytes | None, *, cut: bool) -> tuple[bytes | None, int | None]:

@@ -102,15 +102,19 @@ class StableOffsetFetch(Request[OffsetFetchRequest_v3 | OffsetFetchRequest_v7]):
         return OffsetFetchRequest_v3(self._group, [(self._topic, [self._partition])])
 
 
-def answers(response: Response) -> dict[tuple[str, int], tuple[int, int]]:
-    """The offset and the error code of each partition in a response, whatever its version.
+def answers(response: Response) -> dict[tuple[str, int], tuple[int, str | None, int]]:
+    """The offset, its metadata and the error code of each partition in a response, whatever its version.
 
     >>> answers(OffsetFetchResponse_v7(0, [("t", [(3, 42, -1, "", 0, {})], {})], 0, {}))
-    {('t', 3): (42, 0)}
+    {('t', 3): (42, '', 0)}
     """
     found = response.to_object()["topics"]
     return {
-        (topic["topic"], partition["partition"]): (partition["offset"], partition["error_code"])
+        (topic["topic"], partition["partition"]): (
+            partition["offset"],
+            partition["metadata"],
+            partition["error_code"],
+        )
         for topic in found
         for partition in topic["partitions"]
     }

@@ -8,7 +8,8 @@ from aiokafka.client import CoordinationType
 from aiokafka.errors import CoordinatorLoadInProgressError, KafkaError, for_code
 
 from consumer.offset_fetch import UNSTABLE_OFFSET_COMMIT, StableOffsetFetch, answers
-from ratecast import kafka
+from consumer.positions import Committed
+from ratecast import commit_note, kafka
 
 if TYPE_CHECKING:
     from aiokafka import TopicPartition
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
     from ratecast.settings import Settings
 
 
-async def committed_offset(settings: Settings, source: TopicPartition) -> int | None:
-    """The group's committed offset; None when it has committed nothing on this partition.
+async def committed_offset(settings: Settings, source: TopicPartition) -> Committed | None:
+    """The group's committed offset and its note; None when it has committed nothing on this partition.
 
     Two ways of asking have each scored messages twice in chaos runs:
 
@@ -42,9 +43,9 @@ async def committed_offset(settings: Settings, source: TopicPartition) -> int | 
         raise CoordinatorLoadInProgressError(
             f"the coordinator of {settings.group_id} names no offset of {source}"
         )
-    offset, code = answer
+    offset, metadata, code = answer
     if code == UNSTABLE_OFFSET_COMMIT:
         raise KafkaError(f"a transaction that may move the offset of {source} is still open")
     if code:
         raise for_code(code)(f"the offset of {source}")
-    return None if offset < 0 else offset
+    return None if offset < 0 else Committed(offset, commit_note.decode(metadata))

@@ -7,25 +7,37 @@ import contextlib
 import datetime as dt
 import logging
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from aiokafka.errors import IllegalStateError, KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
+from aiokafka.errors import (
+    CorruptRecordException,
+    IllegalStateError,
+    KafkaError,
+    KafkaTimeoutError,
+    MessageSizeTooLargeError,
+    RecordTooLargeError,
+)
 
-from consumer import dead_letters, header_keys
-from consumer.at_least_once import DeliverThenCommit
-from consumer.offsets import committed_offset
-from consumer.publishing import FencedError, Outgoing
-from consumer.transactions import PartitionTransactions
+from consumer.isolation import Isolation
+from consumer.outcomes import Outcomes
+from consumer.publishing import FencedError, OutputRefusedError, Progress
+from consumer.recovery import Recovery, UnreadableBatchError
 from monitoring.lag import LagTracker
+from ratecast import commit_note
 from ratecast.clients import is_cancelled
-from ratecast.errors import OperationError
+from ratecast.commit_note import CommitNote
+from ratecast.kafka_errors import InvalidRecordError, is_of_the_group
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 
     from aiokafka import TopicPartition
 
-    from consumer.publishing import OutgoingRecord, Publisher
+    from consumer.beginning import Beginning
+    from consumer.identity import TopicIdentity
+    from consumer.output_limits import OutputLimits
+    from consumer.publishing import Publisher
     from consumer.scoring import Record, ScoredBatch, Scorer
     from monitoring.lag import PartitionLag
     from monitoring.metrics import WorkerMetrics
@@ -37,6 +49,33 @@ _POLL_TIMEOUT_MS = 1000
 T = TypeVar("T")
 
 
+@dataclass(frozen=True)
+class Surroundings:
+    """What the pipelines of one worker share.
+
+    Attributes:
+        settings: topics and limits.
+        consumer: the worker's consumer (an AIOKafkaConsumer).
+        scorer: of the model in use.
+        publisher: makes a partition's publisher, not yet started.
+        beginning: finds where reading begins.
+        identity: which topic the input topic is.
+        limits: what the output topics take.
+        metrics: where outcomes are counted.
+        refused: called with what the group's coordinator says against this worker.
+    """
+
+    settings: Settings
+    consumer: Any
+    scorer: Callable[[], Scorer]
+    publisher: Callable[[TopicPartition], Publisher]
+    beginning: Beginning
+    identity: TopicIdentity
+    limits: OutputLimits
+    metrics: WorkerMetrics
+    refused: Callable[[KafkaError], None]
+
+
 class PartitionPipeline:
     """Scores one partition while it is assigned; each partition fails, waits and recovers alone.
 
@@ -45,59 +84,57 @@ class PartitionPipeline:
 
     Args:
         source: the input partition.
-        consumer: the worker's consumer (an AIOKafkaConsumer).
-        scorer: scores what is polled.
-        settings: topics and limits.
-        metrics: where outcomes are counted.
+        around: what it shares with the worker's other pipelines.
     """
 
-    def __init__(
-        self,
-        source: TopicPartition,
-        consumer: Any,
-        scorer: Callable[[], Scorer],
-        settings: Settings,
-        metrics: WorkerMetrics,
-    ) -> None:
+    def __init__(self, source: TopicPartition, around: Surroundings) -> None:
         self.source = source
-        self._consumer = consumer
-        self._scorer = scorer
-        self._settings = settings
-        self._metrics = metrics
-        self._publisher: Publisher | None = None
-        self._output_partition = 0
-        self._dead_letter_partition = 0
-        self._committed: int | None = None
+        self.name = f"{source.topic}-{source.partition}"
+        self.polled_at = time.monotonic()
+        self._around = around
+        self._settings = around.settings
+        self._consumer = around.consumer
+        self._metrics = around.metrics
+        self._isolation = Isolation(
+            around.settings.scoring_failures_in_a_row, around.settings.scoring_failures_share
+        )
+        self._recovery = Recovery(self.name, around.settings.give_up_seconds)
         self._lag = LagTracker(source.topic, source.partition)
-        self._cut_dead_letters = False
-        self._failures = 0
-        self._failing_since: float | None = None
+        self._publisher: Publisher | None = None
+        self._outcomes: Outcomes | None = None
+        self._note = CommitNote()
+        self._refusal: KafkaError | None = None  # why the last batch was not taken
         self._stopping = asyncio.Event()
         self._waiting: asyncio.Future[Any] | None = None
+
+    @property
+    def blocked(self) -> str | None:
+        """Why this partition stands still while others go on; None when it does not."""
+        return self._recovery.blocked
 
     async def run(self) -> None:
         """Work until `stop`; a failure is retried until the limit.
 
         Raises:
-            OperationError: the partition failed for longer than ``give_up_seconds``.
+            OperationError: the partition failed for longer than ``give_up_seconds``, or the model fails.
         """
         while not self._stopping.is_set():
             try:
                 await self._take_over()
                 while records := await self._poll():
                     started = time.perf_counter()
-                    batch = self._scorer().score(records, dt.datetime.now(dt.UTC))
+                    batch = self._isolation.score(self._around.scorer(), records, dt.datetime.now(dt.UTC))
                     await self._publish(batch, records, time.perf_counter() - started)
             except FencedError:
                 await self._step_back()
             except KafkaError as error:
-                await self._back_off(error)
+                await self._pause(self._recovery.failed(error))
             except asyncio.CancelledError:
                 if is_cancelled():
                     raise
                 # The client lets its own tasks' cancellations out. Nobody asked this pipeline to end, and
                 # ending unasked would leave its partition without a reader for as long as the group holds.
-                await self._back_off(KafkaError("the client gave up a task of its own"))
+                await self._pause(self._recovery.failed(KafkaError("the client gave up a task of its own")))
             finally:
                 await self._release()
 
@@ -123,44 +160,36 @@ class PartitionPipeline:
     async def _take_over(self) -> None:
         """Fence the last owner; only then is the committed offset final, and only there may reading begin."""
         async with self._deadline("taking over"):
-            self._publisher = self._new_publisher()
+            self._publisher = self._around.publisher(self.source)
             await self._publisher.start()
-            await self._position()
-
-    async def _position(self) -> None:
-        committed = await committed_offset(self._settings, self.source)
-        if committed is None:
-            beginning = await self._consumer.beginning_offsets([self.source])
-            committed = beginning[self.source]
-        # A seek throws away what is prefetched: only where the client really stands elsewhere.
-        if await self._consumer.position(self.source) != committed:
-            self._consumer.seek(self.source, committed)
-        self._committed = committed
-        self._lag.positioned(committed)
-        self._output_partition = await self._partition_of(self._settings.output_topic)
-        self._dead_letter_partition = await self._partition_of(self._settings.dead_letter_topic)
-
-    def _new_publisher(self) -> Publisher:
-        if self._settings.guarantee == "at-least-once":
-            return DeliverThenCommit(self._settings, self.source, self._consumer)
-        return PartitionTransactions(self._settings, self.source)
-
-    async def _partition_of(self, topic: str) -> int:
-        """Outputs keep their input's partition number, so a pair keeps its order."""
-        assert self._publisher is not None  # noqa: S101 - for the type checker
-        return int(self.source.partition % await self._publisher.partitions(topic))
+            # Outputs keep their input's partition number, so a pair keeps its order.
+            output, letters = [
+                self.source.partition % await self._publisher.partitions(topic)
+                for topic in (self._settings.output_topic, self._settings.dead_letter_topic)
+            ]
+            start = await self._around.beginning.of(self.source, output)
+            # Always: the client's own idea of the position may be of a topic that is gone, or none at all.
+            self._consumer.seek(self.source, start.offset)
+            self._lag.positioned(start.offset)
+            self._note = start.note
+            self._outcomes = Outcomes(
+                self._settings, self._around.limits, output, letters, self._note.topic_id
+            )
 
     async def _poll(self) -> Sequence[Record]:
         """The next records, as soon as there are any; none when stopping."""
         limit = self._settings.max_poll_records
         while not self._stopping.is_set():
+            self.polled_at = time.monotonic()
             polling = self._consumer.getmany(self.source, timeout_ms=_POLL_TIMEOUT_MS, max_records=limit)
             try:
                 polled = await self._unless_stopped(polling)
-            except UnicodeDecodeError:
-                header_keys.read_leniently()
-                self._consumer.seek(self.source, self._committed)
-                continue
+            except (CorruptRecordException, RecordTooLargeError) as error:
+                raise self._unreadable(error) from error
+            except KafkaError as error:
+                if is_of_the_group(error):
+                    self._around.refused(error)
+                raise
             records: list[Record] = (polled or {}).get(self.source, [])
             if records:
                 self._lag.polled(records[0].timestamp)
@@ -169,41 +198,60 @@ class PartitionPipeline:
             await self._note_idle()
         return ()
 
+    def _unreadable(self, error: KafkaError) -> UnreadableBatchError:
+        place = f"{self.name}@{self._lag.position}"
+        if isinstance(error, RecordTooLargeError):
+            size = self._settings.max_partition_fetch_bytes
+            return UnreadableBatchError(
+                f"{place}: the record is larger than a fetch of {size} bytes: raise RATECAST_MAX_PARTITION_FETCH_BYTES"
+            )
+        return UnreadableBatchError(
+            f"{place}: the batch's checksum is wrong, its bytes changed after they were written: check the disk and the "
+            "replicas of the partition's leader, or set the group's offset behind the batch"
+        )
+
     async def _note_idle(self) -> None:
         # No longer assigned is no failure: whoever takes partitions back stops this pipeline next.
         with contextlib.suppress(IllegalStateError):
             self._lag.idle(await self._consumer.position(self.source))
-            if self.lag().records == 0:
-                self._recovered()
-
-    def _recovered(self) -> None:
-        """A batch is done, or there is nothing to do: what failed before counts no longer."""
-        self._failures, self._failing_since = 0, None
+            if self.lag().to_read == 0:
+                self._recovery.succeeded()
 
     async def _publish(self, batch: ScoredBatch, records: Sequence[Record], scoring_seconds: float) -> None:
         assert self._publisher is not None  # noqa: S101 - for the type checker
-        next_offset = records[-1].offset + 1
+        assert self._outcomes is not None  # noqa: S101 - likewise
+        too_large = isinstance(self._refusal, MessageSizeTooLargeError)
+        if too_large:
+            batch = self._outcomes.fitted(batch)
+        outgoing = self._outcomes.outgoing(
+            batch, cut=too_large, keyed=isinstance(self._refusal, InvalidRecordError)
+        )
+        progress = Progress(records[-1].offset + 1, commit_note.encode(self._note))
         try:
             async with self._deadline("a transaction"):
-                await self._publisher.publish(self._outgoing(batch), next_offset)
+                await self._publisher.publish(outgoing, progress, self._check_identity)
         except (KafkaError, asyncio.CancelledError) as error:
             self._metrics.failed("aborted")
-            # Nothing else is as large as what somebody else could publish.
-            self._cut_dead_letters = isinstance(error, MessageSizeTooLargeError)
+            self._refusal = None
+            if isinstance(error, OutputRefusedError):
+                self._refusal = error.reason
+                if isinstance(error.reason, MessageSizeTooLargeError):
+                    await self._around.limits.refused(error.topic)
             raise
-        self._committed = next_offset
-        self._lag.committed(next_offset, records[-1].timestamp)
-        self._cut_dead_letters = False
-        self._recovered()
+        self._refusal = None
+        self._lag.committed(progress.next_offset, records[-1].timestamp)
+        self._isolation.committed()
+        self._recovery.succeeded()
         # Only now: a batch that is aborted is scored again, and no message counts twice.
-        self._metrics.scored(batch.pairs, batch.drifted, batch.alerts, scoring_seconds, len(records))
-        codes = [letter.code.value for letter in batch.dead_letters]
-        timestamps = [record.timestamp for record in records]
-        self._metrics.committed(len(batch.values), codes, timestamps, batch.as_of)
-        if batch.observations is not None:
-            self._metrics.observed(self.source.topic, self.source.partition, batch.observations)
+        self._metrics.committed(batch, scoring_seconds, [record.timestamp for record in records])
+        for observations in batch.observations:
+            self._metrics.observed(self.source.topic, self.source.partition, observations)
         for letter in batch.dead_letters:
-            log.warning("dead letter %s-%d@%d: %s: %s", *_place(letter.record), letter.code, letter.message)
+            place = letter.record.topic, letter.record.partition, letter.record.offset
+            log.warning("dead letter %s-%d@%d: %s: %s", *place, letter.code, letter.message)
+
+    async def _check_identity(self) -> None:
+        await self._around.identity.check(self.source, self._note.topic_id)
 
     @contextlib.asynccontextmanager
     async def _deadline(self, what: str) -> AsyncIterator[None]:
@@ -215,21 +263,6 @@ class PartitionPipeline:
         except TimeoutError:
             raise KafkaTimeoutError(f"{what} took longer than {limit_ms} ms") from None
 
-    def _outgoing(self, batch: ScoredBatch) -> list[Outgoing]:
-        outgoing = []
-        if batch.values:
-            predictions: list[OutgoingRecord] = [
-                (record.key, value, list(record.headers))
-                for record, value in zip(batch.records, batch.values, strict=True)
-            ]
-            outgoing.append(Outgoing(self._settings.output_topic, self._output_partition, predictions))
-        if batch.dead_letters:
-            letters = [
-                dead_letters.outgoing(letter, cut=self._cut_dead_letters) for letter in batch.dead_letters
-            ]
-            outgoing.append(Outgoing(self._settings.dead_letter_topic, self._dead_letter_partition, letters))
-        return outgoing
-
     async def _step_back(self) -> None:
         """Fenced: somebody else owns the partition. Wait until the group says so, or gives it back.
 
@@ -237,19 +270,8 @@ class PartitionPipeline:
         is out of the group knows it; one that still holds the partition may take it again.
         """
         self._metrics.failed("fenced")
-        log.warning("%s: fenced by another worker, nothing of this batch was published", _name(self.source))
+        log.warning("%s: fenced by another worker, nothing of this batch was published", self.name)
         await self._pause(self._settings.session_timeout_ms / 1000)
-
-    async def _back_off(self, error: KafkaError) -> None:
-        now = time.monotonic()
-        self._failing_since = self._failing_since or now
-        self._failures += 1
-        if now - self._failing_since > self._settings.give_up_seconds:
-            raise OperationError(
-                f"{_name(self.source)} failed for {self._settings.give_up_seconds:g} s, last: {error!r}"
-            ) from error
-        log.warning("%s: %r; starting over from the committed offset", _name(self.source), error)
-        await self._pause(min(5.0, 0.1 * 2 ** min(self._failures, 6)))
 
     async def _pause(self, seconds: float) -> None:
         try:
@@ -266,17 +288,13 @@ class PartitionPipeline:
         """How far this partition is behind, as far as it is known."""
         now = time.time()
         if self.source in self._consumer.assignment():  # the client raises for any other
-            self._lag.ends_at(self._consumer.last_stable_offset(self.source), now)
+            stable, high = (
+                self._consumer.last_stable_offset(self.source),
+                self._consumer.highwater(self.source),
+            )
+            self._lag.fetched(stable, high, now)
         return self._lag.known(now)
 
     def ends_at(self, offset: int) -> None:
         """The broker was asked where the partition ends, beside all fetching."""
         self._lag.ends_at(offset, time.time())
-
-
-def _place(record: Record) -> tuple[str, int, int]:
-    return record.topic, record.partition, record.offset
-
-
-def _name(source: TopicPartition) -> str:
-    return f"{source.topic}-{source.partition}"

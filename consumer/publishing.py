@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from aiokafka.errors import BrokerResponseError, InvalidProducerEpoch, KafkaError, ProducerFenced
+
+from ratecast import kafka_errors
 from ratecast.errors import RatecastError
 
 if TYPE_CHECKING:
-    import asyncio
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
 # Key, value, headers; a list of headers, because the client's C code takes nothing else.
 OutgoingRecord = tuple[bytes | None, bytes | None, list[tuple[str, bytes | None]]]
@@ -17,6 +20,30 @@ OutgoingRecord = tuple[bytes | None, bytes | None, list[tuple[str, bytes | None]
 
 class FencedError(RatecastError):
     """Another producer owns this partition's transactional id now: give the partition up."""
+
+
+class OutputRefusedError(KafkaError):  # type: ignore[misc]
+    """A broker did not take records of ours; trying the same again will not help by itself.
+
+    Args:
+        out: what was published.
+        reason: the broker's answer.
+    """
+
+    def __init__(self, out: Outgoing, reason: BrokerResponseError) -> None:
+        super().__init__(
+            f"{out.topic}-{out.partition} does not take our records: {kafka_errors.in_words(reason)}"
+        )
+        self.topic = out.topic
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What is committed together with a batch's outcomes."""
+
+    next_offset: int  # the first input offset not dealt with
+    note: str  # the metadata of the offset
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +65,19 @@ class Publisher(Protocol):
             KafkaError: no coordinator answered.
         """
 
-    async def publish(self, outgoing: Sequence[Outgoing], next_offset: int) -> None:
+    async def publish(
+        self, outgoing: Sequence[Outgoing], progress: Progress, check: Callable[[], Awaitable[None]]
+    ) -> None:
         """Publish records and commit the input offset.
 
         Args:
             outgoing: what to publish; may be empty, then only the offset moves.
-            next_offset: the first input offset not dealt with by these records.
+            progress: what to commit.
+            check: done beside the publishing; nothing is committed unless it succeeds.
 
         Raises:
             FencedError: another worker owns the partition.
+            OutputRefusedError: a broker does not take the records.
             KafkaError: it failed or its outcome is unknown; starting over settles which.
         """
 
@@ -71,3 +102,21 @@ async def hand_over(producer: Any, out: Outgoing) -> list[asyncio.Future[Any]]:
             batch.append(key=key, value=value, timestamp=None, headers=headers)
     deliveries.append(await producer.send_batch(batch, out.topic, partition=out.partition))
     return deliveries
+
+
+async def delivered(out: Outgoing, deliveries: Sequence[asyncio.Future[Any]]) -> None:
+    """Wait until all records are acknowledged.
+
+    Raises:
+        OutputRefusedError: the broker does not take them.
+        KafkaError: it failed otherwise.
+    """
+    try:
+        # flush() would wait but never raise; these do, and gathered together none is left unlooked at.
+        await asyncio.gather(*deliveries)
+    except (ProducerFenced, InvalidProducerEpoch):
+        raise
+    except BrokerResponseError as error:
+        if error.retriable:
+            raise
+        raise OutputRefusedError(out, error) from error

@@ -14,6 +14,7 @@ from monitoring.quality import QualityChecker
 from ratecast import wire
 from ratecast.errors import ErrorCode, RecordError
 from ratecast.forecast import Forecaster
+from ratecast.unreadable import Unreadable
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -56,8 +57,29 @@ class ScoredBatch:
     drifted: NDArray[np.bool_]  # (n,)
     as_of: dict[str, str]  # pair -> as_of of its newest scored message
     alerts: list[tuple[str, str]]  # pair and code, one an alert
-    observations: Observations | None  # for live monitoring; None when nothing was scored
+    observations: list[Observations]  # for live monitoring; empty when nothing was scored
     dead_letters: list[DeadLetter]
+    failures: int = 0  # records that scoring raised on
+
+    @classmethod
+    def refused(cls, letters: list[DeadLetter], failures: int = 0) -> ScoredBatch:
+        """Of records none of which was scored."""
+        return cls([], [], [], np.zeros(0, dtype=np.bool_), {}, [], [], letters, failures)
+
+    @classmethod
+    def joined(cls, parts: Sequence[ScoredBatch]) -> ScoredBatch:
+        """Several batches, in order, as one."""
+        return cls(
+            records=[record for part in parts for record in part.records],
+            pairs=[pair for part in parts for pair in part.pairs],
+            values=[value for part in parts for value in part.values],
+            drifted=np.concatenate([part.drifted for part in parts]),
+            as_of={pair: as_of for part in parts for pair, as_of in part.as_of.items()},
+            alerts=[alert for part in parts for alert in part.alerts],
+            observations=[seen for part in parts for seen in part.observations],
+            dead_letters=[letter for part in parts for letter in part.dead_letters],
+            failures=sum(part.failures for part in parts),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +115,7 @@ class Scorer:
         """
         decoded, dead_letters = self._decode(records)
         if not decoded.records:
-            return ScoredBatch([], [], [], np.zeros(0, dtype=np.bool_), {}, [], None, dead_letters)
+            return ScoredBatch.refused(dead_letters)
         windows = self._forecaster.windows(
             [item.history for item in decoded.histories], np.array(decoded.pair_rows, dtype=np.intp)
         )
@@ -128,7 +150,7 @@ class Scorer:
                 for row, found in quality.alerts.items()
                 for code in found
             ],
-            observations=observe(self._forecaster, windows, forecasts, quality.faulty(), finite),
+            observations=[observe(self._forecaster, windows, forecasts, quality.faulty(), finite)],
             dead_letters=dead_letters,
         )
 
@@ -137,6 +159,9 @@ class Scorer:
         pair_index, default_pair = self._forecaster.pair_index, self._forecaster.default_pair
         histories = wire.decode_histories([record.value for record in records], self._max_message_bytes)
         for record, history in zip(records, histories, strict=True):
+            if isinstance(record.value, Unreadable):
+                dead_letters.append(DeadLetter(record, ErrorCode.INVALID_ENCODING, record.value.reason))
+                continue
             if isinstance(history, RecordError):
                 dead_letters.append(DeadLetter(record, history.code, history.message))
                 continue

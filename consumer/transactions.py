@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import InvalidProducerEpoch, ProducerFenced
 
-from consumer.publishing import FencedError, Outgoing, hand_over
+from consumer.publishing import FencedError, Outgoing, Progress, delivered, hand_over
 from ratecast import kafka
 from ratecast.clients import stop_producer, uncut
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from aiokafka import TopicPartition
 
@@ -36,9 +36,10 @@ class PartitionTransactions:
     Args:
         settings: where the brokers are, and limits.
         source: the input partition.
+        batch_bytes: most bytes in one published batch; the setting when None.
     """
 
-    def __init__(self, settings: Settings, source: TopicPartition) -> None:
+    def __init__(self, settings: Settings, source: TopicPartition, batch_bytes: int | None = None) -> None:
         self._settings = settings
         self._source = source
         self._producer = AIOKafkaProducer(
@@ -47,7 +48,7 @@ class PartitionTransactions:
             transaction_timeout_ms=settings.transaction_timeout_ms,
             enable_idempotence=True,
             acks="all",
-            max_batch_size=settings.publish_batch_bytes,
+            max_batch_size=batch_bytes or settings.publish_batch_bytes,
             retry_backoff_ms=_RETRY_BACKOFF_MS,
         )
 
@@ -55,16 +56,17 @@ class PartitionTransactions:
         """Fence every predecessor and abort what it left open."""
         await uncut(self._producer.start())
 
-    async def publish(self, outgoing: Sequence[Outgoing], next_offset: int) -> None:
+    async def publish(
+        self, outgoing: Sequence[Outgoing], progress: Progress, check: Callable[[], Awaitable[None]]
+    ) -> None:
         """Publish records and commit the input offset, all or nothing."""
         try:
             await self._producer.begin_transaction()
-            deliveries = [future for out in outgoing for future in await hand_over(self._producer, out)]
+            deliveries = [(out, await hand_over(self._producer, out)) for out in outgoing]
             offsets = self._producer.send_offsets_to_transaction(
-                {self._source: next_offset}, self._settings.group_id
+                {self._source: (progress.next_offset, progress.note)}, self._settings.group_id
             )
-            # flush() would wait but never raise; these do, and gathered together none is left unlooked at.
-            await asyncio.gather(offsets, *deliveries)
+            await asyncio.gather(offsets, check(), *(delivered(*given) for given in deliveries))
             await self._producer.commit_transaction()
         except (ProducerFenced, InvalidProducerEpoch) as error:
             raise FencedError(f"{self._source} is owned by another worker now") from error

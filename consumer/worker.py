@@ -8,35 +8,41 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any
 
-from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
+from aiokafka import ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
 from prometheus_client import CollectorRegistry
 from prometheus_client.gc_collector import GCCollector
 from prometheus_client.process_collector import ProcessCollector
 
+from consumer import group_client, installation
+from consumer.at_least_once import DeliverThenCommit
+from consumer.beginning import Beginning
+from consumer.broker_watch import BrokerWatch
+from consumer.held_back import HeldBack
+from consumer.identity import TopicIdentity
+from consumer.membership import Membership
 from consumer.models import CurrentModel
-from consumer.pipeline import PartitionPipeline
+from consumer.output_limits import OutputLimits
+from consumer.pipeline import PartitionPipeline, Surroundings
+from consumer.transactions import PartitionTransactions
 from monitoring.http import HttpServer
 from monitoring.metrics import WorkerMetrics
 from ratecast import kafka
-from ratecast.clients import stop_consumer, uncut
-from ratecast.errors import BrokerUnavailableError, OperationError
-from ratecast.fetching import pace_empty_fetches
+from ratecast.clients import stop_consumer
+from ratecast.errors import OperationError
 from ratecast.signals import on_stop_signal
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable
 
-    from aiokafka import TopicPartition
-
+    from consumer.publishing import Publisher
     from monitoring.lag import PartitionLag
     from ratecast.settings import Settings
 
 log = logging.getLogger(__name__)
 
 _WATCH_SECONDS = 5.0
-_JOINING_LIMIT_SECONDS = 60.0
-_METADATA_MAX_AGE_MS = 30_000  # how long partitions of a topic that was made anew or enlarged stay unread
+_MEMBERSHIP_SECONDS = 1.0
 
 
 class Worker:
@@ -51,15 +57,19 @@ class Worker:
         self.metrics = WorkerMetrics(registry := CollectorRegistry(), self._lags)
         ProcessCollector(registry=registry)
         GCCollector(registry=registry)
-        self.http = HttpServer(registry, self.metrics.http_requests, self.readiness)
+        self.http = HttpServer(registry, self.metrics.http_requests, self.readiness, self.unhealthy)
         self.models = CurrentModel(settings, self.metrics)
         self._watching_models: asyncio.Task[None] | None = None
+        self.membership = Membership(settings)
+        self.limits = OutputLimits(settings)
+        self._around: Surroundings | None = None
+        self._watching_membership: asyncio.Task[None] | None = None
         self._consumer: Any = None
         self._pipelines: dict[TopicPartition, tuple[PartitionPipeline, asyncio.Task[None]]] = {}
         self._stopping = asyncio.Event()
         self._failure: BaseException | None = None
-        self._joining_since: float | None = None
-        self._broker_seen: float | None = None
+        self._held_back = HeldBack()
+        self._broker: BrokerWatch | None = None
 
     async def run(self) -> None:
         """Start, work until `stop` (or SIGTERM, SIGINT), end in order.
@@ -100,33 +110,37 @@ class Worker:
         self._watching_models.add_done_callback(self._watch_ended)
         await self.http.start(self.settings.http_host, self.settings.http_port)
         log.info("metrics on http://%s:%s/metrics", self.settings.http_host, self.http.port)
-        _warn_without_c_extension()
+        installation.check()
         await kafka.ensure_topics(self.settings)
-        await kafka.connect(self._start_consumer, self.settings)
-        self._broker_seen = self._joining_since = time.monotonic()
+        await self.limits.ask()
+        self._consumer = await group_client.started(self.settings)
+        self._broker = BrokerWatch(self.settings, self._consumer)
+        self._around = self._surroundings()
+        self.membership.began_joining()
         self._consumer.subscribe([self.settings.input_topic], listener=_Listener(self))
-
-    async def _start_consumer(self) -> None:
-        timeout_ms = self.settings.session_timeout_ms
-        self._consumer = AIOKafkaConsumer(
-            **kafka.client_options(self.settings),
-            group_id=self.settings.group_id,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            isolation_level="read_committed",
-            session_timeout_ms=timeout_ms,
-            heartbeat_interval_ms=max(300, timeout_ms // 3),
-            # Pipelines watch themselves; a member without partitions polls nothing and must not be put out.
-            max_poll_interval_ms=2**31 - 1,
-            max_partition_fetch_bytes=self.settings.max_partition_fetch_bytes,
-            metadata_max_age_ms=_METADATA_MAX_AGE_MS,
+        self._watching_membership = asyncio.create_task(
+            self._watch_membership(), name="the watch on the group"
         )
-        try:
-            await uncut(self._consumer.start())
-        except BaseException:
-            await stop_consumer(self._consumer)
-            raise
-        pace_empty_fetches(self._consumer)
+        self._watching_membership.add_done_callback(self._watch_ended)
+
+    def _surroundings(self) -> Surroundings:
+        settings, consumer, identity = self.settings, self._consumer, TopicIdentity(self._consumer)
+        return Surroundings(
+            settings=settings,
+            consumer=consumer,
+            scorer=self.models.scorer,
+            publisher=self._new_publisher,
+            beginning=Beginning(settings, consumer, identity, self.metrics),
+            identity=identity,
+            limits=self.limits,
+            metrics=self.metrics,
+            refused=self.membership.refused,
+        )
+
+    def _new_publisher(self, source: TopicPartition) -> Publisher:
+        if self.settings.guarantee == "at-least-once":
+            return DeliverThenCommit(self.settings, source, self._consumer, self.limits.batch_bytes)
+        return PartitionTransactions(self.settings, source, self.limits.batch_bytes)
 
     async def main_loop(self) -> None:
         """Wait for the end; meanwhile watch that the broker answers and the group lets us in.
@@ -135,27 +149,15 @@ class Worker:
             BrokerUnavailableError: no broker answered for ``give_up_seconds``.
             OperationError: a partition failed for as long.
         """
+        assert self._broker is not None  # noqa: S101 - started before
         while not self._stopping.is_set():
-            await self._watch_broker()
+            await self._broker.check()
             await self._watch_ends()
-            self._watch_joining()
+            self._held_back.say(self._lags())
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), _WATCH_SECONDS)
         if self._failure is not None:
             raise self._failure
-
-    async def _watch_broker(self) -> None:
-        try:
-            await asyncio.wait_for(self._consumer.topics(), _WATCH_SECONDS)
-        except (KafkaError, OSError, TimeoutError):
-            silence = time.monotonic() - (self._broker_seen or 0.0)
-            log.warning("no broker has answered for %.0f s", silence)
-            if silence > self.settings.give_up_seconds:
-                raise BrokerUnavailableError(
-                    f"no broker at {self.settings.bootstrap_servers} for {silence:.0f} s"
-                ) from None
-        else:
-            self._broker_seen = time.monotonic()
 
     async def _watch_ends(self) -> None:
         # For the lag, beside all fetching: a fetch that hangs does not say how far the topic has grown.
@@ -168,20 +170,20 @@ class Worker:
             for partition, end in (await self._consumer.end_offsets(list(pipelines))).items():
                 pipelines[partition].ends_at(end)
 
-    def _watch_joining(self) -> None:
-        if self._joining_since is not None:
-            waited = time.monotonic() - self._joining_since
-            if waited > _JOINING_LIMIT_SECONDS:
-                log.warning("joining group %s for %.0f s already", self.settings.group_id, waited)
+    async def _watch_membership(self) -> None:
+        while True:
+            self.membership.check(self._consumer)
+            self.metrics.join_refused.set(self.membership.refusal is not None)
+            self.metrics.blocked_partitions.set(len(self._blocked()))
+            await asyncio.sleep(_MEMBERSHIP_SECONDS)
 
     async def assign(self, partitions: Iterable[TopicPartition]) -> None:
         """The group gave us partitions: start a pipeline for each."""
-        self._joining_since = None
+        assert self._around is not None  # noqa: S101 - it subscribes only once it has them
+        self.membership.assigned()
         self.metrics.rebalances.inc()
         for partition in partitions:
-            pipeline = PartitionPipeline(
-                partition, self._consumer, self.models.scorer, self.settings, self.metrics
-            )
+            pipeline = PartitionPipeline(partition, self._around)
             task = asyncio.create_task(pipeline.run(), name=f"{partition.topic}-{partition.partition}")
             task.add_done_callback(self._pipeline_ended)
             self._pipelines[partition] = pipeline, task
@@ -223,12 +225,13 @@ class Worker:
         for partition in pipelines:
             self.metrics.revoked(partition.topic, partition.partition)
         self.metrics.assigned_partitions.set(0)
-        self._joining_since = time.monotonic()
+        self.membership.began_joining()
 
     async def shutdown(self) -> None:
         """End in order: finish and commit what is in hand, leave the group, stop listening."""
-        if self._watching_models is not None:
-            self._watching_models.cancel()
+        for watching in (self._watching_models, self._watching_membership):
+            if watching is not None:
+                watching.cancel()
         await self.revoke()
         if self._consumer is not None:
             await stop_consumer(self._consumer)
@@ -238,9 +241,8 @@ class Worker:
 
     def readiness(self) -> dict[str, Any]:
         """What ``/ready`` says: model loaded, in the group, broker reachable."""
-        now = time.monotonic()
-        joined = self._consumer is not None and self._joining_since is None
-        reachable = self._broker_seen is not None and now - self._broker_seen < 3 * _WATCH_SECONDS
+        joined = self._around is not None and self.membership.joined
+        reachable = self._broker is not None and self._broker.reachable
         state: dict[str, Any] = {
             "ready": self.models.version is not None and joined and reachable,
             "model": self.models.version,
@@ -248,9 +250,33 @@ class Worker:
             "assigned": sorted(partition.partition for partition in self._pipelines) if joined else None,
             "broker_reachable": reachable,
         }
-        if self._joining_since is not None:
-            state["joining_seconds"] = round(now - self._joining_since, 1)
+        if not self.membership.joined:
+            state["joining_seconds"] = round(self.membership.joining_seconds, 1)
+        if self.membership.refusal is not None:
+            state["join_refused"] = self.membership.refusal
+        if blocked := self._blocked():
+            state["blocked"] = blocked
         return state
+
+    def _blocked(self) -> dict[str, str]:
+        pipelines = [pipeline for pipeline, _ in self._pipelines.values()]
+        return {pipeline.name: pipeline.blocked for pipeline in pipelines if pipeline.blocked is not None}
+
+    def unhealthy(self) -> str | None:
+        """Why this worker should be restarted; None while it lives. ``/health`` says it.
+
+        A worker without a share stands by and polls nothing; one that waits for its share, or has one, should poll.
+        """
+        limit = self.settings.give_up_seconds
+        if self.membership.joining_seconds > limit:
+            return (
+                f"waiting to join group {self.settings.group_id} for {self.membership.joining_seconds:.0f} s"
+            )
+        now = time.monotonic()
+        for pipeline, _ in self._pipelines.values():
+            if (silence := now - pipeline.polled_at) > limit + self.settings.transaction_timeout_ms / 1000:
+                return f"{pipeline.name} was last polled {silence:.0f} s ago"
+        return None
 
     def _lags(self) -> list[PartitionLag]:
         return [pipeline.lag() for pipeline, _ in self._pipelines.values()]
@@ -271,12 +297,3 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
 
 def _numbers(partitions: Iterable[TopicPartition]) -> str:
     return ", ".join(f"{p.topic}-{p.partition}" for p in sorted(partitions))
-
-
-def _warn_without_c_extension() -> None:
-    from aiokafka.record.default_records import DefaultRecordBatch, _DefaultRecordBatchPy
-
-    if DefaultRecordBatch is _DefaultRecordBatchPy:
-        log.error(
-            "aiokafka runs without its C extension, about a hundred times slower: reinstall it from a wheel"
-        )

@@ -25,14 +25,20 @@ class HttpServer:
         registry: what ``/metrics`` shows.
         requests: counts every request by method, endpoint and status; strangers share one label.
         readiness: ``/ready``'s JSON; its ``ready`` decides between status 200 and 503.
+        unhealthy: why the worker should be restarted, which makes ``/health`` answer 503; None while it lives.
     """
 
     def __init__(
-        self, registry: CollectorRegistry, requests: Counter, readiness: Callable[[], dict[str, Any]]
+        self,
+        registry: CollectorRegistry,
+        requests: Counter,
+        readiness: Callable[[], dict[str, Any]],
+        unhealthy: Callable[[], str | None] = lambda: None,
     ) -> None:
         self._registry = registry
         self._requests = requests
         self._readiness = readiness
+        self._unhealthy = unhealthy
         self._runner: web.AppRunner | None = None
         self.port: int | None = None
 
@@ -85,6 +91,8 @@ class HttpServer:
         return web.Response(body=encode(self._registry), headers={"Content-Type": content_type})
 
     async def _health(self, _: web.Request) -> web.Response:
+        if (reason := self._unhealthy()) is not None:
+            return web.json_response({"status": "stuck", "reason": reason}, status=503)
         return web.json_response({"status": "alive"})
 
     async def _ready(self, _: web.Request) -> web.Response:

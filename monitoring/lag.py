@@ -20,6 +20,16 @@ class PartitionLag:
     partition: int
     records: int | None
     seconds: float | None  # age of the oldest record not yet committed, 0 for none
+    held_back: int | None = (
+        None  # of these, how many wait behind a transaction that their publisher left open
+    )
+    held_from: int | None = None  # offset at which that transaction begins
+    held_seconds: float = 0.0  # for how long it has been seen
+
+    @property
+    def to_read(self) -> int | None:
+        """How many records could be read now."""
+        return None if self.records is None else max(0, self.records - (self.held_back or 0))
 
 
 class LagTracker:
@@ -29,12 +39,12 @@ class LagTracker:
 
     >>> lag = LagTracker("t", 0)
     >>> lag.known(100.0)
-    PartitionLag(topic='t', partition=0, records=None, seconds=None)
+    PartitionLag(topic='t', partition=0, records=None, seconds=None, held_back=None, held_from=None, held_seconds=0.0)
     >>> lag.positioned(5); lag.ends_at(8, 100.0); lag.polled(98_000)
     >>> lag.known(100.0)
-    PartitionLag(topic='t', partition=0, records=3, seconds=2.0)
+    PartitionLag(topic='t', partition=0, records=3, seconds=2.0, held_back=0, held_from=None, held_seconds=0.0)
     >>> lag.committed(8, 98_000); lag.known(100.0)
-    PartitionLag(topic='t', partition=0, records=0, seconds=0.0)
+    PartitionLag(topic='t', partition=0, records=0, seconds=0.0, held_back=0, held_from=None, held_seconds=0.0)
     """
 
     def __init__(self, topic: str, partition: int) -> None:
@@ -44,10 +54,18 @@ class LagTracker:
         self._end: int | None = None
         self._oldest_ms: int | None = None  # no waiting record's broker timestamp is older than this
         self._behind_since: float | None = None
+        self._held: tuple[int, int, float] | None = None  # from, to, since when
+
+    @property
+    def position(self) -> int | None:
+        """Everything before this offset is dealt with."""
+        return self._done
 
     def positioned(self, offset: int) -> None:
         """The partition was taken over, perhaps once more after a failure; reading begins there."""
         if offset != self._done:
+            if self._done is not None and offset < self._done:
+                self._end = self._held = None  # of a topic that was made anew, perhaps
             self._done, self._oldest_ms, self._behind_since = offset, None, None
 
     def ends_at(self, offset: int | None, now: float) -> None:
@@ -56,6 +74,16 @@ class LagTracker:
             self._end = offset if self._end is None else max(self._end, offset)
             if self._behind_since is None and self._done is not None and self._end > self._done:
                 self._behind_since = now
+
+    def fetched(self, stable: int | None, high: int | None, now: float) -> None:
+        """A fetch named the end of what may be read, and the end of all; between them a transaction is open."""
+        self.ends_at(stable, now)
+        if stable is None or high is None or stable < 0 or high <= stable:
+            self._held = None
+            return
+        since = self._held[2] if self._held is not None and self._held[0] == stable else now
+        self._held = stable, high, since
+        self.ends_at(high, now)
 
     def polled(self, oldest_timestamp_ms: int) -> None:
         """Records are in hand."""
@@ -86,11 +114,17 @@ class LagTracker:
         elif records:
             since = self._behind_since
         seconds = 0.0 if since is None else max(0.0, now - since)
-        return PartitionLag(self._topic, self._partition, records, seconds)
+        if self._held is None or self._held[1] <= self._done:
+            return PartitionLag(self._topic, self._partition, records, seconds, 0)
+        held_from, held_to, held_since = self._held
+        return PartitionLag(
+            *(self._topic, self._partition, records, seconds),
+            *(held_to - max(held_from, self._done), held_from, max(0.0, now - held_since)),
+        )
 
 
 class LagCollector(Collector):
-    """Exposes ``consumer_lag_records`` and ``consumer_lag_seconds`` of the partitions assigned right now.
+    """Exposes the lag of the partitions assigned right now, and how much of it an open transaction holds back.
 
     Args:
         partitions: what is assigned, asked at every scrape.
@@ -107,25 +141,35 @@ class LagCollector(Collector):
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Lag as of now."""
-        records, seconds = self._families()
+        records, seconds, held_back = self._families()
         for lag in self._partitions():
             labels = [lag.topic, str(lag.partition)]
             if lag.records is not None and lag.seconds is not None:
                 records.add_metric(labels, lag.records)
                 seconds.add_metric(labels, lag.seconds)
+            if lag.held_back is not None:
+                held_back.add_metric(labels, lag.held_back)
         yield records
         yield seconds
+        yield held_back
 
     @staticmethod
-    def _families() -> tuple[GaugeMetricFamily, GaugeMetricFamily]:
+    def _families() -> tuple[GaugeMetricFamily, GaugeMetricFamily, GaugeMetricFamily]:
         labels = ["topic", "partition"]
         return (
             GaugeMetricFamily(
-                "consumer_lag_records", "Committed end minus committed position.", labels=labels
+                "consumer_lag_records",
+                "End of the partition minus committed position, records held back by an open transaction included.",
+                labels=labels,
             ),
             GaugeMetricFamily(
                 "consumer_lag_seconds",
                 "Age of the oldest record not yet committed; 0 for none.",
+                labels=labels,
+            ),
+            GaugeMetricFamily(
+                "consumer_records_held_back",
+                "Records that cannot be read yet because a transaction of their publisher is open.",
                 labels=labels,
             ),
         )

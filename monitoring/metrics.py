@@ -24,8 +24,7 @@ from ratecast.errors import ErrorCode
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 
-    from numpy.typing import NDArray
-
+    from monitoring.committed_batch import CommittedBatch
     from monitoring.observations import Observations
     from ratecast.model import TrainingStats
 
@@ -122,6 +121,22 @@ class WorkerMetrics:
         self.model_refused = Gauge(
             "model_refused", "1 while `current` names a model that is not taken into use.", registry=registry
         )
+        self._scoring_errors = Counter(
+            "scoring_errors_total", "Records on which scoring failed unexpectedly.", registry=registry
+        )
+        self._lost_to_retention = Counter(
+            "records_lost_to_retention_total",
+            "Records that retention removed before they were scored.",
+            registry=registry,
+        )
+        self.join_refused = Gauge(
+            "group_join_refused", "1 while the consumer group does not let this worker in.", registry=registry
+        )
+        self.blocked_partitions = Gauge(
+            "blocked_partitions",
+            "Partitions that stand still at a batch that cannot be read.",
+            registry=registry,
+        )
         self._rate_age = RateAge(registry)
         LagCollector(partitions, registry)
         # A rate over a series that appears with its first event misses that event: start all at zero.
@@ -156,41 +171,44 @@ class WorkerMetrics:
         self._consumed.labels(topic, str(partition)).inc(records)
         self._batch_size.observe(records)
 
-    def scored(
-        self,
-        pairs: Sequence[str],
-        drifted: NDArray[np.bool_],
-        alerts: Sequence[tuple[str, str]],
-        seconds: float,
-        records: int,
-    ) -> None:
-        """A committed batch was decoded, scored and encoded in so many seconds; alerts are pairs and codes."""
-        self._inference_latency.observe(seconds, records)
+    def committed(self, batch: CommittedBatch, seconds: float, timestamps_ms: Sequence[int]) -> None:
+        """A batch was committed.
+
+        Args:
+            batch: what was published, and from which records.
+            seconds: its decoding, scoring and encoding took.
+            timestamps_ms: the brokers' timestamps of its records.
+        """
+        self._transactions.labels("committed").inc()
+        self._published.inc(len(batch.values))
+        for code, count in Tally(letter.code.value for letter in batch.dead_letters).items():
+            self._dead_letters.labels(code).inc(count)
+        self._scoring_errors.inc(batch.failures)
+        self._inference_latency.observe(seconds, len(timestamps_ms))
+        ages = time.time() - np.array(timestamps_ms, dtype=np.float64) / 1000
+        self._message_latency.observe_all(np.maximum(ages, 0.0))
+        self._count_pairs(batch)
+        self._rate_age.saw(batch.as_of)
+
+    def _count_pairs(self, batch: CommittedBatch) -> None:
+        pairs = batch.pairs
         for pair, count in Tally(pairs).items():
             self._prediction_requests.labels(pair).inc(count)
-        marked = np.flatnonzero(drifted).tolist()
+        marked = np.flatnonzero(batch.drifted).tolist()
         for pair, count in Tally([pairs[i] for i in marked]).items():
             self._drift_requests.labels(pair).inc(count)
         if pairs:
             self._drift_share.add(len(marked), len(pairs), time.monotonic())
-        for labels, count in Tally(alerts).items():
+        for labels, count in Tally(batch.alerts).items():
             self._alerts.labels(*labels).inc(count)
 
     def observed(self, topic: str, partition: int, observations: Observations) -> None:
         """What a committed batch of one partition says about drift of features and accuracy."""
         self._live.add((topic, partition), observations)
 
-    def committed(
-        self, predictions: int, codes: Sequence[str], timestamps_ms: Sequence[int], as_of: Mapping[str, str]
-    ) -> None:
-        """A transaction was committed: so many predictions, and a dead letter for each code."""
-        self._transactions.labels("committed").inc()
-        self._published.inc(predictions)
-        for code, count in Tally(codes).items():
-            self._dead_letters.labels(code).inc(count)
-        ages = time.time() - np.array(timestamps_ms, dtype=np.float64) / 1000
-        self._message_latency.observe_all(np.maximum(ages, 0.0))
-        self._rate_age.saw(as_of)
+    def lost_to_retention(self, records: int) -> None:
+        """Retention removed records that nobody had scored."""
+        self._lost_to_retention.inc(records)
 
     def failed(self, outcome: str) -> None:
         """A transaction ended otherwise: ``aborted`` or ``fenced``."""

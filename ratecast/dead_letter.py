@@ -64,6 +64,11 @@ class DeadLetterHeaders:
         _NUMBER,
         "Only when the dead-letter topic cannot take the whole key: its full length in bytes.",
     )
+    key_added: str | None = _header(
+        "key.added",
+        {"type": "string", "const": "true"},
+        "Only when the dead-letter topic takes no record without a key: the record had none, this one names its place.",
+    )
     header_count: int | None = _header(
         "headers.dropped",
         _NUMBER,
@@ -83,7 +88,11 @@ class DeadLetterHeaders:
     def written(self) -> list[Header]:
         """The headers of the fields that are not None, in their order."""
         values = ((name, getattr(self, attribute)) for attribute, name in _NAMES.items())
-        return [(name, str(value).encode()) for name, value in values if value is not None]
+        return [
+            (name, str(value).encode(errors="backslashreplace"))
+            for name, value in values
+            if value is not None
+        ]
 
 
 _NAMES: dict[str, str] = {item.name: item.metadata["header"] for item in fields(DeadLetterHeaders)}
@@ -135,6 +144,7 @@ def parse(headers: Iterable[Header]) -> DeadLetterHeaders:
         topic_id=text_of("topic_id"),
         value_bytes=number_of("value_bytes"),
         key_bytes=number_of("key_bytes"),
+        key_added=text_of("key_added"),
         header_count=number_of("header_count"),
         hops=max(hops, default=None),
     )

@@ -81,6 +81,19 @@ class Settings(BaseSettings):
     give_up_seconds: float = Field(
         120.0, gt=0, description="How long a failing batch or an absent broker is borne before exit code 1."
     )
+    scoring_failures_in_a_row: int = Field(
+        20,
+        ge=1,
+        le=200,
+        description="Stop with exit code 1 when scoring fails unexpectedly for this many records in a row; fewer become "
+        "dead letters.",
+    )
+    scoring_failures_share: float = Field(
+        0.5,
+        gt=0,
+        le=1,
+        description="Stop likewise when it fails for more than this share of a partition's last 200 records.",
+    )
     model_check_seconds: float = Field(
         5.0, gt=0, description="How often a worker looks whether `models/current` names another model."
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ratecast.cli import console, dead_letter_list
-from ratecast.cli.reading import as_workers_read, reading_bar, total_to_read
+from ratecast.cli.reading import reading_bar, total_to_read
 from ratecast.cli.replay import INTERRUPTED
 from ratecast.errors import ErrorCode, UsageError
 from ratecast.signals import on_stop_signal
@@ -157,17 +157,14 @@ async def _redeliver(
 
     with on_stop_signal(on_signal), reading_bar(total) as advance:
         try:
-            # Odd headers are the input topic's, which is read before anything is published.
-            return await as_workers_read(
-                lambda: redeliver(
-                    settings,
-                    selection,
-                    max_hops=max_hops,
-                    again=again,
-                    dry_run=dry_run,
-                    stop=stop,
-                    on_progress=advance,
-                )
+            return await redeliver(
+                settings,
+                selection,
+                max_hops=max_hops,
+                again=again,
+                dry_run=dry_run,
+                stop=stop,
+                on_progress=advance,
             )
         except asyncio.CancelledError:
             raise SystemExit(INTERRUPTED) from None

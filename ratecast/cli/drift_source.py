@@ -50,12 +50,6 @@ def check_known(bundle: Bundle, pairs: Sequence[str]) -> None:
 
 async def read(settings: Settings, bundle: Bundle, span: Span) -> Messages:
     """The committed predictions of the topic, up to the end that it has now."""
-    from ratecast.cli.reading import as_workers_read
-
-    return await as_workers_read(lambda: _read_once(settings, bundle, span))
-
-
-async def _read_once(settings: Settings, bundle: Bundle, span: Span) -> Messages:
     import msgspec
 
     from ratecast.cli.reading import whole_topic

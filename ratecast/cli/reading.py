@@ -1,19 +1,17 @@
-"""What commands share that read whole topics: a bar, the records, and patience with odd headers."""
+"""What commands share that read whole topics: a bar, and the records."""
 
 from __future__ import annotations
 
 from contextlib import aclosing, contextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from ratecast.cli import console
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+    from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 
     from ratecast.settings import Settings
     from ratecast.tail import Record
-
-T = TypeVar("T")
 
 
 async def whole_topic(settings: Settings, topic: str) -> AsyncGenerator[Sequence[Record]]:
@@ -33,17 +31,6 @@ async def whole_topic(settings: Settings, topic: str) -> AsyncGenerator[Sequence
                 yield batch
                 read += len(batch)
                 advance(read)
-
-
-async def as_workers_read(reading: Callable[[], Awaitable[T]]) -> T:
-    """The result of some reading, begun anew when a header's name is not UTF-8: workers read past it, so must we."""
-    from consumer import header_keys
-
-    try:
-        return await reading()
-    except UnicodeDecodeError:
-        header_keys.read_leniently()
-        return await reading()
 
 
 async def total_to_read(settings: Settings, topics: list[str]) -> int:

@@ -147,11 +147,11 @@ def _base(text: str) -> RateTable | None:
 
 
 async def _gather(settings: Settings, default_pair: str) -> TopicRates:
-    from ratecast.cli.reading import as_workers_read, reading_bar, total_to_read
+    from ratecast.cli.reading import reading_bar, total_to_read
     from ratecast.topic_rates import gather
 
     with reading_bar(await total_to_read(settings, [settings.input_topic])) as advance:
-        return await as_workers_read(lambda: gather(settings, default_pair, advance))
+        return await gather(settings, default_pair, advance)
 
 
 def _require_rates(overlay: Overlay, settings: Settings, base: str) -> None:

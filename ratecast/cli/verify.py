@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ratecast.cli import console
-from ratecast.cli.reading import as_workers_read, reading_bar, total_to_read
+from ratecast.cli.reading import reading_bar, total_to_read
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,7 +65,7 @@ async def _audit(settings: Settings, wait_seconds: float) -> Audit:
 
     topics = [settings.input_topic, settings.output_topic, settings.dead_letter_topic]
     with reading_bar(await total_to_read(settings, topics)) as advance:
-        return await as_workers_read(lambda: audit(settings, wait_seconds=wait_seconds, on_progress=advance))
+        return await audit(settings, wait_seconds=wait_seconds, on_progress=advance)
 
 
 def as_json(settings: Settings, result: Audit) -> dict[str, Any]:

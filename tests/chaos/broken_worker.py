@@ -10,8 +10,10 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from consumer import pipeline, transactions
+from consumer import beginning, group_client, transactions, worker
+from consumer.positions import Start
 from consumer.publishing import hand_over
+from ratecast.commit_note import CommitNote
 from tests.chaos import armed_worker
 
 BREAKS = ("one-id-a-worker", "commit-outside", "no-seek")
@@ -29,33 +31,37 @@ def _one_id_a_worker() -> None:
 
 
 def _commit_outside() -> None:
-    async def publish(self: Any, outgoing: Any, next_offset: int) -> None:
+    async def publish(self: Any, outgoing: Any, progress: Any, _: Any) -> None:
         await self._producer.begin_transaction()
         for out in outgoing:
             for delivery in await hand_over(self._producer, out):
                 await delivery
         await self._producer.commit_transaction()
         armed_worker._spring("sent")
-        await self.consumer.commit({self._source: next_offset})
+        await self.consumer.commit({self._source: (progress.next_offset, progress.note)})
 
-    make = pipeline.PartitionPipeline._new_publisher
+    make = worker.Worker._new_publisher
 
-    def new_publisher(self: Any) -> Any:
-        publisher = make(self)
+    def new_publisher(self: Any, source: Any) -> Any:
+        publisher = make(self, source)
         publisher.consumer = self._consumer
         return publisher
 
     transactions.PartitionTransactions.publish = publish
-    pipeline.PartitionPipeline._new_publisher = new_publisher
+    worker.Worker._new_publisher = new_publisher
 
 
 def _no_seek() -> None:
-    async def stay(self: Any) -> None:
-        self._committed = await self._consumer.position(self.source)
-        self._output_partition = await self._partition_of(self._settings.output_topic)
-        self._dead_letter_partition = await self._partition_of(self._settings.dead_letter_topic)
+    async def stay(self: Any, source: Any, _: int) -> Start:
+        return Start(await self._consumer.position(source), CommitNote())
 
-    pipeline.PartitionPipeline._position = stay
+    consumer = group_client.AIOKafkaConsumer
+
+    def with_a_position(**options: Any) -> Any:
+        return consumer(**{**options, "auto_offset_reset": "earliest"})
+
+    group_client.AIOKafkaConsumer = with_a_position
+    beginning.Beginning.of = stay
 
 
 def main() -> None:

@@ -13,9 +13,12 @@ from aiokafka.protocol.commit import OffsetFetchRequest_v3, OffsetFetchResponse_
 
 from consumer.offset_fetch import OffsetFetchRequest_v7, OffsetFetchResponse_v7, StableOffsetFetch
 from consumer.offsets import committed_offset
+from consumer.positions import Committed
+from ratecast.commit_note import CommitNote
 from ratecast.settings import Settings
 
 SOURCE = TopicPartition("t", 3)
+NO_NOTE = CommitNote()
 
 
 class Coordinator:
@@ -59,8 +62,12 @@ async def test_an_answer_without_the_partition_is_an_error_not_a_beginning(coord
         await committed_offset(Settings(), SOURCE)
 
 
-@pytest.mark.parametrize(("offset", "expected"), [(-1, None), (0, 0), (42, 42)])
-async def test_nothing_committed_is_said_explicitly(coordinator, offset: int, expected: int | None) -> None:
+@pytest.mark.parametrize(
+    ("offset", "expected"), [(-1, None), (0, Committed(0, NO_NOTE)), (42, Committed(42, NO_NOTE))]
+)
+async def test_nothing_committed_is_said_explicitly(
+    coordinator, offset: int, expected: Committed | None
+) -> None:
     coordinator.says(offset)
     assert await committed_offset(Settings(), SOURCE) == expected
 
@@ -82,7 +89,7 @@ async def test_errors_of_the_request_and_of_the_partition_are_raised(coordinator
 
 async def test_the_answer_of_an_old_broker_is_understood(coordinator) -> None:
     coordinator.answer = OffsetFetchResponse_v3(0, [("t", [(3, 7, "", 0)])], 0)
-    assert await committed_offset(Settings(), SOURCE) == 7
+    assert await committed_offset(Settings(), SOURCE) == Committed(7, NO_NOTE)
 
 
 def test_stable_offsets_are_asked_for_wherever_the_broker_knows_the_word() -> None:

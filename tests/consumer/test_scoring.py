@@ -165,7 +165,7 @@ def test_alerts_are_told_by_pair_for_metrics() -> None:
     values = [message(feed()), message([*clean[:-1], 1 / clean[-1]], pair="EUR/JPY")]
     batch = _SCORER.score([FakeRecord(value) for value in values], NOW)
     assert batch.alerts == [("EUR/JPY", code) for code in ("jump", "level_cone", "inverted_quote")]
-    assert batch.observations.judged.alerted.tolist() == [False, True]
+    assert batch.observations[0].judged.alerted.tolist() == [False, True]
 
 
 def test_a_stuck_feed_does_not_narrow_the_range() -> None:
@@ -221,7 +221,7 @@ def test_a_history_with_its_newest_rate_first_is_told() -> None:
 def test_a_faulty_feed_is_no_drift_of_the_market() -> None:
     clean = feed()
     stuck = [*clean[:-9], *[clean[-10]] * 9]
-    observations = _SCORER.score([FakeRecord(message(h)) for h in (clean, stuck)], NOW).observations
+    observations = _SCORER.score([FakeRecord(message(h)) for h in (clean, stuck)], NOW).observations[0]
     assert observations.features[:, 0].tolist() == [clean[-1]]
     assert observations.pair_rows.tolist() == [0]
     assert observations.judged.alerted.tolist() == [False, True]
@@ -230,7 +230,7 @@ def test_a_faulty_feed_is_no_drift_of_the_market() -> None:
 def test_a_hindcast_is_the_forecast_made_a_rate_earlier() -> None:
     history = feed(days=50)
     (earlier,) = score(message(history[:-1]))
-    judged = _SCORER.score([FakeRecord(message(history))], NOW).observations.judged
+    judged = _SCORER.score([FakeRecord(message(history))], NOW).observations[0].judged
     assert judged.error[0] == pytest.approx(abs(np.log(history[-1] / earlier.prediction)), rel=1e-9)
     assert judged.naive[0] == pytest.approx(abs(np.log(history[-1] / history[-2])))
     inside = earlier.intervals.level_80[0] <= history[-1] <= earlier.intervals.level_80[1]
@@ -238,6 +238,6 @@ def test_a_hindcast_is_the_forecast_made_a_rate_earlier() -> None:
 
 
 def test_three_rates_are_too_few_for_a_hindcast() -> None:
-    observations = _SCORER.score([FakeRecord(GOOD), FakeRecord(message(feed()))], NOW).observations
+    observations = _SCORER.score([FakeRecord(GOOD), FakeRecord(message(feed()))], NOW).observations[0]
     assert observations.pair_rows.tolist() == [0, 0]
     assert len(observations.judged.alerted) == 1

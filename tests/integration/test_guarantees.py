@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from typing import Any
 
 import pytest
 from aiokafka import TopicPartition
 
-from consumer.publishing import FencedError, Outgoing
+from consumer.publishing import FencedError, Outgoing, Progress
 from consumer.transactions import PartitionTransactions
 from consumer.worker import Worker
 from ratecast import kafka
@@ -36,18 +37,21 @@ async def test_a_predecessor_is_fenced_and_its_open_transaction_is_never_seen(se
     source = TopicPartition(settings.input_topic, 0)
     old, new = PartitionTransactions(settings, source), PartitionTransactions(settings, source)
 
+    async def nothing() -> None:
+        pass
+
     def outgoing(value: bytes) -> list[Outgoing]:
         return [Outgoing(settings.output_topic, 0, [(b"k", value, [])])]
 
     await old.start()
     try:
-        await old.publish(outgoing(b"first"), 1)
+        await old.publish(outgoing(b"first"), Progress(1, ""), nothing)
         await old._producer.begin_transaction()
         batch = old._producer.create_batch()
         batch.append(key=b"k", value=b"left open", timestamp=None, headers=[])
         await (await old._producer.send_batch(batch, settings.output_topic, partition=0))
         await new.start()
-        await new.publish(outgoing(b"second"), 2)
+        await new.publish(outgoing(b"second"), Progress(2, ""), nothing)
         with pytest.raises(Exception) as caught:  # noqa: PT011 - whichever the broker answers first
             await old._producer.commit_transaction()
         assert "epoch" in repr(caught.value).lower() or "fenced" in repr(caught.value).lower()
@@ -55,7 +59,7 @@ async def test_a_predecessor_is_fenced_and_its_open_transaction_is_never_seen(se
             third = PartitionTransactions(settings, source)
             await third.start()
             try:
-                await new.publish(outgoing(b"zombie"), 3)
+                await new.publish(outgoing(b"zombie"), Progress(3, ""), nothing)
             finally:
                 await third.stop()
     finally:
@@ -88,10 +92,10 @@ async def test_a_fenced_partition_says_so_and_is_taken_again_when_it_is_still_ou
 async def test_one_failing_partition_does_not_hold_up_the_others(settings, monkeypatch) -> None:
     publish_in_transaction = PartitionTransactions.publish
 
-    async def failing(self: PartitionTransactions, outgoing: list[Outgoing], next_offset: int) -> None:
+    async def failing(self: PartitionTransactions, *what: Any) -> None:
         if self._source.partition == 0 and not mended.is_set():
             raise kafka.KafkaConnectionError("on purpose")
-        await publish_in_transaction(self, outgoing, next_offset)
+        await publish_in_transaction(self, *what)
 
     mended = asyncio.Event()
     monkeypatch.setattr(PartitionTransactions, "publish", failing)
@@ -108,11 +112,11 @@ async def test_one_failing_partition_does_not_hold_up_the_others(settings, monke
 async def test_a_batch_that_is_aborted_and_scored_again_counts_once(settings, monkeypatch) -> None:
     publish_in_transaction, failures = PartitionTransactions.publish, []
 
-    async def failing(self: PartitionTransactions, outgoing: list[Outgoing], next_offset: int) -> None:
+    async def failing(self: PartitionTransactions, *what: Any) -> None:
         if len(failures) < 3:
-            failures.append(next_offset)
+            failures.append("once")
             raise kafka.KafkaConnectionError("on purpose")
-        await publish_in_transaction(self, outgoing, next_offset)
+        await publish_in_transaction(self, *what)
 
     monkeypatch.setattr(PartitionTransactions, "publish", failing)
     await kafka.ensure_topics(settings)
@@ -140,17 +144,17 @@ async def test_what_failed_before_a_quiet_time_counts_no_longer(settings, monkey
             raise kafka.KafkaConnectionError("on purpose")
         await start(self)
 
-    async def failing(self: PartitionTransactions, outgoing: list[Outgoing], next_offset: int) -> None:
+    async def failing(self: PartitionTransactions, *what: Any) -> None:
         if fail.is_set():
             fail.clear()
             raise kafka.KafkaConnectionError("on purpose")
-        await publish_in_transaction(self, outgoing, next_offset)
+        await publish_in_transaction(self, *what)
 
     monkeypatch.setattr(PartitionTransactions, "start", failing_start)
     monkeypatch.setattr(PartitionTransactions, "publish", failing)
     async with running_worker(settings.model_copy(update={"give_up_seconds": 1.0})) as worker:
         pipelines = [pipeline for pipeline, _ in worker._pipelines.values() if pipeline.source.partition == 0]
-        await until(lambda: failed and pipelines[0]._failing_since is None)
+        await until(lambda: failed and pipelines[0]._recovery._since is None)
         fail.set()
         await publish(settings, [history(1)], partition=0)
         await read(settings, settings.output_topic, 1)
@@ -168,7 +172,7 @@ async def test_headers_larger_than_a_topic_takes_stop_no_partition(settings) -> 
 
 
 async def test_a_partition_that_fails_for_too_long_ends_the_worker(settings, monkeypatch) -> None:
-    async def failing(self: PartitionTransactions, outgoing: list[Outgoing], next_offset: int) -> None:
+    async def failing(self: PartitionTransactions, *what: Any) -> None:
         raise kafka.KafkaConnectionError("on purpose")
 
     monkeypatch.setattr(PartitionTransactions, "publish", failing)

@@ -58,7 +58,7 @@ async def test_odd_but_good_records_are_scored_and_their_headers_carried_over(se
         predictions = await read(settings, settings.output_topic, 3)
     assert {record.key: list(record.headers) for record in predictions} == {
         b"\xff\xfe": [],
-        None: [],
+        b"EUR/GBP": [],  # a prediction without a key is keyed by its pair
         b"k": headers,
     }
 

@@ -3,12 +3,14 @@ from __future__ import annotations
 import datetime as dt
 import re
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry
 
+from consumer.scoring import ScoredBatch
 from monitoring.lag import PartitionLag
 from monitoring.metrics import WorkerMetrics
 from monitoring.observations import Judged, Observations
@@ -72,6 +74,10 @@ def test_one_model_is_shown_at_a_time(metrics, registry) -> None:
     assert registry.get_sample_value("model_trained_until_timestamp_seconds") == 1735603200
 
 
+def of_age(as_of: dict[str, str]) -> ScoredBatch:
+    return replace(ScoredBatch.refused([]), as_of=as_of)
+
+
 def observations(version: str, messages: int = 300) -> Observations:
     """Invented: a calm pair, its forecasts as good as the last rate's and its ranges right 4 times in 5."""
     rows, move = np.zeros(messages, dtype=np.intp), np.full(messages, 0.001)
@@ -110,7 +116,9 @@ def test_windowed_drift_is_shown_with_its_threshold_and_goes_with_the_model(metr
 def test_a_scored_batch_counts_each_record(metrics, registry) -> None:
     pairs = ["EUR/GBP", "EUR/USD", "EUR/GBP"]
     alerts = [("EUR/GBP", "jump"), ("EUR/GBP", "decimal_slip"), ("EUR/GBP", "jump")]
-    metrics.scored(pairs, np.array([True, False, False]), alerts, seconds=0.004, records=4)
+    drifted = np.array([True, False, False])
+    batch = ScoredBatch([], pairs, [b"{}"] * 3, drifted, {}, alerts, [], [])
+    metrics.committed(batch, seconds=0.004, timestamps_ms=[0, 0, 0, 0])
     assert registry.get_sample_value("data_quality_alerts_total", {"pair": "EUR/GBP", "alert": "jump"}) == 2
     assert registry.get_sample_value("prediction_requests_total", {"pair": "EUR/GBP"}) == 2
     assert registry.get_sample_value("data_drift_requests_total", {"pair": "EUR/GBP"}) == 1
@@ -121,7 +129,7 @@ def test_a_scored_batch_counts_each_record(metrics, registry) -> None:
 
 
 def test_a_clock_behind_the_brokers_gives_no_negative_latency(metrics, registry) -> None:
-    metrics.committed(1, ["invalid_json"], [int(time.time() * 1000) + 60_000, 0], {"EUR/GBP": "2020-01-01"})
+    metrics.committed(of_age({"EUR/GBP": "2020-01-01"}), 0.1, [int(time.time() * 1000) + 60_000, 0])
     assert registry.get_sample_value("message_latency_seconds_bucket", {"le": "0.0005"}) == 1
     assert registry.get_sample_value("message_latency_seconds_count") == 2
     age = registry.get_sample_value("rate_age_seconds", {"pair": "EUR/GBP"})
@@ -129,15 +137,15 @@ def test_a_clock_behind_the_brokers_gives_no_negative_latency(metrics, registry)
 
 
 def test_an_older_replay_does_not_make_the_newest_rate_older(metrics, registry) -> None:
-    metrics.committed(1, [], [0], {"EUR/GBP": "2026-01-02T10:00:00+00:00"})
-    metrics.committed(1, [], [0], {"EUR/GBP": "1999-01-04"})
+    metrics.committed(of_age({"EUR/GBP": "2026-01-02T10:00:00+00:00"}), 0.1, [0])
+    metrics.committed(of_age({"EUR/GBP": "1999-01-04"}), 0.1, [0])
     age = registry.get_sample_value("rate_age_seconds", {"pair": "EUR/GBP"})
     assert age == pytest.approx(time.time() - 1767348000, abs=5)
 
 
 def test_a_date_of_the_future_does_not_make_a_pair_look_fresh(metrics, registry) -> None:
-    metrics.committed(1, [], [0], {"EUR/GBP": "2099-01-01", "EUR/USD": "2099-01-01"})
-    metrics.committed(1, [], [0], {"EUR/GBP": "2026-01-02"})
+    metrics.committed(of_age({"EUR/GBP": "2099-01-01", "EUR/USD": "2099-01-01"}), 0.1, [0])
+    metrics.committed(of_age({"EUR/GBP": "2026-01-02"}), 0.1, [0])
     age = registry.get_sample_value("rate_age_seconds", {"pair": "EUR/GBP"})
     assert age == pytest.approx(time.time() - 1767312000, abs=5)
     assert registry.get_sample_value("rate_age_seconds", {"pair": "EUR/USD"}) is None
@@ -148,7 +156,7 @@ def test_a_day_that_has_begun_somewhere_is_not_of_the_future(
     metrics, registry, hours_ahead: int, counts: bool
 ) -> None:
     moment = dt.datetime.now(dt.UTC) + dt.timedelta(hours=hours_ahead)
-    metrics.committed(1, [], [0], {"EUR/GBP": moment.isoformat()})
+    metrics.committed(of_age({"EUR/GBP": moment.isoformat()}), 0.1, [0])
     assert (registry.get_sample_value("rate_age_seconds", {"pair": "EUR/GBP"}) is not None) is counts
 
 
@@ -163,7 +171,7 @@ def test_latencies_have_the_buckets_that_alerts_and_dashboards_outside_rely_on(
 
 
 def test_a_pair_that_a_new_model_does_not_know_has_no_age(metrics, registry) -> None:
-    metrics.committed(1, [], [0], {"EUR/GBP": "2026-01-02", "EUR/XXX": "2026-01-02"})
+    metrics.committed(of_age({"EUR/GBP": "2026-01-02", "EUR/XXX": "2026-01-02"}), 0.1, [0])
     metrics.model_loaded(training_stats())
     assert registry.get_sample_value("rate_age_seconds", {"pair": "EUR/GBP"}) is not None
     assert registry.get_sample_value("rate_age_seconds", {"pair": "EUR/XXX"}) is None

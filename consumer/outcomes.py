@@ -1,0 +1,101 @@
+"""From a scored batch to the records that go out, each to its topic, in a form that the topics take."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from consumer import dead_letters
+from consumer.publishing import Outgoing
+from consumer.scoring import DeadLetter
+from ratecast.errors import ErrorCode
+
+if TYPE_CHECKING:
+    from consumer.output_limits import OutputLimits
+    from consumer.publishing import OutgoingRecord
+    from consumer.scoring import Record, ScoredBatch
+    from ratecast.settings import Settings
+
+
+class Outcomes:
+    """Makes the outgoing records of one input partition.
+
+    Args:
+        settings: the topics.
+        limits: what these take.
+        output_partition: of the predictions.
+        dead_letter_partition: of the dead letters.
+        topic_id: of the input topic, None where brokers give none.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        limits: OutputLimits,
+        output_partition: int,
+        dead_letter_partition: int,
+        topic_id: str | None,
+    ) -> None:
+        self._settings = settings
+        self._limits = limits
+        self._output_partition = output_partition
+        self._dead_letter_partition = dead_letter_partition
+        self.topic_id = topic_id
+
+    def fitted(self, batch: ScoredBatch) -> ScoredBatch:
+        """The batch with predictions that the output topic cannot take as dead letters; after a refusal only."""
+        topic = self._settings.output_topic
+        limit = self._limits.record_bytes(topic)
+        if limit is None:
+            return batch
+        sizes = [_size(record, value) for record, value in zip(batch.records, batch.values, strict=True)]
+        kept = [row for row, size in enumerate(sizes) if size <= limit]
+        letters = [
+            DeadLetter(
+                record,
+                ErrorCode.TOO_LARGE,
+                f"with the message's key and headers the prediction has {size} bytes, and topic {topic} takes {limit} "
+                "(max.message.bytes)",
+            )
+            for record, size in zip(batch.records, sizes, strict=True)
+            if size > limit
+        ]
+        if not letters:
+            return batch
+        return replace(
+            batch,
+            records=[batch.records[row] for row in kept],
+            pairs=[batch.pairs[row] for row in kept],
+            values=[batch.values[row] for row in kept],
+            drifted=batch.drifted[kept],
+            dead_letters=batch.dead_letters + letters,
+        )
+
+    def outgoing(self, batch: ScoredBatch, *, cut: bool, keyed: bool) -> list[Outgoing]:
+        """What to publish of a batch.
+
+        Args:
+            batch: the outcomes.
+            cut: shorten long dead letters, for a topic that refused the whole.
+            keyed: give dead letters without a key one, for a topic that refused them without.
+        """
+        outgoing = []
+        if batch.values:
+            predictions: list[OutgoingRecord] = [
+                # A compacted topic takes nothing without a key, and whoever reads a pair wants one partition.
+                (pair.encode() if record.key is None else record.key, value, list(record.headers))
+                for record, pair, value in zip(batch.records, batch.pairs, batch.values, strict=True)
+            ]
+            outgoing.append(Outgoing(self._settings.output_topic, self._output_partition, predictions))
+        if batch.dead_letters:
+            letters = [
+                dead_letters.outgoing(letter, cut=cut, keyed=keyed, topic_id=self.topic_id)
+                for letter in batch.dead_letters
+            ]
+            outgoing.append(Outgoing(self._settings.dead_letter_topic, self._dead_letter_partition, letters))
+        return outgoing
+
+
+def _size(record: Record, value: bytes) -> int:
+    headers = sum(len(name.encode()) + len(content or b"") + 10 for name, content in record.headers)
+    return len(record.key or b"") + len(value) + headers
