@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 
 import msgspec
 import pytest
@@ -49,6 +50,8 @@ def test_a_bad_value_gets_its_code_and_its_neighbours_are_decoded(name: str) -> 
         ({"as_of": "yesterday"}, "as_of: not an ISO 8601 date or date-time"),
         ({"as_of": "2025-01-02{gt}"}, "as_of: not an ISO 8601 date or date-time"),
         ({"as_of": "2025-01-02T25:00:00"}, "as_of: not an ISO 8601 date or date-time"),
+        ({"as_of": "2025-01-02T10:00\0"}, "as_of: not an ISO 8601 date or date-time"),
+        ({"as_of": "٢٠٢٥-01-02"}, "as_of: not an ISO 8601 date or date-time"),
         ({"as_of": "2025-02-29"}, "as_of: there is no such day"),
         ({"times": ["2025-02-28", "2025-02-29", "2025-03-01"]}, "times.1: there is no such day"),
         ({"times": ["2025-01-02"]}, "history has 3 rates, times has 1"),
@@ -58,6 +61,79 @@ def test_a_fault_is_told_in_plain_words(fields: dict, words: str) -> None:
     refused = decode(json.dumps({"history": [0.85, 0.86, 0.87], **fields}).encode())
     assert isinstance(refused, RecordError)
     assert refused.message == words
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (b"\xef\xbb\xbf" + GOOD, "begins with a UTF-8 byte-order mark"),
+        (b"\0\0\0\0\x2a" + GOOD, "Confluent wire format, schema id 42"),
+        (GOOD.decode().encode("utf-16"), "UTF-16 text with a byte-order mark"),
+        (b'{"history": [1, 2, 3], "pair": "\xe9"}', "not UTF-8: invalid continuation byte at byte 32 (0xe9)"),
+    ],
+)
+def test_a_value_in_another_encoding_is_told_its_kind_and_the_remedy(value: bytes, words: str) -> None:
+    refused = decode(value)
+    assert isinstance(refused, RecordError)
+    assert refused.code == ErrorCode.INVALID_ENCODING
+    assert refused.message.startswith(words)
+    assert "UTF-8" in refused.message or "send the JSON" in refused.message
+
+
+class PanicException(BaseException):
+    """Stands in for what a panic in a parser written in Rust raises; the real class cannot be imported."""
+
+
+@pytest.mark.parametrize("error", [RecursionError("too deep"), KeyError("x"), PanicException("a bug")])
+@pytest.mark.parametrize("parser", ["_decode", "jiter"])
+def test_whatever_a_parser_raises_costs_no_more_than_the_record(
+    parser: str, error: BaseException, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise error
+
+    if parser == "jiter":
+        monkeypatch.setattr(wire.jiter, "from_json", fails)
+    elif isinstance(error, Exception):  # msgspec is written in C and does not panic
+        monkeypatch.setattr(wire, "_decode", fails)
+    escaped = b'{"history": [1, 2, 3], "message_id": "\\u00fc"}'
+    decoded = decode(escaped)
+    if parser == "_decode":
+        assert isinstance(decoded, wire.History)
+    else:
+        assert isinstance(decoded, RecordError)
+        assert decoded.message == f"the parser failed: {type(error).__name__}: {error}"
+
+
+@pytest.mark.parametrize("error", [MemoryError(), KeyboardInterrupt()])
+def test_what_says_nothing_of_the_record_is_no_dead_letter(
+    error: BaseException, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(wire.jiter, "from_json", fails)
+    with pytest.raises(type(error)):
+        decode(b'{"history": [1, 2]}')
+
+
+def test_a_third_of_a_million_wrong_dates_make_one_error() -> None:
+    """An error for each took 500 MB and three seconds."""
+    dates = ",".join(['""'] * 300_000)
+    tracemalloc.start()
+    try:
+        refused = decode(f'{{"history": [1, 2, 3], "times": [{dates}]}}'.encode())
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert refused.message == "times.0: not an ISO 8601 date (YYYY-MM-DD)"
+    assert peak < 50e6
+
+
+def test_a_line_break_in_a_quoted_key_does_not_break_the_line_of_the_log() -> None:
+    refused = decode(b'{"a\\nb": 1, "a\\nb": 2}')
+    assert "a\\nb" in refused.message
+    assert refused.message.isprintable()
 
 
 def test_a_message_without_rates_is_told_what_is_missing() -> None:
