@@ -165,13 +165,12 @@ def _nesting(random: Random) -> bytes:
 
 
 def _escapes(random: Random) -> bytes:
-    text = "".join(
-        random.choice((*words.ESCAPES, "a", "EUR/GBP", "2025-01-06")) for _ in range(random.randint(1, 4))
-    )
+    pool = (*words.ESCAPES, "a", "EUR/GBP", "2025-01-06")
+    text = "".join(random.choice(pool) for _ in range(random.randint(1, 4)))
     field = random.choice((*words.FIELDS, "x", text))
     form = random.choice(
         ('{"history":[1,2,3],"%s":"%s"}', '{"%s":"%s","history":[1,2,3]}', '{"history":[1,2,3],"%s":["%s"]}',
-         '{"history":[1,2,3],"%s":{"%s":1}}')
+         '{"history":[1,2,3],"%s":{"%s":1}}', '{"%s":1,"%s":2,"history":[1,2,3]}')
     )  # fmt: skip
     return (form % (field, text)).encode("utf-8", "surrogatepass")
 
