@@ -73,6 +73,7 @@ def _hold_prediction(record: Record, value: bytes) -> None:
     _demand(drift.is_drift == bool(drift.features), "is_drift contradicts its features")
     _demand(prediction.source.offset == record.offset, "a prediction of another record")
     _demand(set(prediction.alerts) == set(prediction.alert_messages or {}), "an alert without words")
+    _demand(max(map(len, (prediction.alert_messages or {"": ""}).values())) < 200, "an alert of many words")
     _demand(wire.encode_prediction(wire.decode_prediction(value)) == value, "not the same when read again")
     expected = _second_opinion(record)
     if expected is not None:
