@@ -52,6 +52,8 @@ def name(value: bytes) -> str | None:
     >>> name(b'{"history": [0.85, 0.86, 0.87]}') is None
     True
     """
+    if value[:1] == b"{" and value[1:2] != b"\0":
+        return None  # nearly every value: a JSON object, whatever is wrong with it
     if value.startswith(b"\xef\xbb\xbf"):
         # RFC 8259, section 8.1: a JSON text on the wire must not begin with one.
         return "begins with a UTF-8 byte-order mark: send UTF-8 without it"

@@ -34,7 +34,7 @@ NOW = dt.datetime(2025, 6, 1, 12, tzinfo=dt.UTC)
 WARM_UP_INPUTS = 5_000  # caches fill and pools grow until then
 _SCRAPE_EVERY = 200  # batches
 
-KindsAndRecords = "list[tuple[str, FakeRecord]]"
+KindsAndRecords = "list[tuple[str, FakeRecord]]"  # a batch
 
 
 @dataclass(frozen=True)
@@ -89,17 +89,19 @@ class Fuzzer:
     def run(self, batches: Iterator[KindsAndRecords], inputs: int, progress: Callable[[int], None]) -> None:
         """Feed so many inputs, or fewer if the batches end before."""
         started, end = time.perf_counter(), self.report.inputs + inputs
-        with warnings.catch_warnings():
-            # numpy warns where a result leaves the float64s: unforeseen, each would be a line in a worker's log.
-            warnings.simplefilter("error")
-            for batch in batches:
-                left = end - self.report.inputs
-                self._feed(batch[:left])
-                progress(self.report.inputs)
-                if left <= len(batch) or len(self.report.failures) >= self._max_failures:
-                    break
-        self.report.seconds += time.perf_counter() - started
-        self.report.end_mib, self.report.peak_mib = resident_mib(), peak_mib()
+        try:
+            with warnings.catch_warnings():
+                # numpy warns where a result leaves the float64s: each would be a line in a worker's log.
+                warnings.simplefilter("error")
+                for batch in batches:
+                    left = end - self.report.inputs
+                    self._feed(batch[:left])
+                    progress(self.report.inputs)
+                    if left <= len(batch) or len(self.report.failures) >= self._max_failures:
+                        break
+        finally:  # also when it is interrupted
+            self.report.seconds += time.perf_counter() - started
+            self.report.end_mib, self.report.peak_mib = resident_mib(), peak_mib()
 
     def _feed(self, batch: Sequence[tuple[str, FakeRecord]]) -> None:
         report, records = self.report, [record for _, record in batch]
