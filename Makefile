@@ -57,6 +57,12 @@ chaos: $(VENV)/.dev ## kill workers and brokers for half an hour, then count (SE
 	@$(BIN)/python -m tests.chaos $(foreach seed,$(SEEDS),--seed $(seed)) --rounds 2
 SEEDS := 11 12 13 14
 
+.PHONY: fuzz
+fuzz: $(VENV)/.dev ## score a million hostile inputs, then count what became of them (INPUTS=1000000 SEED=1)
+	@$(BIN)/python -m tests.fuzz --inputs $(INPUTS) --seed $(SEED)
+INPUTS := 1000000
+SEED := 1
+
 .PHONY: check
 check: $(VENV)/.dev ## format, lint, types, import contracts
 	$(BIN)/ruff format --check .

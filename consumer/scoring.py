@@ -122,7 +122,12 @@ class Scorer:
         quality = self._checker.check(windows, message_days(decoded.histories))
         windows = windows.without(quality.disbelieved)
         forecasts = self._forecaster.forecast(windows)
-        finite = np.isfinite(forecasts.prediction) & np.isfinite(forecasts.upper).all(axis=1)
+        # A lower bound that underflows to 0 is no rate either.
+        finite = (
+            np.isfinite(forecasts.prediction)
+            & np.isfinite(forecasts.upper).all(axis=1)
+            & (forecasts.lower > 0).all(axis=1)
+        )
         for row in np.flatnonzero(~finite).tolist():
             message = "the forecast leaves the range of a float64"
             dead_letters.append(DeadLetter(decoded.records[row], ErrorCode.SCORING_FAILED, message))

@@ -7,6 +7,7 @@ import math
 from ratecast.alerts import Alert
 
 _LN10 = math.log(10)
+_MOST_ZEROS = 12
 
 
 def name_step(before: float, newest: float, steps: int, tolerance: float) -> tuple[Alert, str] | None:
@@ -22,6 +23,8 @@ def name_step(before: float, newest: float, steps: int, tolerance: float) -> tup
     (<Alert.DECIMAL_SLIP: 'decimal_slip'>, 'decimal slip: 100 times the previous rate')
     >>> name_step(160.0, 0.00624, 3, 0.04)[1]
     'inverted quote: 0.00624 is about 1 / 160, the rate 3 steps before'
+    >>> name_step(0.85, 0.85e-300, 1, 0.04)[1]
+    'decimal slip: 1/1e300 times the previous rate'
     >>> name_step(0.85, 1.3, 1, 0.04)
     """
     offset = math.log(newest) - math.log(before)
@@ -33,6 +36,8 @@ def name_step(before: float, newest: float, steps: int, tolerance: float) -> tup
         return None
     that_rate = "the previous rate" if steps == 1 else f"the rate {steps} steps before"
     if slip <= inverse:
-        times = f"{10**power:,}" if power > 0 else f"1/{10**-power:,}"
+        # Numbers of any message: 600 zeros are no words.
+        size = f"{10 ** abs(power):,}" if abs(power) <= _MOST_ZEROS else f"1e{abs(power)}"
+        times = size if power > 0 else f"1/{size}"
         return Alert.DECIMAL_SLIP, f"decimal slip: {times} times {that_rate}"
     return Alert.INVERTED_QUOTE, f"inverted quote: {newest:.6g} is about 1 / {before:.6g}, {that_rate}"

@@ -58,14 +58,23 @@ class ErrorCode(StrEnum):
 
 
 class RecordError(RatecastError):
-    """One record cannot be scored: dead-letter it with this code and go on.
+    r"""One record cannot be scored: dead-letter it with this code and go on.
 
-    The message may quote what came in, so it is cut to `MAX_WORDS` characters: it travels in a header.
+    The message may quote what came in, and it travels in a header and stands in a log. So it is one line of printable
+    characters, at most `MAX_WORDS`: a line break in a quoted key must not forge a second line of the log.
+
+    >>> RecordError(ErrorCode.INVALID_JSON, "key a\nb twice").message
+    'key a\\nb twice'
     """
 
     MAX_WORDS = 500
 
     def __init__(self, code: ErrorCode, message: str) -> None:
+        message = message[: self.MAX_WORDS + 1]
+        if not message.isprintable():
+            message = "".join(
+                sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in message
+            )
         if len(message) > self.MAX_WORDS:
             message = f"{message[: self.MAX_WORDS - 1]}…"
         super().__init__(message)

@@ -21,6 +21,20 @@ BAD: dict[str, tuple[bytes | None, ErrorCode]] = {
     "empty value": (b"", ErrorCode.EMPTY_VALUE),
     "invalid UTF-8": (b'\xff\xfe{"history": [1, 2, 3]}', ErrorCode.INVALID_ENCODING),
     "invalid UTF-8 in an ignored field": (b'{"history": [1, 2, 3], "x": "\xff"}', ErrorCode.INVALID_ENCODING),
+    "Latin-1 in a known field": (b'{"history": [1, 2, 3], "pair": "\xe9"}', ErrorCode.INVALID_ENCODING),
+    "Latin-1 in message_id": (b'{"history": [1, 2, 3], "message_id": "\xe9"}', ErrorCode.INVALID_ENCODING),
+    "a surrogate in UTF-8": (
+        b'{"history": [1, 2, 3], "message_id": "\xed\xa0\x80"}',
+        ErrorCode.INVALID_ENCODING,
+    ),
+    "a byte-order mark": (b"\xef\xbb\xbf" + GOOD, ErrorCode.INVALID_ENCODING),
+    "UTF-16": (GOOD.decode().encode("utf-16"), ErrorCode.INVALID_ENCODING),
+    "UTF-16 without a byte-order mark": (GOOD.decode().encode("utf-16-le"), ErrorCode.INVALID_ENCODING),
+    "Confluent wire format": (b"\0\0\0\0\x2a" + GOOD, ErrorCode.INVALID_ENCODING),
+    "half a surrogate pair": (
+        b'{"history": [1, 2, 3], "message_id": "\\ud800"}',
+        ErrorCode.INVALID_JSON,
+    ),
     "invalid JSON": (b'{"history": [1, 2, 3]', ErrorCode.INVALID_JSON),
     "trailing text": (b'{"history": [1, 2, 3]} x', ErrorCode.INVALID_JSON),
     "array": (b"[0.85, 0.86, 0.87]", ErrorCode.SCHEMA_VIOLATION),
@@ -66,5 +80,6 @@ BAD: dict[str, tuple[bytes | None, ErrorCode]] = {
         b'{"history": [1, 2, 3], "histor\\u0079": [1, 2, 4]}',
         ErrorCode.INVALID_JSON,
     ),
+    "a range down to zero when scored": (_json(history=[5e-324, 4e-323, 5e-324]), ErrorCode.SCORING_FAILED),
     "not finite when scored": (_json(history=[1e-308, 1e308, 1e308]), ErrorCode.SCORING_FAILED),
 }

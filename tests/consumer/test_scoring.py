@@ -110,15 +110,16 @@ def test_a_prediction_is_the_same_bytes_in_any_company(histories: list[list[floa
 
 @settings(max_examples=100, deadline=None)
 @given(
-    st.lists(st.floats(min_value=1e-320, max_value=1.7e308, allow_subnormal=True), min_size=3, max_size=40)
+    st.lists(st.floats(min_value=5e-324, max_value=1.7e308, allow_subnormal=True), min_size=3, max_size=62)
 )
 def test_any_positive_history_gives_a_valid_prediction_or_a_dead_letter(history: list[float]) -> None:
     batch = _SCORER.score([FakeRecord(message(history))], NOW)
     assert len(batch.values) + len(batch.dead_letters) == 1
     for value in batch.values:
         prediction = Prediction.model_validate_json(value)
-        flat = [prediction.prediction, *prediction.intervals.level_95, *prediction.drift.scores.values()]
-        assert np.isfinite(flat).all()
+        (low_80, high_80), (low_95, high_95) = prediction.intervals.level_80, prediction.intervals.level_95
+        assert 0 < low_95 <= low_80 <= prediction.prediction <= high_80 <= high_95 < np.inf
+        assert np.isfinite(list(prediction.drift.scores.values())).all()
 
 
 def test_fields_of_the_message_come_back() -> None:

@@ -151,6 +151,23 @@ def test_a_date_of_the_future_does_not_make_a_pair_look_fresh(metrics, registry)
     assert registry.get_sample_value("rate_age_seconds", {"pair": "EUR/USD"}) is None
 
 
+@pytest.mark.parametrize(
+    "as_of",
+    [
+        "0001-01-01",
+        "0001-01-01T00:00:00+14:00",
+        "0001-01-01T00:00:00+23:59:59.999999",
+        "9999-12-31T23:59:59-14:00",
+        "9999-12-31T23:59:59.999999999",
+    ],
+)
+def test_a_date_at_the_end_of_the_calendar_is_counted_or_left_out(metrics, registry, as_of: str) -> None:
+    metrics.committed(1, [], [0], {"EUR/GBP": as_of})
+    metrics.committed(1, [], [0], {"EUR/GBP": "2026-01-02"})
+    age = registry.get_sample_value("rate_age_seconds", {"pair": "EUR/GBP"})
+    assert age == pytest.approx(time.time() - 1767312000, abs=5)
+
+
 @pytest.mark.parametrize(("hours_ahead", "counts"), [(-1, True), (14, True), (23, True), (25, False)])
 def test_a_day_that_has_begun_somewhere_is_not_of_the_future(
     metrics, registry, hours_ahead: int, counts: bool

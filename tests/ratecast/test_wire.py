@@ -12,6 +12,8 @@ from ratecast import wire
 from ratecast.errors import ErrorCode, RecordError
 from ratecast.messages import Prediction, RateHistory
 from tests.bad_records import BAD, GOOD
+from tests.contract_oracle import accepted
+from tests.fuzz.vocabulary import VALID
 
 LIMIT = 1_000_000
 
@@ -49,6 +51,8 @@ def test_a_bad_value_gets_its_code_and_its_neighbours_are_decoded(name: str) -> 
         ({"as_of": "yesterday"}, "as_of: not an ISO 8601 date or date-time"),
         ({"as_of": "2025-01-02{gt}"}, "as_of: not an ISO 8601 date or date-time"),
         ({"as_of": "2025-01-02T25:00:00"}, "as_of: not an ISO 8601 date or date-time"),
+        ({"as_of": "2025-01-02T10:00\0"}, "as_of: not an ISO 8601 date or date-time"),
+        ({"as_of": "٢٠٢٥-01-02"}, "as_of: not an ISO 8601 date or date-time"),
         ({"as_of": "2025-02-29"}, "as_of: there is no such day"),
         ({"times": ["2025-02-28", "2025-02-29", "2025-03-01"]}, "times.1: there is no such day"),
         ({"times": ["2025-01-02"]}, "history has 3 rates, times has 1"),
@@ -58,6 +62,29 @@ def test_a_fault_is_told_in_plain_words(fields: dict, words: str) -> None:
     refused = decode(json.dumps({"history": [0.85, 0.86, 0.87], **fields}).encode())
     assert isinstance(refused, RecordError)
     assert refused.message == words
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (b"\xef\xbb\xbf" + GOOD, "begins with a UTF-8 byte-order mark"),
+        (b"\0\0\0\0\x2a" + GOOD, "Confluent wire format, schema id 42"),
+        (GOOD.decode().encode("utf-16"), "UTF-16 text with a byte-order mark"),
+        (b'{"history": [1, 2, 3], "pair": "\xe9"}', "not UTF-8: invalid continuation byte at byte 32 (0xe9)"),
+    ],
+)
+def test_a_value_in_another_encoding_is_told_its_kind_and_the_remedy(value: bytes, words: str) -> None:
+    refused = decode(value)
+    assert isinstance(refused, RecordError)
+    assert refused.code == ErrorCode.INVALID_ENCODING
+    assert refused.message.startswith(words)
+    assert "UTF-8" in refused.message or "send the JSON" in refused.message
+
+
+def test_a_line_break_in_a_quoted_key_does_not_break_the_line_of_the_log() -> None:
+    refused = decode(b'{"a\\nb": 1, "a\\nb": 2}')
+    assert "a\\nb" in refused.message
+    assert refused.message.isprintable()
 
 
 def test_a_message_without_rates_is_told_what_is_missing() -> None:
@@ -131,8 +158,12 @@ def test_the_fast_path_accepts_exactly_what_the_contract_accepts(
     except (ValidationError, UnicodeEncodeError):
         expected = None
         encoded = value.encode("utf-8", "surrogatepass")
-    decoded = decode(encoded)
-    assert isinstance(decoded, wire.History) == (expected is not None), (decoded, document)
+    assert_agrees(encoded, expected)
+
+
+def assert_agrees(value: bytes, expected: RateHistory | None) -> None:
+    decoded = decode(value)
+    assert isinstance(decoded, wire.History) == (expected is not None), (decoded, value)
     if expected is not None:
         assert decoded.history == expected.history
         assert (decoded.pair, decoded.as_of, decoded.message_id) == (
@@ -140,6 +171,26 @@ def test_the_fast_path_accepts_exactly_what_the_contract_accepts(
             expected.as_of,
             expected.message_id,
         )
+        assert (msgspec.json.decode(decoded.times) if decoded.has_times else None) == expected.times
+
+
+# Good ones mostly: a mutation of what is refused anyway shows little.
+spelled = st.sampled_from(VALID) | documents.map(lambda document: json.dumps(document).encode())
+inserted = st.sampled_from(
+    [*(bytes((i,)) for i in range(256)), b'"history":[1,2,3],', b"\\u0061", b"\xc3\xa9", b"\\ud800"]
+)
+mutations = st.lists(st.tuples(st.integers(0, 400), st.integers(0, 3), inserted | st.just(b"")), max_size=3)
+
+
+@settings(max_examples=1500, deadline=None)
+@given(spelled, mutations)
+def test_the_fast_path_agrees_with_the_contract_after_any_mutation_of_bytes(
+    value: bytes, changes: list[tuple[int, int, bytes]]
+) -> None:
+    for at, removed, put in changes:
+        place = at % (len(value) + 1)
+        value = value[:place] + put + value[place + removed :]
+    assert_agrees(value, accepted(value))
 
 
 @settings(max_examples=300, deadline=None)
