@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ratecast.forecast import Forecasts
     from ratecast.wire import History
 
+_QUALITIES = np.array(["static", "adaptive", "floored"], dtype=object)
 # Source (topic, partition, offset) of a record and the history it holds.
 Source = tuple[str, int, int]
 
@@ -40,7 +41,7 @@ def encode_predictions(
     # Whole columns become lists at once: indexing an array element by element costs thirty times as much.
     features, prediction = forecasts.features.tolist(), forecasts.prediction.tolist()
     lower, upper = forecasts.lower.tolist(), forecasts.upper.tolist()
-    adaptive, scores = forecasts.adaptive.tolist(), forecasts.drift_scores.tolist()
+    quality, scores = _interval_qualities(forecasts), forecasts.drift_scores.tolist()
     drifted = _drifted_features(forecasts)
     values = []
     for row, (topic, partition, offset), history, pair in scored:
@@ -55,7 +56,7 @@ def encode_predictions(
                     prediction[row],
                     features[row][0],
                     wire.IntervalsRow((low_80, high_80), (low_95, high_95)),
-                    "adaptive" if adaptive[row] else "static",
+                    quality[row],
                     wire.FeaturesRow(*features[row]),
                     wire.DriftRow(bool(names), names, wire.FeaturesRow(*scores[row])),
                     [] if found is None else list(found),
@@ -67,6 +68,12 @@ def encode_predictions(
             )
         )
     return values
+
+
+def _interval_qualities(forecasts: Forecasts) -> list[str]:
+    """What each range rests on: training, where the history is short; else its volatility, or the floor below it."""
+    qualities: list[str] = _QUALITIES[np.where(forecasts.adaptive, 1 + forecasts.floored, 0)].tolist()
+    return qualities
 
 
 def _drifted_features(forecasts: Forecasts) -> dict[int, list[str]]:

@@ -92,6 +92,19 @@ def ewma_volatility(returns: NDArray[np.float64], stored_sigma: NDArray[np.float
     return sigma
 
 
+def floored(sigma: NDArray[np.float64], stored_sigma: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Where a volatility of `ewma_volatility` is the floor's and not the history's own, shape ``(n,)``.
+
+    A short history never is: the pseudo-observations of the stored sigma alone keep its volatility above 60 % of it.
+    So a range never leans on training (``static``) and stands on the floor at the same time.
+
+    >>> floored(np.array([0.0005, 0.005]), np.array([0.005, 0.005])).tolist()
+    [True, False]
+    """
+    at_floor: NDArray[np.bool_] = sigma <= FLOOR_SHARE * stored_sigma
+    return at_floor
+
+
 def longest_run(rates: NDArray[np.float64]) -> int:
     """Length of the longest run of equal rates.
 

@@ -109,6 +109,9 @@ class Forecasts:
     lower: NDArray[np.float64]  # (n, 2), columns LEVELS
     upper: NDArray[np.float64]  # (n, 2)
     adaptive: NDArray[np.bool_]  # (n,), False where the range leans on training
+    floored: NDArray[
+        np.bool_
+    ]  # (n,), where volatility is far below training's, so the range is that of a floor
     drift_scores: NDArray[np.float64]  # (n, 5), (x - mean) / std
     drifted: NDArray[np.bool_]  # (n, 5), by the classic rule
 
@@ -182,7 +185,8 @@ class Forecaster:
             upper = prediction[:, None] * np.exp(half)
         scores, drifted = self._drift(values, windows.pairs)
         adaptive = windows.lengths >= ADAPTIVE_LENGTH
-        return Forecasts(values, prediction, lower, upper, adaptive, scores, drifted)
+        floored = features.floored(sigma, stored)
+        return Forecasts(values, prediction, lower, upper, adaptive, floored, scores, drifted)
 
     def hindcast(self, windows: Windows) -> Hindcasts:
         """Forecast each history's newest rate from the rates before it: live accuracy that needs no memory.

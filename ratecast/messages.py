@@ -132,8 +132,10 @@ class Prediction(BaseModel):
     prediction: float = Field(description="The forecast of the next rate.")
     baseline: float = Field(description="The last rate: what a random walk would forecast.")
     intervals: Intervals
-    interval_quality: Literal["adaptive", "static"] = Field(
-        description="adaptive: from the message's own volatility (21 rates or more); static: leans on training."
+    interval_quality: Literal["adaptive", "static", "floored"] = Field(
+        description="adaptive: from the message's own volatility (21 rates or more). static: leans on training's "
+        "volatility. floored: the message's volatility is below a tenth of training's, so the range is that of a tenth "
+        "and too wide for such steps; a model of daily rates says so of ticks by the minute."
     )
     features: Features
     drift: Drift

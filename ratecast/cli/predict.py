@@ -104,6 +104,7 @@ def rows(prediction: PredictionRow) -> list[tuple[str, str, str]]:
 _QUALITY = {
     "adaptive": "adaptive: from the volatility of these rates",
     "static": "static: too few rates to tell their volatility, so training's is used",
+    "floored": "floored: these rates move less than a tenth of what training's did, so a tenth is used: too wide",
 }
 
 

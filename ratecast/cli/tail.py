@@ -184,6 +184,8 @@ class PredictionLines(_Lines):
         remarks = [", ".join(prediction.alerts)] if prediction.alerts else []
         if prediction.drift.is_drift:
             remarks.append(f"drift: {' '.join(prediction.drift.features)}")
+        if prediction.interval_quality == "floored":
+            remarks.append("range floored")
         return (
             f"{(prediction.as_of or '-')[:10]:<10}  {prediction.pair:<7}  {prediction.baseline:>8.6g}  "
             f"{prediction.prediction:>8.6g}  {f'{lower:.6g} to {upper:.6g}':<20}  {'; '.join(remarks)}"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -87,10 +88,24 @@ def test_drift_begins_outside_min_and_max_or_beyond_three_std(factor: float, dri
 
 
 def test_twenty_one_rates_make_the_range_adaptive() -> None:
-    calm, short = score(message([0.85, 0.8501] * 11), message([0.85, 0.8501] * 10))
+    calm, short = score(message([0.85, 0.851] * 11), message([0.85, 0.851] * 10))
     assert (calm.interval_quality, short.interval_quality) == ("adaptive", "static")
     width = [p.intervals.level_95[1] - p.intervals.level_95[0] for p in (calm, short)]
     assert width[0] < width[1]  # the calm history's own volatility is far below the stored one
+
+
+def test_ticks_by_the_minute_are_marked_floored_unless_they_are_too_few() -> None:
+    """Invented rates: the training's daily volatility, spread over the minutes of a day."""
+    steps = np.random.default_rng(3).normal(scale=SIGMA / math.sqrt(24 * 60), size=61)
+    ticks = (0.85 * np.exp(np.cumsum(steps))).tolist()
+    days = (0.85 * np.exp(np.cumsum(steps * math.sqrt(24 * 60)))).tolist()
+    found = score(message(ticks), message(ticks[-21:]), message(ticks[-20:]), message(days))
+    assert [p.interval_quality for p in found] == ["floored", "floored", "static", "adaptive"]
+
+
+def test_a_pair_that_stands_still_by_nature_is_marked_floored() -> None:
+    (prediction,) = score(message([0.85, 0.85, 0.85001] * 10))
+    assert prediction.interval_quality == "floored"
 
 
 @settings(max_examples=60, deadline=None)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from typing import get_args
 
 import pytest
 
@@ -10,9 +11,11 @@ from producer.publish import new_message, publish_and_wait
 from ratecast import kafka
 from ratecast.cli import predict as command
 from ratecast.errors import BrokerUnavailableError, OperationError, RefusedError, UsageError
+from ratecast.messages import Prediction
 from ratecast.settings import Settings
 from tests.integration.workers import running_worker
 from tests.producer import commands
+from tests.rows import prediction_row
 
 
 def invoke(*arguments: str):
@@ -109,3 +112,11 @@ def test_a_wrong_history_is_refused_before_any_broker_is_asked():
     result = invoke("1", "2", "-b", "127.0.0.1:9")
     assert isinstance(result.exception, UsageError)
     assert Settings().connect_timeout_seconds > 5  # it would have been waited for
+
+
+@pytest.mark.parametrize("quality", get_args(Prediction.model_fields["interval_quality"].annotation))
+def test_every_quality_of_a_range_is_explained(quality):
+    row = prediction_row(0.857123)
+    row.interval_quality = quality
+    (words,) = [text for name, text, _ in command.rows(row) if name == "ranges"]
+    assert words.startswith(f"{quality}: ")

@@ -98,6 +98,13 @@ def test_a_line_is_whole_in_a_pipe_and_names_alerts_apart_from_drifted_features(
     assert capsys.readouterr().out == f"{WHOLE}\n"
 
 
+def test_a_line_says_that_its_range_is_floored(capsys):
+    row = prediction_row(0.857123)
+    row.interval_quality = "floored"
+    command.PredictionLines(None, as_json=False).write(FakeRecord(encode_prediction(row)))
+    assert capsys.readouterr().out.rstrip().endswith("  range floored")
+
+
 def test_a_line_is_cut_to_the_width_of_a_terminal(monkeypatch):
     terminal = Console(file=(shown := io.StringIO()), force_terminal=True, color_system=None, width=80)
     monkeypatch.setattr(console, "out", terminal)

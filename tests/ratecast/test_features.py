@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ratecast import features
-from ratecast.features import DECAY, FLOOR_SHARE, PRIOR_WEIGHT, WINDOW
+from ratecast.features import ADAPTIVE_LENGTH, DECAY, FLOOR_SHARE, PRIOR_WEIGHT, WINDOW
 
 rates = st.floats(min_value=1e-6, max_value=1e6)
 histories = st.lists(st.lists(rates, min_size=3, max_size=80), min_size=1, max_size=6)
@@ -58,6 +58,22 @@ def test_volatility_of_a_short_history_leans_on_the_stored_one() -> None:
 
 def test_a_stuck_history_keeps_a_floor_of_volatility() -> None:
     assert _volatility([1.0] * 61, 0.01) == pytest.approx(FLOOR_SHARE * 0.01)
+
+
+@given(st.integers(3, 70), st.floats(1e-9, 1.0), st.integers(0, 2**32 - 1))
+def test_a_history_is_floored_from_the_shortest_adaptive_one_on_and_only_below_the_floor(
+    length: int, share: float, seed: int
+) -> None:
+    """With steps of a known size, their signs at random: the volatility is that size."""
+    stored = 0.005
+    signs = np.random.default_rng(seed).choice([-1.0, 1.0], size=length)
+    returns = features.log_returns(
+        features.window_matrix([np.exp(np.cumsum(share * stored * signs)).tolist()])
+    )
+    sigma = features.ewma_volatility(returns, np.array([stored]))
+    if abs(share / FLOOR_SHARE - 1.0) > 1e-6:
+        expected = length >= ADAPTIVE_LENGTH and share < FLOOR_SHARE
+        assert features.floored(sigma, np.array([stored])).tolist() == [expected]
 
 
 def test_model_inputs_do_not_know_the_scale_of_a_pair() -> None:

@@ -6,9 +6,11 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ratecast import features, ranges
-from ratecast.features import FEATURE_NAMES
+from ratecast.features import DECAY_WEIGHTS, FEATURE_NAMES, FLOOR_SHARE, PRIOR_WEIGHT
 from ratecast.forecast import MAX_SCORE, Forecaster
 from tests.bundles import LEVELS, QUANTILES, SIGMA, training_stats
 
@@ -83,6 +85,25 @@ def test_a_range_is_a_quantile_of_its_length_times_its_scale_around_the_forecast
 def test_from_twenty_one_rates_on_a_range_stands_on_its_own_feet(count: int, adaptive: bool) -> None:
     maker = forecaster()
     assert maker.forecast(made_ready(maker, history(count))).adaptive.tolist() == [adaptive]
+
+
+@given(st.floats(1e-6, 2.0), st.integers(3, 61))
+def test_a_floored_range_is_that_of_the_floor_and_every_other_its_own(share: float, count: int) -> None:
+    """Invented steps, from those of minutes to those of days: the label follows the range and never changes it."""
+    maker = forecaster()
+    level, rates = LEVELS["EUR/GBP"], np.array(history(count))
+    windows = made_ready(maker, (level * (rates / level) ** share).tolist())
+    found = maker.forecast(windows)
+    returns = windows.returns[:, -(count - 1) :]
+    weights = DECAY_WEIGHTS[-(count - 1) :]
+    prior = 0.0 if count >= 21 else PRIOR_WEIGHT
+    own = float(np.sqrt(((returns**2 * weights).sum() + prior * SIGMA**2) / (weights.sum() + prior)))
+    floor = FLOOR_SHARE * SIGMA
+    table = max(length for length in QUANTILES["95"] if length <= count)
+    half = np.log(found.upper[0, 1] / found.prediction[0]) / QUANTILES["95"][table]
+    assert half == pytest.approx(max(own, floor), rel=1e-6)
+    if abs(own / floor - 1.0) > 1e-9:
+        assert found.floored.tolist() == [own < floor]
 
 
 @pytest.mark.parametrize("shrinkage", [0.0, 0.5])
