@@ -8,23 +8,20 @@ them stay half as long.
 
 from __future__ import annotations
 
-import csv
-import datetime as dt
 import importlib.util
-import io
-import math
-import re
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ratecast import rate_csv
 from ratecast.errors import UsageError
+from ratecast.rate_csv import BASE, PAIR
 
 if TYPE_CHECKING:
-    from _csv import Reader
+    import datetime as dt
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
@@ -40,14 +37,6 @@ DEFAULT_PAIR = "EUR/GBP"
 # The longest weekend of the ECB's calendar (Easter, Christmas) is 5 days. A return over a longer hole, like
 # the nine years without EUR/ISK, is not one step.
 MAX_GAP_DAYS = 10
-BASE = "EUR"
-
-
-_HOLES = frozenset({"", "N/A", "n/a", "-"})
-_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_CURRENCY = re.compile(r"[A-Z]{3}")
-_PAIR = re.compile(r"([A-Z]{3})/([A-Z]{3})")
-_LONG_COLUMNS = ("date", "pair", "rate")
 
 
 @dataclass(frozen=True)
@@ -94,26 +83,16 @@ def load_ecb() -> RateTable:
             text = archive.read("eurofxref-hist.csv").decode("utf-8")
     except (OSError, KeyError, zipfile.BadZipFile) as error:
         raise UsageError(f"{path}: {error}") from None
-    return _parse(csv.reader(io.StringIO(text)), path.name)
+    return RateTable(path.name, *rate_csv.parse(text, path.name))
 
 
 def load_csv(path: Path) -> RateTable:
-    """A user's rates, wide (``date`` and one column a currency or pair) or long (``date,pair,rate``).
-
-    A column named ``USD`` holds dollars per euro, one named ``GBP/USD`` dollars per pound. Dates are
-    ``YYYY-MM-DD`` in any order. Empty cells and ``N/A`` are holes.
+    """A user's rates; `ratecast.rate_csv` says in which forms.
 
     Raises:
         UsageError: one line that names the file, the line and the fault.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = path.read_bytes()[: error.start].count(b"\n") + 1
-        raise UsageError(f"{path}: line {line}: not UTF-8") from None
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror or error}") from None
-    return _parse(csv.reader(io.StringIO(text, newline="")), str(path))
+    return RateTable(str(path), *rate_csv.parse(rate_csv.read_text(path), str(path)))
 
 
 def series(
@@ -167,7 +146,7 @@ def windows(
 
 def _rates(table: RateTable, pair: str) -> NDArray[np.float64]:
     """Rates of a pair on the table's days, NaN where there is none."""
-    match = _PAIR.fullmatch(pair)
+    match = PAIR.fullmatch(pair)
     if match is None or match[1] == match[2]:
         raise UsageError(f"{pair!r} is not a pair: write two currencies like EUR/USD")
     base, quote = match.groups()
@@ -189,106 +168,3 @@ def _rates(table: RateTable, pair: str) -> NDArray[np.float64]:
 def _six_digits(values: NDArray[np.float64]) -> NDArray[np.float64]:
     # Through text, not by scaling: only so is the result the float64 that prints with six digits.
     return np.array([float(f"{value:.6g}") for value in values.tolist()])
-
-
-def _parse(reader: Reader, source: str) -> RateTable:
-    """A table from CSV rows; every fault is a UsageError with its line."""
-    try:
-        header = [name.strip() for name in next(reader, [])]
-        if not any(header):
-            _fault(source, 1, "the file is empty")
-        lowered = [name.lower() for name in header]
-        if "date" not in lowered:
-            _fault(source, 1, f"no column 'date' (columns are separated by commas): {','.join(header)[:60]}")
-        if "pair" in lowered or "rate" in lowered:
-            table = _parse_long(reader, source, lowered)
-        else:
-            table = _parse_wide(reader, source, header, lowered.index("date"))
-    except csv.Error as error:
-        _fault(source, reader.line_num, str(error))
-    if not len(table.dates):
-        _fault(source, reader.line_num, "there are no rates after the header")
-    return table
-
-
-def _parse_wide(reader: Reader, source: str, header: list[str], date_at: int) -> RateTable:
-    pairs: dict[int, str] = {}
-    for position, name in enumerate(header):
-        # The ECB's own file ends every line with a comma: a column without a name holds nothing.
-        if position == date_at or not name:
-            continue
-        pair = f"{BASE}/{name}" if _CURRENCY.fullmatch(name) else name
-        if not _PAIR.fullmatch(pair) or pair == f"{BASE}/{BASE}":
-            _fault(source, 1, f"column {name[:40]!r} is neither a currency (USD) nor a pair (EUR/USD)")
-        if pair in pairs.values():
-            _fault(source, 1, f"column {name!r} occurs twice")
-        pairs[position] = pair
-    if not pairs:
-        _fault(source, 1, "no column beside 'date'")
-
-    rows: dict[dt.date, list[float]] = {}
-    for line, row in _rows(reader, source, len(header)):
-        day = _day(source, line, row[date_at])
-        if day in rows:
-            _fault(source, line, f"date {day} occurs twice")
-        rows[day] = [_rate(source, line, row[position]) for position in pairs]
-    days = sorted(rows)
-    matrix = np.array([rows[day] for day in days]).reshape(len(days), len(pairs))
-    columns = {pair: np.ascontiguousarray(matrix[:, i]) for i, pair in enumerate(pairs.values())}
-    return RateTable(source, np.array(days, dtype="datetime64[D]"), columns)
-
-
-def _parse_long(reader: Reader, source: str, lowered: list[str]) -> RateTable:
-    for name in _LONG_COLUMNS:
-        if name not in lowered:
-            _fault(source, 1, f"no column {name!r}: the long form has date,pair,rate")
-    date_at, pair_at, rate_at = (lowered.index(name) for name in _LONG_COLUMNS)
-    found: dict[str, dict[dt.date, float]] = {}
-    for line, row in _rows(reader, source, len(lowered)):
-        day, pair = _day(source, line, row[date_at]), row[pair_at].strip()
-        match = _PAIR.fullmatch(pair)
-        if match is None or match[1] == match[2]:
-            _fault(source, line, f"{pair[:40]!r} is not a pair like EUR/USD")
-        column = found.setdefault(pair, {})
-        if day in column:
-            _fault(source, line, f"date {day} occurs twice for {pair}")
-        column[day] = _rate(source, line, row[rate_at])
-    days = sorted({day for column in found.values() for day in column})
-    columns = {pair: np.array([column.get(day, math.nan) for day in days]) for pair, column in found.items()}
-    return RateTable(source, np.array(days, dtype="datetime64[D]"), columns)
-
-
-def _rows(reader: Reader, source: str, width: int) -> Iterator[tuple[int, list[str]]]:
-    for row in reader:
-        if not any(row):
-            continue
-        if len(row) != width:
-            _fault(source, reader.line_num, f"{len(row)} cells where the header has {width}")
-        yield reader.line_num, row
-
-
-def _day(source: str, line: int, cell: str) -> dt.date:
-    # fromisoformat alone also takes 20240131 and 2024-W05-3, which nobody writes on purpose.
-    text = cell.strip()
-    try:
-        return dt.date.fromisoformat(text if _DATE.fullmatch(text) else "")
-    except ValueError:
-        _fault(source, line, f"{text[:40]!r} is not a date like 2024-12-31")
-
-
-def _rate(source: str, line: int, cell: str) -> float:
-    if cell in _HOLES:
-        return math.nan
-    try:
-        value = float(cell)
-    except ValueError:
-        if cell.strip() in _HOLES:
-            return math.nan
-        _fault(source, line, f"{cell.strip()[:40]!r} is not a number")
-    if not 0.0 < value < math.inf:
-        _fault(source, line, f"rate {cell.strip()[:40]} is not positive and finite")
-    return value
-
-
-def _fault(source: str, line: int, fault: str) -> NoReturn:
-    raise UsageError(f"{source}: line {line}: {fault}")

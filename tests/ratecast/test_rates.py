@@ -1,4 +1,4 @@
-"""Rates: the ECB's, a user's, crosses, holes, windows, and every way a CSV can be wrong."""
+"""Rates: the ECB's, a user's, crosses, holes and windows."""
 
 from __future__ import annotations
 
@@ -148,83 +148,6 @@ def test_windows_of_a_period_are_filled_from_before_it():
     assert [values.tolist() for _, values in found] == [[3, 4, 5], [4, 5, 6]]
     assert list(rates.windows(stretch, 8)) == []
     assert list(rates.windows(stretch, 3, dt.date(2024, 2, 1))) == []
-
-
-def test_a_wide_csv_holds_currencies_and_pairs_in_any_order_of_days(write):
-    table = rates.load_csv(write("Date,USD,GBP/USD\n2024-01-03,1.10,1.27\n2024-01-02,1.09,N/A\n"))
-    (usd,) = rates.series(table, "EUR/USD")
-    assert usd.rates.tolist() == [1.09, 1.10]
-    (cable,) = rates.series(table, "GBP/USD")
-    assert cable.rates.tolist() == [1.27]
-    assert str(cable.dates[0]) == "2024-01-03"
-
-
-def test_a_long_csv_holds_a_rate_a_line_and_ignores_further_columns(write):
-    text = (
-        "rate,pair,date,note\n1.10,EUR/USD,2024-01-03,x\n160,EUR/JPY,2024-01-03,\n1.09,EUR/USD,2024-01-02,\n"
-    )
-    table = rates.load_csv(write(text))
-    assert rates.series(table, "EUR/USD")[0].rates.tolist() == [1.09, 1.10]
-    assert rates.series(table, "USD/JPY")[0].rates.tolist() == [145.455]
-
-
-def test_a_spreadsheets_csv_with_bom_crlf_and_blank_lines_is_read(write):
-    table = rates.load_csv(write("\ufeffdate,USD,\r\n2024-01-02,1.09,\r\n\r\n2024-01-03, ,\r\n"))
-    assert rates.series(table, "EUR/USD")[0].rates.tolist() == [1.09]
-
-
-MALFORMED = {
-    "empty file": ("", "line 1: the file is empty"),
-    "blank first line": ("\n2024-01-02,1.1\n", "line 1: the file is empty"),
-    "only a header": ("date,USD\n", "line 1: there are no rates after the header"),
-    "no date column": ("day,USD\n2024-01-02,1.1\n", "line 1: no column 'date'"),
-    "semicolons": (
-        "date;USD\n2024-01-02;1.1\n",
-        "line 1: no column 'date' (columns are separated by commas)",
-    ),
-    "no value column": ("date\n2024-01-02\n", "line 1: no column beside 'date'"),
-    "unknown column": ("date,dollar\n2024-01-02,1\n", "line 1: column 'dollar' is neither a currency"),
-    "same column twice": ("date,USD,USD\n2024-01-02,1,1\n", "line 1: column 'USD' occurs twice"),
-    "euro column": ("date,EUR\n2024-01-02,1\n", "line 1: column 'EUR' is neither"),
-    "day first": ("date,USD\n02.01.2024,1.1\n", "line 2: '02.01.2024' is not a date like 2024-12-31"),
-    "no such day": ("date,USD\n2024-02-30,1.1\n", "line 2: '2024-02-30' is not a date"),
-    "week date": ("date,USD\n2024-W05-3,1.1\n", "line 2: '2024-W05-3' is not a date"),
-    "no date": ("date,USD\n,1.1\n", "line 2: '' is not a date"),
-    "same day twice": ("date,USD\n2024-01-02,1\n2024-01-02,1\n", "line 3: date 2024-01-02 occurs twice"),
-    "words": ("date,USD\n2024-01-02,1\n2024-01-03,about 1\n", "line 3: 'about 1' is not a number"),
-    "decimal comma": ('date,USD\n2024-01-02,"1,1"\n', "line 2: '1,1' is not a number"),
-    "zero": ("date,USD\n2024-01-02,0\n", "line 2: rate 0 is not positive and finite"),
-    "negative": ("date,USD\n2024-01-02,-1.1\n", "line 2: rate -1.1 is not positive"),
-    "nan": ("date,USD\n2024-01-02,nan\n", "line 2: rate nan is not positive"),
-    "infinite": ("date,USD\n2024-01-02,1e999\n", "line 2: rate 1e999 is not positive and finite"),
-    "short row": ("date,USD,GBP\n2024-01-02,1.1\n", "line 2: 2 cells where the header has 3"),
-    "long row": ("date,USD\n2024-01-02,1,1\n", "line 2: 3 cells where the header has 2"),
-    "not UTF-8": (b"date,USD\n2024-01-02,1\n2024-01-03,\xff\n", "line 3: not UTF-8"),
-    "long without rate": ("date,pair\n2024-01-02,EUR/USD\n", "line 1: no column 'rate'"),
-    "long without pair": ("date,rate\n2024-01-02,1.1\n", "line 1: no column 'pair'"),
-    "long, bad pair": ("date,pair,rate\n2024-01-02,EURUSD,1\n", "line 2: 'EURUSD' is not a pair"),
-    "long, twice": (
-        "date,pair,rate\n2024-01-02,EUR/USD,1\n2024-01-02,EUR/USD,1\n",
-        "line 3: date 2024-01-02 occurs twice for EUR/USD",
-    ),
-}
-
-
-@pytest.mark.parametrize(("content", "fault"), MALFORMED.values(), ids=MALFORMED.keys())
-def test_a_malformed_csv_is_refused_in_one_line_with_file_line_and_fault(write, content, fault):
-    path = write(content)
-    with pytest.raises(UsageError) as caught:
-        rates.load_csv(path)
-    message = str(caught.value)
-    assert message.startswith(f"{path}: ")
-    assert fault in message
-    assert "\n" not in message
-
-
-@pytest.mark.parametrize("name", ["missing.csv", "."])
-def test_a_file_that_cannot_be_read_is_refused(tmp_path, name):
-    with pytest.raises(UsageError, match=r"No such file|Is a directory"):
-        rates.load_csv(tmp_path / name)
 
 
 def test_a_user_table_lists_what_it_has_when_asked_for_more(write):
