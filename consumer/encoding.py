@@ -28,6 +28,7 @@ def encode_predictions(
     alerts: Mapping[int, Mapping[Alert, str]],
     model_version: str,
     scored_at: str,
+    topic_id: str | None = None,
 ) -> list[bytes]:
     """Predictions as JSON, in the order given.
 
@@ -37,12 +38,13 @@ def encode_predictions(
         alerts: row -> code -> words.
         model_version: of the model that forecast.
         scored_at: ISO 8601.
+        topic_id: the broker's id of the source's topic, when it is known.
     """
     # Whole columns become lists at once: indexing an array element by element costs thirty times as much.
     features, prediction = forecasts.features.tolist(), forecasts.prediction.tolist()
     lower, upper = forecasts.lower.tolist(), forecasts.upper.tolist()
     quality, scores = _interval_qualities(forecasts), forecasts.drift_scores.tolist()
-    drifted = _drifted_features(forecasts)
+    drifted, named_id = _drifted_features(forecasts), msgspec.UNSET if topic_id is None else topic_id
     values = []
     for row, (topic, partition, offset), history, pair in scored:
         (low_80, low_95), (high_80, high_95) = lower[row], upper[row]
@@ -62,7 +64,7 @@ def encode_predictions(
                     [] if found is None else list(found),
                     model_version,
                     scored_at,
-                    wire.SourceRow(topic, partition, offset),
+                    wire.SourceRow(topic, partition, offset, named_id),
                     msgspec.UNSET if found is None else {code.value: text for code, text in found.items()},
                 )
             )

@@ -15,10 +15,11 @@ from consumer.scoring import DeadLetter, ScoredBatch
 from ratecast.errors import ErrorCode, OperationError, RecordError
 
 if TYPE_CHECKING:
-    import datetime as dt
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-    from consumer.scoring import Record, Scorer
+    from consumer.scoring import Record
+
+    Score = Callable[[Sequence[Record]], ScoredBatch]
 
 log = logging.getLogger(__name__)
 
@@ -43,19 +44,18 @@ class Isolation:
         self._recent: deque[bool] = deque(maxlen=_RECENT)  # whether each of the last records failed
         self._in_hand: list[bool] = []
 
-    def score(self, scorer: Scorer, records: Sequence[Record], now: dt.datetime) -> ScoredBatch:
+    def score(self, score: Score, records: Sequence[Record]) -> ScoredBatch:
         """The outcome of every record, in order.
 
         Args:
-            scorer: scores batches.
+            score: scores some records.
             records: of one partition, at least one.
-            now: what predictions carry as ``scored_at``.
 
         Raises:
             ModelFailingError: too many fail.
         """
         self._in_hand = []
-        parts = list(self._scored(scorer, records, now))
+        parts = list(self._scored(score, records))
         return parts[0] if len(parts) == 1 else ScoredBatch.joined(parts)
 
     def committed(self) -> None:
@@ -63,14 +63,14 @@ class Isolation:
         self._recent.extend(self._in_hand)
         self._in_hand = []
 
-    def _scored(self, scorer: Scorer, records: Sequence[Record], now: dt.datetime) -> Iterator[ScoredBatch]:
+    def _scored(self, score: Score, records: Sequence[Record]) -> Iterator[ScoredBatch]:
         try:
-            scored = scorer.score(records, now)
+            scored = score(records)
         except Exception as error:  # noqa: BLE001 - this is the wall: whatever it is, it must not stop the partition
             if len(records) > 1:
                 half = len(records) // 2
-                yield from self._scored(scorer, records[:half], now)
-                yield from self._scored(scorer, records[half:], now)
+                yield from self._scored(score, records[:half])
+                yield from self._scored(score, records[half:])
                 return
             self._failed(records[0], error)
             fault = RecordError(

@@ -8,8 +8,8 @@ from aiokafka.client import CoordinationType
 from aiokafka.errors import CoordinatorLoadInProgressError, KafkaError, for_code
 
 from consumer.offset_fetch import UNSTABLE_OFFSET_COMMIT, StableOffsetFetch, answers
-from consumer.positions import Committed
 from ratecast import commit_note, kafka
+from ratecast.commit_note import Committed
 
 if TYPE_CHECKING:
     from aiokafka import TopicPartition

@@ -7,7 +7,6 @@ import contextlib
 import datetime as dt
 import logging
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from aiokafka.errors import (
@@ -30,50 +29,19 @@ from ratecast.commit_note import CommitNote
 from ratecast.kafka_errors import InvalidRecordError, is_of_the_group
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+    from collections.abc import AsyncIterator, Coroutine, Sequence
 
     from aiokafka import TopicPartition
 
-    from consumer.beginning import Beginning
-    from consumer.identity import TopicIdentity
-    from consumer.output_limits import OutputLimits
     from consumer.publishing import Publisher
-    from consumer.scoring import Record, ScoredBatch, Scorer
+    from consumer.scoring import Record, ScoredBatch
+    from consumer.surroundings import Surroundings
     from monitoring.lag import PartitionLag
-    from monitoring.metrics import WorkerMetrics
-    from ratecast.settings import Settings
 
 log = logging.getLogger(__name__)
 
 _POLL_TIMEOUT_MS = 1000
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Surroundings:
-    """What the pipelines of one worker share.
-
-    Attributes:
-        settings: topics and limits.
-        consumer: the worker's consumer (an AIOKafkaConsumer).
-        scorer: of the model in use.
-        publisher: makes a partition's publisher, not yet started.
-        beginning: finds where reading begins.
-        identity: which topic the input topic is.
-        limits: what the output topics take.
-        metrics: where outcomes are counted.
-        refused: called with what the group's coordinator says against this worker.
-    """
-
-    settings: Settings
-    consumer: Any
-    scorer: Callable[[], Scorer]
-    publisher: Callable[[TopicPartition], Publisher]
-    beginning: Beginning
-    identity: TopicIdentity
-    limits: OutputLimits
-    metrics: WorkerMetrics
-    refused: Callable[[KafkaError], None]
 
 
 class PartitionPipeline:
@@ -123,7 +91,7 @@ class PartitionPipeline:
                 await self._take_over()
                 while records := await self._poll():
                     started = time.perf_counter()
-                    batch = self._isolation.score(self._around.scorer(), records, dt.datetime.now(dt.UTC))
+                    batch = self._isolation.score(self._score, records)
                     await self._publish(batch, records, time.perf_counter() - started)
             except FencedError:
                 await self._step_back()
@@ -137,6 +105,9 @@ class PartitionPipeline:
                 await self._pause(self._recovery.failed(KafkaError("the client gave up a task of its own")))
             finally:
                 await self._release()
+
+    def _score(self, records: Sequence[Record]) -> ScoredBatch:
+        return self._around.scorer().score(records, dt.datetime.now(dt.UTC), self._note.topic_id)
 
     def stop(self) -> None:
         """Finish the batch in hand and end; a pipeline that waits for records ends at once."""

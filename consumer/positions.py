@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from ratecast.commit_note import CommitNote, Loss
+from ratecast.commit_note import CommitNote, Committed, Loss
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -18,14 +18,6 @@ class Cause(StrEnum):
     NOTHING_COMMITTED = "nothing committed"
     TOPIC_MADE_ANEW = "topic made anew"
     REMOVED_BY_RETENTION = "removed by retention"
-
-
-@dataclass(frozen=True, slots=True)
-class Committed:
-    """A group's committed offset of a partition and the note beside it."""
-
-    offset: int
-    note: CommitNote
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,12 +106,13 @@ class Scorer:
         self._checker = QualityChecker.from_stats(bundle.stats)
         self._max_message_bytes = max_message_bytes
 
-    def score(self, records: Sequence[Record], now: dt.datetime) -> ScoredBatch:
+    def score(self, records: Sequence[Record], now: dt.datetime, topic_id: str | None = None) -> ScoredBatch:
         """Score records of one partition, in order.
 
         Args:
             records: what was polled, at least one.
             now: what predictions carry as ``scored_at``.
+            topic_id: the broker's id of the records' topic, when it is known.
         """
         decoded, dead_letters = self._decode(records)
         if not decoded.records:
@@ -142,7 +143,7 @@ class Scorer:
             records=[decoded.records[row] for row in kept],
             pairs=pairs,
             values=encode_predictions(
-                scored, forecasts, quality.alerts, self._forecaster.version, now.isoformat()
+                scored, forecasts, quality.alerts, self._forecaster.version, now.isoformat(), topic_id
             ),
             drifted=np.any(forecasts.drifted[finite], axis=1),
             as_of={

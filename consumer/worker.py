@@ -23,7 +23,8 @@ from consumer.identity import TopicIdentity
 from consumer.membership import Membership
 from consumer.models import CurrentModel
 from consumer.output_limits import OutputLimits
-from consumer.pipeline import PartitionPipeline, Surroundings
+from consumer.pipeline import PartitionPipeline
+from consumer.surroundings import Surroundings
 from consumer.transactions import PartitionTransactions
 from monitoring.http import HttpServer
 from monitoring.metrics import WorkerMetrics

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from aiokafka.partitioner import DefaultPartitioner
 
+from ratecast import dead_letter
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -48,7 +50,7 @@ class Republisher:
         """
         by_partition: dict[int, list[Record]] = {}
         for letter in letters:
-            partition = self._partitioner(letter.key, self._partitions, self._partitions)
+            partition = self._partitioner(_own_key(letter), self._partitions, self._partitions)
             by_partition.setdefault(partition, []).append(letter)
         limit = self._limit_seconds
         try:
@@ -74,10 +76,15 @@ class Republisher:
         deliveries = []
         batch = self._producer.create_batch()
         for record in records:
-            fields = {"key": record.key, "value": record.value, "headers": self._headers(record)}
+            fields = {"key": _own_key(record), "value": record.value, "headers": self._headers(record)}
             if batch.append(timestamp=None, **fields) is None:
                 deliveries.append(await self._producer.send_batch(batch, self._topic, partition=partition))
                 batch = self._producer.create_batch()
                 batch.append(timestamp=None, **fields)
         deliveries.append(await self._producer.send_batch(batch, self._topic, partition=partition))
         return deliveries
+
+
+def _own_key(letter: Record) -> bytes | None:
+    """The key that the record came with; one that its dead-letter topic forced upon it is not its own."""
+    return None if dead_letter.parse(letter.headers).key_added is not None else letter.key

@@ -1,5 +1,8 @@
 """What became of every input: counted from the topics themselves, never from a program's own counters.
 
+Outcomes name their input by topic, partition and offset, and by the broker's id of the topic where it gives one: those
+of a topic that was deleted do not count for a topic that was made anew under its name.
+
 It is right while workers are at work, too. The committed offsets are read first, and whatever was committed by
 then has its outcomes on the topics. So an input below them without an outcome is lost; one at or beyond them
 is only pending. Memory: three bytes an offset, 3 MB a million of messages, however long they are.
@@ -10,119 +13,32 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from contextlib import aclosing
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
 
 from ratecast import dead_letter, tail, wire
-from ratecast.committed import all_decided, committed_offsets
+from ratecast.audit_result import Audit, PartitionAudit, Removed
+from ratecast.committed import all_decided, committed_offsets, topic_ends
+from ratecast.errors import OperationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from numpy.typing import NDArray
 
+    from ratecast.commit_note import Committed
+    from ratecast.committed import TopicEnds
     from ratecast.settings import Settings
     from ratecast.tail import Record, TopicReader
 
     Offsets = NDArray[np.int64]
-
-Place = tuple[int, int]  # partition, offset
+    Source = tuple[tuple[str, int, int], str | None]  # topic, partition, offset; the topic's id
 
 _CHUNK = 4096  # offsets; small, so that a nonsensical offset in a foreign record costs little
 _MOST = 255  # outcomes of one input; more are not told apart
-_WAIT_POLL_SECONDS = 0.2
-
-
-@dataclass(frozen=True)
-class PartitionAudit:
-    """The inputs of one partition; offsets are in order.
-
-    Attributes:
-        partition: its number.
-        committed: the workers' committed offset; None when there is none.
-        inputs: how many lie there now.
-        scored: predictions made from them.
-        dead_lettered: dead letters made from them.
-        exactly_one: inputs with one outcome.
-        lost: inputs below the committed offset without an outcome.
-        pending: inputs from the committed offset on without an outcome.
-        duplicated: inputs with several outcomes.
-        unmatched: outcomes of inputs that no longer lie there.
-    """
-
-    partition: int
-    committed: int | None
-    inputs: int
-    scored: int
-    dead_lettered: int
-    exactly_one: int
-    lost: Offsets
-    pending: Offsets
-    duplicated: Offsets
-    unmatched: int
-
-
-@dataclass(frozen=True)
-class Audit:
-    """Inputs against outcomes, all read committed.
-
-    Attributes:
-        partitions: one for each partition of the input topic.
-        elsewhere: outcomes of inputs on another topic or on a partition that does not exist.
-        unreadable: records among the predictions and dead letters that name no source.
-    """
-
-    partitions: list[PartitionAudit]
-    elsewhere: int
-    unreadable: int
-
-    @property
-    def published(self) -> int:
-        """Inputs."""
-        return sum(part.inputs for part in self.partitions)
-
-    @property
-    def scored(self) -> int:
-        """Predictions made from them."""
-        return sum(part.scored for part in self.partitions)
-
-    @property
-    def dead_lettered(self) -> int:
-        """Dead letters made from them."""
-        return sum(part.dead_lettered for part in self.partitions)
-
-    @property
-    def lost(self) -> list[Place]:
-        """Inputs that the workers have passed without an outcome."""
-        return [(part.partition, offset) for part in self.partitions for offset in part.lost.tolist()]
-
-    @property
-    def pending(self) -> list[Place]:
-        """Inputs that the workers have not come to yet."""
-        return [(part.partition, offset) for part in self.partitions for offset in part.pending.tolist()]
-
-    @property
-    def duplicated(self) -> list[Place]:
-        """Inputs with more than one outcome."""
-        return [(part.partition, offset) for part in self.partitions for offset in part.duplicated.tolist()]
-
-    @property
-    def unmatched(self) -> int:
-        """Outcomes whose input is not on the input topic: deleted by retention, or of another topic."""
-        return self.elsewhere + sum(part.unmatched for part in self.partitions)
-
-    @property
-    def sound(self) -> bool:
-        """Whether nothing is lost and nothing duplicated; something may be pending."""
-        return not any(part.lost.size or part.duplicated.size for part in self.partitions)
-
-    @property
-    def exactly_once(self) -> bool:
-        """Whether every input has exactly one outcome."""
-        return all(part.exactly_one == part.inputs for part in self.partitions)
+_WAIT_POLL_SECONDS = 0.5
 
 
 async def audit(
@@ -139,28 +55,37 @@ async def audit(
         on_progress: called now and then with the number of records read so far.
 
     Raises:
-        OperationError: a topic is missing, no broker answers, or a transaction that hides outcomes stays open.
+        OperationError: a topic is missing or made anew meanwhile, no broker answers, or a transaction that hides
+            outcomes stays open.
     """
-    partitions = await tail.existing_partitions(settings, [settings.input_topic])
+    topic = settings.input_topic
+    partitions = await tail.existing_partitions(settings, [topic])
+    topic_id = (await topic_ends(settings, topic)).topic_id
     topics = [settings.output_topic, settings.dead_letter_topic]
     async with (
         tail.open_reader(settings, topics, from_beginning=True) as outcomes,
-        tail.open_reader(settings, [settings.input_topic], from_beginning=True) as inputs,
+        tail.open_reader(settings, [topic], from_beginning=True) as inputs,
     ):
-        tally = _Tally(settings, partitions[settings.input_topic], on_progress)
+        tally = _Tally(settings, partitions[topic], topic_id, on_progress)
         clock = asyncio.get_running_loop()
         deadline = clock.time() + wait_seconds
         while True:
-            committed = await committed_offsets(settings)
+            # Before the committed offsets: a beginning beyond one of them then means that records were removed.
+            ends = await topic_ends(settings, topic)
+            if ends.topic_id != topic_id:
+                raise OperationError(
+                    f"topic {topic} was deleted and made anew while it was read: run this again"
+                )
+            committed = _of_this_topic(await committed_offsets(settings), topic_id)
             await tally.read(outcomes)
             # Inputs last: whatever an outcome was made from is seen.
             await tally.read(inputs)
-            result = tally.result(committed)
+            result = tally.result(committed, ends)
             if any(part.lost.size for part in result.partitions):
                 # A committed outcome is not shown while it lies behind a transaction still open.
                 await all_decided(settings, topics)
                 await tally.read(outcomes)
-                result = tally.result(committed)
+                result = tally.result(committed, ends)
             if not any(part.pending.size for part in result.partitions) or clock.time() >= deadline:
                 return result
             await asyncio.sleep(_WAIT_POLL_SECONDS)
@@ -172,20 +97,26 @@ class _Tally:
     Args:
         settings: the topics.
         partitions: of the input topic.
+        topic_id: of the input topic.
         on_progress: called for each batch.
     """
 
     def __init__(
-        self, settings: Settings, partitions: int, on_progress: Callable[[int], None] | None
+        self,
+        settings: Settings,
+        partitions: int,
+        topic_id: str | None,
+        on_progress: Callable[[int], None] | None,
     ) -> None:
         self._settings = settings
+        self._topic_id = topic_id
         self._on_progress = on_progress or (lambda _: None)
         # For each partition, chunks of three rows: is there an input, its predictions, its dead letters.
         # Bytearrays, because adding one to an element of an array takes three times as long.
         self._chunks: list[defaultdict[int, bytearray]] = [
             defaultdict(lambda: bytearray(3 * _CHUNK)) for _ in range(partitions)
         ]
-        self._records = self._elsewhere = self._unreadable = 0
+        self._records = self._elsewhere = self._earlier = self._unreadable = 0
 
     async def read(self, reader: TopicReader) -> None:
         """Count what has come since the last time, to the ends that are found."""
@@ -202,27 +133,27 @@ class _Tally:
             self._chunks[record.partition][record.offset // _CHUNK][record.offset % _CHUNK] = 1
             return
         is_prediction = topic == self._settings.output_topic
-        if is_prediction:
-            source = _source_of_prediction(record.value)
-        else:
-            source = dead_letter.parse(record.headers).source
+        source = _source_of_prediction(record.value) if is_prediction else _source_of_letter(record.headers)
         if source is None:
             self._unreadable += 1
             return
-        topic, partition, offset = source
+        (topic, partition, offset), topic_id = source
         if topic != self._settings.input_topic or not 0 <= partition < len(self._chunks) or offset < 0:
             self._elsewhere += 1
+            return
+        if None not in (topic_id, self._topic_id) and topic_id != self._topic_id:
+            self._earlier += 1
             return
         chunk = self._chunks[partition][offset // _CHUNK]
         index = offset % _CHUNK + (_CHUNK if is_prediction else 2 * _CHUNK)
         chunk[index] = min(chunk[index] + 1, _MOST)
 
-    def result(self, committed: dict[int, int]) -> Audit:
-        """The judgement on what has been counted, given the workers' committed offsets."""
-        parts = [self._partition(number, committed.get(number)) for number in range(len(self._chunks))]
-        return Audit(parts, self._elsewhere, self._unreadable)
+    def result(self, committed: dict[int, Committed], ends: TopicEnds) -> Audit:
+        """The judgement on what has been counted, given the workers' committed offsets and the topic's ends."""
+        parts = [self._partition(number, committed.get(number), ends) for number in range(len(self._chunks))]
+        return Audit(parts, self._elsewhere, self._earlier, self._unreadable)
 
-    def _partition(self, number: int, committed: int | None) -> PartitionAudit:
+    def _partition(self, number: int, committed: Committed | None, ends: TopicEnds) -> PartitionAudit:
         inputs = scored = dead = one = unmatched = 0
         none: list[Offsets] = [np.zeros(0, dtype=np.int64)]
         several = none.copy()
@@ -237,30 +168,47 @@ class _Tally:
             none.append(index * _CHUNK + np.flatnonzero(there & (outcomes == 0)))
             several.append(index * _CHUNK + np.flatnonzero(there & (outcomes > 1)))
         missing = np.concatenate(none)
-        is_lost = missing < (0 if committed is None else committed)
+        offset = None if committed is None else committed.offset
+        is_lost = missing < (0 if offset is None else offset)
+        held_back = ends.ends[number] - ends.stable[number]
         return PartitionAudit(
-            *(number, committed, inputs, scored, dead, one),
+            *(number, offset, inputs, scored, dead, one),
             *(missing[is_lost], missing[~is_lost], np.concatenate(several), unmatched),
+            removed=_removed(committed, ends.beginnings[number]),
+            held_back=held_back,
+            held_from=ends.stable[number] if held_back else None,
         )
 
 
-def _source_of_prediction(value: bytes | None) -> tuple[str, int, int] | None:
+def _of_this_topic(committed: dict[int, Committed], topic_id: str | None) -> dict[int, Committed]:
+    """Committed offsets without those of an earlier topic of the same name."""
+    return {
+        number: found
+        for number, found in committed.items()
+        if None in (found.note.topic_id, topic_id) or found.note.topic_id == topic_id
+    }
+
+
+def _removed(committed: Committed | None, beginning: int) -> Removed:
+    """What retention removed unscored: what workers have noticed, and what they have yet to notice."""
+    if committed is None:
+        return Removed()
+    loss = committed.note.loss
+    noticed = Removed() if loss is None else Removed(loss.records, loss.first, loss.last)
+    if committed.offset >= beginning:
+        return noticed
+    return Removed(noticed.records + beginning - committed.offset, committed.offset, beginning - 1)
+
+
+def _source_of_prediction(value: bytes | None) -> Source | None:
     try:
         source = wire.decode_prediction(value or b"").source
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
-    return source.topic, source.partition, source.offset
+    topic_id = None if source.topic_id is msgspec.UNSET else source.topic_id
+    return (source.topic, source.partition, source.offset), topic_id
 
 
-def ranges(offsets: Offsets) -> list[Place]:
-    """Ordered offsets as (first, last) of each unbroken run.
-
-    >>> ranges(np.array([3, 4, 5, 9]))
-    [(3, 5), (9, 9)]
-    """
-    if not offsets.size:
-        return []
-    breaks = np.flatnonzero(np.diff(offsets) > 1)
-    first = offsets[np.concatenate(([0], breaks + 1))]
-    last = offsets[np.concatenate((breaks, [offsets.size - 1]))]
-    return list(zip(first.tolist(), last.tolist(), strict=True))
+def _source_of_letter(headers: Iterable[dead_letter.Header]) -> Source | None:
+    letter = dead_letter.parse(headers)
+    return None if letter.source is None else (letter.source, letter.topic_id)

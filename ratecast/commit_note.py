@@ -6,6 +6,7 @@ offset moved by somebody's tool carries no note, and is then taken as it stands.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated
 
 import msgspec
@@ -39,6 +40,14 @@ class CommitNote(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
     topic_id: str | None = None
     loss: Loss | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """A group's committed offset of a partition and the note beside it."""
+
+    offset: int
+    note: CommitNote
 
 
 _decoder = msgspec.json.Decoder(CommitNote)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
-from ratecast import kafka, tail
+from ratecast import commit_note, kafka, tail, topic_ids
 from ratecast.clients import stop_consumer
+from ratecast.commit_note import Committed
 from ratecast.errors import OperationError
 
 if TYPE_CHECKING:
@@ -26,8 +28,8 @@ _POLL_SECONDS = 0.2
 _ABORT_ALLOWANCE_SECONDS = 20.0  # brokers look for expired transactions every ten seconds
 
 
-async def committed_offsets(settings: Settings) -> dict[int, int]:
-    """The workers' committed offset of each partition of the input topic that has one.
+async def committed_offsets(settings: Settings) -> dict[int, Committed]:
+    """The workers' committed offset of each partition of the input topic that has one, and the note beside it.
 
     Not asked for as a stable one, as `consumer.offsets` does: workers at work always have transactions open. An
     older offset, just after a coordinator died, only calls an input pending that was passed already.
@@ -52,10 +54,52 @@ async def committed_offsets(settings: Settings) -> dict[int, int]:
                 f"the committed offsets of group {settings.group_id} cannot be read: {error!r}"
             ) from error
     return {
-        place.partition: committed.offset
+        place.partition: Committed(committed.offset, commit_note.decode(committed.metadata))
         for place, committed in found.items()
         if place.topic == settings.input_topic and committed.offset >= 0
     }
+
+
+@dataclass(frozen=True)
+class TopicEnds:
+    """How far the partitions of a topic reach, by partition.
+
+    Attributes:
+        topic_id: the broker's id of the topic; None where it gives none.
+        beginnings: offset of the first record.
+        stable: offset of the first record that an open transaction hides, or of the next record.
+        ends: offset of the next record.
+    """
+
+    topic_id: str | None
+    beginnings: dict[int, int]
+    stable: dict[int, int]
+    ends: dict[int, int]
+
+
+async def topic_ends(settings: Settings, topic: str) -> TopicEnds:
+    """How far a topic reaches now.
+
+    Raises:
+        BrokerUnavailableError: no broker answered.
+        OperationError: the topic does not exist, or the brokers do not tell.
+    """
+    count = (await tail.existing_partitions(settings, [topic]))[topic]
+    partitions = [TopicPartition(topic, number) for number in range(count)]
+    try:
+        async with kafka.wire_client(settings) as client:
+            identity = await topic_ids.topic_id(client, client.get_random_node(), topic)
+        async with _consumer(settings, "read_committed") as consumer:
+            stable = await consumer.end_offsets(partitions)
+        async with _consumer(settings, "read_uncommitted") as consumer:
+            beginnings = await consumer.beginning_offsets(partitions)
+            ends = await consumer.end_offsets(partitions)
+    except KafkaError as error:
+        raise OperationError(f"the ends of {topic} cannot be read: {error!r}") from error
+    by_number = (
+        {place.partition: offset for place, offset in found.items()} for found in (beginnings, stable, ends)
+    )
+    return TopicEnds(identity, *by_number)
 
 
 async def all_decided(settings: Settings, topics: Collection[str]) -> None:

@@ -119,6 +119,11 @@ class Source(BaseModel):
     topic: str
     partition: int
     offset: int
+    topic_id: str | None = Field(
+        None,
+        description="The broker's id of the topic; absent when it gives none. A topic that was deleted and created again "
+        "has another, and its offsets start anew.",
+    )
 
 
 class Prediction(BaseModel):

@@ -250,6 +250,7 @@ class SourceRow(msgspec.Struct, gc=False):
     topic: str
     partition: int
     offset: int
+    topic_id: str | msgspec.UnsetType = msgspec.UNSET  # left out when the broker gives topics no ids
 
 
 class PredictionRow(msgspec.Struct, gc=False):

@@ -13,7 +13,7 @@ from ratecast.cli.reading import reading_bar, total_to_read
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ratecast.audit import Audit, PartitionAudit
+    from ratecast.audit_result import Audit, PartitionAudit
     from ratecast.settings import Settings
 
 _SHOWN_RUNS = 8
@@ -25,8 +25,8 @@ def register(app: typer.Typer) -> None:
         "verify",
         help="Count, from the topics themselves, what became of every input: one prediction or dead letter, "
         "none, or several. It may run while workers do: an input without an outcome is pending from the "
-        "workers' committed offset on, and lost below it. Exit code 1 when anything is lost or duplicated; "
-        "0 otherwise, also while something is pending. Memory: three bytes an offset.",
+        "workers' committed offset on, and lost below it. Exit code 1 when anything is lost, duplicated or was "
+        "removed by retention unscored; 0 otherwise, also while something is pending. Memory: three bytes an offset.",
         short_help="Count from the topics what became of every input.",
         epilog="Example: ratecast verify --wait 60",
     )(verify)
@@ -57,7 +57,10 @@ def verify(
     if not result.sound:
         lost = sum(part.lost.size for part in result.partitions)
         duplicated = sum(part.duplicated.size for part in result.partitions)
-        raise OperationError(f"{lost:,} of {result.published:,} inputs lost, {duplicated:,} duplicated")
+        removed = f", {result.removed:,} removed unscored" if result.removed else ""
+        raise OperationError(
+            f"{lost:,} of {result.published:,} inputs lost, {duplicated:,} duplicated{removed}"
+        )
 
 
 async def _audit(settings: Settings, wait_seconds: float) -> Audit:
@@ -80,6 +83,9 @@ def as_json(settings: Settings, result: Audit) -> dict[str, Any]:
         "pending": sum(part.pending.size for part in result.partitions),
         "lost": sum(part.lost.size for part in result.partitions),
         "duplicated": sum(part.duplicated.size for part in result.partitions),
+        "removed_by_retention": result.removed,
+        "held_back": result.held_back,
+        "of_an_earlier_topic": result.earlier,
         "unmatched": result.unmatched,
         "unreadable": result.unreadable,
         "exactly_once": result.exactly_once,
@@ -88,7 +94,7 @@ def as_json(settings: Settings, result: Audit) -> dict[str, Any]:
 
 
 def _partition_as_json(part: PartitionAudit) -> dict[str, Any]:
-    from ratecast.audit import ranges
+    from ratecast.audit_result import ranges
 
     return {
         "partition": part.partition,
@@ -100,6 +106,9 @@ def _partition_as_json(part: PartitionAudit) -> dict[str, Any]:
         "pending": ranges(part.pending),
         "lost": ranges(part.lost),
         "duplicated": ranges(part.duplicated),
+        "removed_by_retention": part.removed.records,
+        "held_back": part.held_back,
+        "held_back_from": part.held_from,
         "unmatched": part.unmatched,
     }
 
@@ -130,24 +139,47 @@ def _counts(part: PartitionAudit) -> tuple[int, ...]:
 
 
 def _remarks(settings: Settings, result: Audit) -> Iterator[str]:
-    from ratecast.audit import ranges
+    from ratecast.audit_result import ranges
 
     for part in result.partitions:
         for name, offsets in (("lost", part.lost), ("duplicated", part.duplicated)):
             if offsets.size:
                 yield f"{name} on partition {part.partition}: offsets {_runs(ranges(offsets))}"
+    yield from _missing(settings, result)
     if pending := sum(part.pending.size for part in result.partitions):
         has_committed = any(part.committed is not None for part in result.partitions)
         why = "has not come to them yet" if has_committed else "has never committed"
         yield f"pending: {pending:,} inputs have no outcome yet, group {settings.group_id} {why}"
-    if result.unmatched:
-        yield f"unmatched: {result.unmatched:,} outcomes are of inputs that are not on {settings.input_topic} (any more)"
+    if result.earlier:
+        yield (
+            f"unmatched: {result.earlier:,} outcomes are of an earlier topic {settings.input_topic}, which was deleted "
+            "and made anew"
+        )
+    if others := result.unmatched - result.earlier:
+        yield f"unmatched: {others:,} outcomes are of inputs that are not on {settings.input_topic} (any more)"
     if result.unreadable:
         yield f"unreadable: {result.unreadable:,} records are neither predictions nor dead letters"
     if not result.published:
         yield f"there are no inputs on {settings.input_topic}"
     elif result.exactly_once:
         yield "every input has exactly one outcome"
+
+
+def _missing(settings: Settings, result: Audit) -> Iterator[str]:
+    """What cannot be read: removed before it was scored, or hidden by an open transaction."""
+    for part in result.partitions:
+        if part.removed.records:
+            yield (
+                f"removed: retention took {part.removed.records:,} records of partition {part.partition} before they were "
+                f"scored, the last of them at offsets {part.removed.first}-{part.removed.last} (to acknowledge this, stop "
+                f"the workers and set the offsets of group {settings.group_id} with kafka-consumer-groups "
+                "--reset-offsets --to-current)"
+            )
+        if part.held_back:
+            yield (
+                f"held back: {part.held_back:,} records of partition {part.partition} wait behind a transaction that "
+                f"their publisher left open at offset {part.held_from}"
+            )
 
 
 def _runs(runs: list[tuple[int, int]]) -> str:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from producer.histories import Plan
     from producer.replay import ReplaySummary
-    from ratecast.audit import Audit
+    from ratecast.audit_result import Audit
     from ratecast.demo.processes import WorkerProcess
     from ratecast.model import TrainingStats
     from ratecast.settings import Settings

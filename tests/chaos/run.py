@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ratecast import kafka, tail, wire
-from ratecast.audit import audit, ranges
+from ratecast.audit import audit
+from ratecast.audit_result import ranges
 from ratecast.settings import Settings
 from tests.bundles import LEVELS
 from tests.chaos import broken_worker
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from ratecast.audit import Audit, Place
+    from ratecast.audit_result import Audit, Place
     from ratecast.kafka_jvm import JvmCluster
 
 _SETTLE_LIMIT_SECONDS = 150.0

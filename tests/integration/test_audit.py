@@ -10,7 +10,8 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from tenacity import AsyncRetrying, stop_after_delay, wait_fixed
 
 from ratecast import kafka
-from ratecast.audit import audit, ranges
+from ratecast.audit import audit
+from ratecast.audit_result import ranges
 from ratecast.errors import OperationError
 from tests.bad_records import GOOD
 from tests.integration.workers import publish, until

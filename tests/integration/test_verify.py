@@ -61,6 +61,9 @@ async def test_offenders_are_named_by_offset_and_the_exit_code_is_one(settings):
         "pending": [[6, 7]],
         "lost": [[1, 3], [5, 5]],
         "duplicated": [[0, 0], [4, 4]],
+        "removed_by_retention": 0,
+        "held_back": 0,
+        "held_back_from": None,
         "unmatched": 1,
     }
     assert (found["lost"], found["duplicated"], found["pending"]) == (4, 2, 2)
