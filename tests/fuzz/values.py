@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from random import Random
 
-Generator = "Callable[[Random], bytes | None]"
 MAX_BYTES = 1_000_000
 
 
