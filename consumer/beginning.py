@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from consumer.identity import TopicIdentity
     from consumer.positions import Start
     from monitoring.metrics import WorkerMetrics
+    from ratecast.commit_note import Committed
     from ratecast.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -40,17 +41,20 @@ class Beginning:
         self._identity = identity
         self._metrics = metrics
 
-    async def of(self, source: TopicPartition, output_partition: int) -> Start:
+    async def of(
+        self, source: TopicPartition, output_partition: int, reached: Committed | None = None
+    ) -> Start:
         """Where to begin reading a partition.
 
         Args:
             source: the input partition.
             output_partition: where its predictions go.
+            reached: where this pipeline stood before; counts while nothing is committed.
 
         Raises:
             KafkaError: the brokers do not answer, or have lost what was read.
         """
-        committed = await committed_offset(self._settings, source)
+        committed = await committed_offset(self._settings, source) or reached
         # The id first: should the topic change after this, the first transaction will notice.
         topic_id = await self._identity.current(source)
         beginnings, ends = await asyncio.gather(
@@ -88,8 +92,8 @@ class Beginning:
             start.cause is Cause.NOTHING_COMMITTED and waiting and await self._has_outcomes(output_partition)
         ):
             log.warning(
-                "group %s has no committed offset on %s although %s-%d holds predictions (is the group new, or have its "
-                "offsets expired?): up to %d records are scored again, from offset %d",
+                "group %s has no committed offset on %s although %s-%d holds predictions (the group is new, its offsets "
+                "have expired, or the topic was made anew): up to %d records may be scored again, from offset %d",
                 *(
                     self._settings.group_id,
                     name,

@@ -25,7 +25,7 @@ from consumer.recovery import Recovery, UnreadableBatchError
 from monitoring.lag import LagTracker
 from ratecast import commit_note
 from ratecast.clients import is_cancelled
-from ratecast.commit_note import CommitNote
+from ratecast.commit_note import CommitNote, Committed
 from ratecast.kafka_errors import InvalidRecordError, is_of_the_group
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ class PartitionPipeline:
                 self.source.partition % await self._publisher.partitions(topic)
                 for topic in (self._settings.output_topic, self._settings.dead_letter_topic)
             ]
-            start = await self._around.beginning.of(self.source, output)
+            start = await self._around.beginning.of(self.source, output, self._reached())
             # Always: the client's own idea of the position may be of a topic that is gone, or none at all.
             self._consumer.seek(self.source, start.offset)
             self._lag.positioned(start.offset)
@@ -146,6 +146,11 @@ class PartitionPipeline:
             self._outcomes = Outcomes(
                 self._settings, self._around.limits, output, letters, self._note.topic_id
             )
+
+    def _reached(self) -> Committed | None:
+        """Where this pipeline stands, once it has begun."""
+        position = self._lag.position
+        return None if position is None else Committed(position, self._note)
 
     async def _poll(self) -> Sequence[Record]:
         """The next records, as soon as there are any; none when stopping."""

@@ -38,6 +38,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "bootstrap_servers" in metafunc.fixturenames:
         both = "integration" in metafunc.definition.path.parts
         engines = ["embedded", "kafka"] if both else ["embedded"]
+        if metafunc.definition.get_closest_marker("apache_kafka"):
+            engines = ["kafka"]
         metafunc.parametrize("bootstrap_servers", engines, indirect=True, scope="session")
 
 

@@ -52,7 +52,7 @@ def _commit_outside() -> None:
 
 
 def _no_seek() -> None:
-    async def stay(self: Any, source: Any, _: int) -> Start:
+    async def stay(self: Any, source: Any, *_: Any) -> Start:
         return Start(await self._consumer.position(source), CommitNote())
 
     consumer = group_client.AIOKafkaConsumer

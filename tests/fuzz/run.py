@@ -136,11 +136,9 @@ class Fuzzer:
     def _count_as_a_worker(self, batch: ScoredBatch, records: Sequence[FakeRecord], took: float) -> None:
         """What a worker does after a commit must not fail either: nobody would score the batch again."""
         metrics = self._metrics
-        metrics.scored(batch.pairs, batch.drifted, batch.alerts, took, len(records))
-        codes = [letter.code.value for letter in batch.dead_letters]
-        metrics.committed(len(batch.values), codes, [record.timestamp for record in records], batch.as_of)
-        if batch.observations is not None:
-            metrics.observed("rate-histories", 0, batch.observations)
+        metrics.committed(batch, took, [record.timestamp for record in records])
+        for observations in batch.observations:
+            metrics.observed("rate-histories", 0, observations)
         if self.report.batches % _SCRAPE_EVERY == 0:
             generate_latest(self._registry)
 
