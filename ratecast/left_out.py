@@ -48,12 +48,16 @@ def lines(left_out: Sequence[LeftOut], source: str | None = None) -> Iterator[st
         return
     whose = "" if source is None else f" in {source} (--keep-outliers keeps what is left out)"
     yield f"left out  {len(left_out):,} {_faults(left_out)}{whose}:"
-    counted = Counter(faulty.rule for faulty in left_out).most_common()
-    yield from (f"          {count:,} {rule}: {RULES[rule]}" for rule, count in counted)
+    yield from (f"          {count:,} {rule}: {RULES[rule]}" for rule, count in by_rule(left_out).items())
     runs = _runs(left_out)
     yield from (f"          {_describe(run)}" for run in runs[:_SHOWN])
     if len(runs) > _SHOWN:
         yield "          and more (--json has all)"
+
+
+def by_rule(left_out: Sequence[LeftOut]) -> dict[str, int]:
+    """How many broke each rule, the commonest first."""
+    return dict(Counter(faulty.rule for faulty in left_out).most_common())
 
 
 def sentences(left_out: Sequence[LeftOut], source: str) -> tuple[str, ...]:

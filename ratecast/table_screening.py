@@ -33,6 +33,14 @@ class Screened:
     left_out: tuple[LeftOut, ...] = ()
     copies: Copies | None = None
 
+    def remark(self) -> str:
+        """For the end of a refusal that may be due to what was left out; empty if nothing was."""
+        counts = left_out.by_rule(self.left_out)
+        if self.copies is not None:
+            counts = {"carried forward": self.copies.weekends + self.copies.holidays, **counts}
+        named = ", ".join(f"{count:,} {rule}" for rule, count in counts.items())
+        return f" (left out before: {named})" if named else ""
+
     def sentences(self) -> tuple[str, ...]:
         """What is no longer in it, in sentences."""
         found = [] if self.copies is None else [f"{describe(self.copies)}."]

@@ -107,7 +107,10 @@ def train(options: TrainOptions, progress: Progress = silent) -> TrainingResult:
         OperationError: the ONNX graph is not faithful, or the bundle cannot be written.
     """
     source = load_table(options)
-    histories, skipped = collect(options, source.table)
+    try:
+        histories, skipped = collect(options, source.table)
+    except UsageError as error:
+        raise UsageError(f"{error}{source.remark()}") from None
     default_pair = _default_pair(options, histories)
     until = max(history.stretches[-1].dates[-1] for history in histories)
     rows = build_rows(histories, pair_sigmas(histories))

@@ -4,8 +4,9 @@ The forest, lambda, the quantiles of the ranges and the common limits are learnt
 its own volatility one free pair is like another: over the ECB's 20 default pairs, and at the end of every year from
 2001 to 2025, a pair's 80 % and 95 % quantiles of |return| / scale were 0.86 to 1.12 times the median pair's. So a pair
 whose quantiles are more than ``FAR`` times the median, or less than one ``FAR``-th, is not pooled: its rates are mostly
-noise, or faults. A pegged pair, whose returns are rounding, is not pooled either. Returns of exactly zero were 0 to 3 %
-of a default pair's, 14 % of EUR/ISK's, 15 % of EUR/LVL's, and 34 to 85 % of the pegs EUR/MTL, CYP, LTL and BGN.
+noise, or faults. Of one or two pairs the median says nothing: they are held to that of the ECB's. A pegged pair, whose
+returns are rounding, is not pooled either. Returns of exactly zero were 0 to 3 % of a default pair's, 14 % of EUR/ISK's
+(27 % since 2018), 15 % of EUR/LVL's, 34 % of EUR/MTL's, and 42 to 85 % of those of the pegs CYP, LTL and BGN.
 
 A pair that is not pooled is served all the same, with its own volatility and the others' quantiles.
 """
@@ -29,8 +30,9 @@ FAR = 1.25
 # Quantiles of few rows are noisy: a 95 % quantile of 100 rows strays by 17 %, of 500 by 8 %.
 FAR_OF_FEW, FEW_ROWS = 2.0, 500
 LEAST_ROWS = 100  # fewer say nothing
-LEAST_PAIRS = 3  # of two that differ, neither is the odd one
-PEGGED = 0.25  # share of returns that are zero
+LEAST_PAIRS = 3  # of two that differ, the median cannot tell which is the odd one
+TYPICAL = {"80": 1.24, "95": 2.10}  # the median of the ECB's 20 default pairs, 1999 to 2026
+PEGGED = 0.4  # share of returns that are zero
 
 
 def not_pooled(rows: Rows, pairs: int, least_rows: int) -> dict[int, str]:
@@ -60,13 +62,12 @@ def unlike_the_others(rows: Rows, pairs: int) -> dict[int, str]:
             quantiles[position] = np.array(
                 [np.quantile(sizes[:, column], int(level) / 100) for column, level in enumerate(LEVELS)]
             )
-    if len(quantiles) >= LEAST_PAIRS:
-        found |= _far(quantiles, counts)
-    return dict(sorted(found.items()))
+    return dict(sorted((found | _far(quantiles, counts)).items()))
 
 
 def _far(quantiles: Mapping[int, NDArray[np.float64]], counts: NDArray[np.intp]) -> dict[int, str]:
-    median = np.median(list(quantiles.values()), axis=0)
+    few = len(quantiles) < LEAST_PAIRS
+    median = [TYPICAL[level] for level in LEVELS] if few else np.median(list(quantiles.values()), axis=0)
     found: dict[int, str] = {}
     for position, own in quantiles.items():
         ratios = own / median
@@ -74,8 +75,8 @@ def _far(quantiles: Mapping[int, NDArray[np.float64]], counts: NDArray[np.intp])
         level = int(np.argmax(np.abs(np.log(np.maximum(ratios, 1e-9)))))
         if not 1 / bound <= ratios[level] <= bound:
             found[position] = (
-                f"far from the other pairs: the {LEVELS[level]} % quantile of its returns, in units of its volatility, "
-                f"is {ratios[level]:.2f} times the median pair's"
+                f"far from {'free pairs' if few else 'the other pairs'}: the {LEVELS[level]} % quantile of its returns, "
+                f"in units of its volatility, is {ratios[level]:.2f} times the median pair's"
             )
     return found
 

@@ -30,6 +30,9 @@ REGIME_BUDGET = 5e-3
 HELD_BACK_SHARE = 0.25  # of each stretch, for the regime: its sigma comes from the days before
 # How a feed behaves now: a peg of ten years ago does not say how long this one may stand still.
 RECENT_DAYS = 3 * 365
+CAUTIOUS_CONE = (
+    8.0  # where no rate has a year's end behind it; those of the ECB's 20 default pairs are 6 to 11
+)
 CONE_MARGIN = 1.25  # over the farthest a pair went: a pair that trends has gone far before
 MIN_EQUAL_RATES = 4
 LONGEST_WEEKEND = 5  # days; Easter, and Christmas beside a weekend
@@ -54,7 +57,8 @@ def quality_limits(
     common_to = [position for position in range(len(histories)) if position not in not_pooled]
     rows = rows.where(np.isin(rows.pair, common_to)) if not_pooled else rows
     pooled = np.concatenate([*(cones[position] for position in common_to), np.zeros(1)])
-    common = float(np.quantile(pooled, 1 - CONE_BUDGET, method="higher"))
+    # Of too few years, or rates that stood still at each year's end, the quantile may be 0: no bound at all.
+    common = float(np.quantile(pooled, 1 - CONE_BUDGET, method="higher")) or CAUTIOUS_CONE
     largest = max(
         float(np.abs(np.diff(np.log(s.rates))).max(initial=0.0))
         for position in common_to
