@@ -141,6 +141,9 @@ class Manifest(BaseModel):
     data_digest: str
     split_dates: dict[str, str]
     seed: int
+    notes: list[str] = Field(
+        default=[], description="What it was not learnt from and what could not be measured, in sentences."
+    )
 
 
 class Bundle(BaseModel):

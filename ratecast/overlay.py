@@ -9,6 +9,7 @@ import numpy as np
 
 from ratecast import rates, screening
 from ratecast.errors import UsageError
+from ratecast.left_out import LeftOut
 from ratecast.rates import RateTable
 
 if TYPE_CHECKING:
@@ -18,16 +19,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ratecast.topic_rates import PairRates
-
-
-@dataclass(frozen=True)
-class LeftOut:
-    """A rate of the feed that is not learnt from, and the rule of `ratecast.screening` that it breaks."""
-
-    pair: str
-    day: str
-    rate: float
-    rule: str
 
 
 @dataclass(frozen=True)
@@ -53,6 +44,8 @@ def lay_over(
     pairs: Sequence[str],
     today: dt.date,
     until: dt.date | None = None,
+    *,
+    keep_outliers: bool = False,
 ) -> Overlay:
     """The rates of some pairs: the feed's where it has them and they are not suspicious, else the base's.
 
@@ -65,6 +58,7 @@ def lay_over(
         pairs: which.
         today: what the feed dates later than tomorrow is left out.
         until: later days are cut off.
+        keep_outliers: take also what is suspicious; not what is dated later than tomorrow.
     """
     left_out: list[LeftOut] = []
     columns: dict[str, tuple[NDArray[np.datetime64], NDArray[np.float64]]] = {}
@@ -74,8 +68,9 @@ def lay_over(
         said, quoted = _cut(feed.get(pair), until)
         late = screening.in_future(said, today)
         days, found, of_feed = _joined(*known, said[~late], quoted[~late])
-        days, found, of_feed, removed = _screened(days, found, of_feed, known)
-        left_out += [LeftOut(pair, *faulty) for faulty in removed]
+        if not keep_outliers:
+            days, found, of_feed, removed = _screened(days, found, of_feed, known)
+            left_out += [LeftOut(pair, *faulty) for faulty in removed]
         left_out += [
             LeftOut(pair, str(day), rate, screening.FUTURE)
             for day, rate in zip(said[late], quoted[late].tolist(), strict=True)

@@ -39,6 +39,7 @@ class BundleContent:
         data_digest: SHA-256 of what it was trained on.
         split_dates: what was fitted and tested on which days.
         seed: of everything random.
+        notes: what it was not learnt from, in sentences.
     """
 
     stats: model.TrainingStats
@@ -49,6 +50,7 @@ class BundleContent:
     data_digest: str
     split_dates: dict[str, str]
     seed: int
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -144,6 +146,7 @@ def _write_manifest(directory: Path, version: str, content: BundleContent, now: 
         data_digest=content.data_digest,
         split_dates=content.split_dates,
         seed=content.seed,
+        notes=list(content.notes),
     )
     (directory / model.MANIFEST).write_text(manifest.model_dump_json(indent=1) + "\n", encoding="utf-8")
 

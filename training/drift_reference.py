@@ -33,7 +33,7 @@ from ratecast.features import FEATURE_NAMES
 from training.dataset import shortest_features
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from numpy.typing import NDArray
 
@@ -55,10 +55,13 @@ DIGITS = 4  # significant; counts are taken after rounding, so nothing is lost b
 _Scores = dict[tuple["DriftTest", int], float]
 
 
-def feature_references(histories: Sequence[PairHistory], seed: int) -> dict[str, dict[str, FeatureReference]]:
+def feature_references(
+    histories: Sequence[PairHistory], seed: int, not_pooled: Collection[int] = ()
+) -> dict[str, dict[str, FeatureReference]]:
     """Pair -> feature -> bins and thresholds; a pair of fewer than ``MIN_VALUES`` values has none.
 
-    The same histories and seed give the same references.
+    The same histories and seed give the same references. Pairs at the positions ``not_pooled`` raise no other pair's
+    threshold.
     """
     found: dict[str, dict[str, tuple[NDArray[np.float64], NDArray[np.int64], _Scores]]] = {}
     for history in histories:
@@ -68,7 +71,9 @@ def feature_references(histories: Sequence[PairHistory], seed: int) -> dict[str,
         found[history.pair] = {
             name: _measure(values[:, FEATURE_NAMES.index(name)], seed) for name in DRIFT_FEATURES
         }
-    floors = {name: _floors([of_pair[name][2] for of_pair in found.values()]) for name in DRIFT_FEATURES}
+    unlike = {histories[position].pair for position in not_pooled}
+    common = [of_pair for pair, of_pair in found.items() if pair not in unlike] or list(found.values())
+    floors = {name: _floors([of_pair[name][2] for of_pair in common]) for name in DRIFT_FEATURES}
     return {
         pair: {
             name: FeatureReference(

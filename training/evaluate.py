@@ -71,7 +71,9 @@ class Metrics:
     direction: Direction | None  # of the forest alone; None when nothing moved
     coverage: dict[str, float]
     winkler: dict[str, float]  # mean interval score, in sigma; smaller is better
-    winkler_ratio: dict[str, float]  # over that of a constant-width range
+    winkler_ratio: dict[
+        str, float | None
+    ]  # over a constant-width range's; None where that was 0, as a peg's is
 
 
 @dataclass(frozen=True)
@@ -164,7 +166,7 @@ def measure(outcomes: Outcomes) -> Metrics:
         direction=direction(outcomes.forest, outcomes.actual, len(days)),
         coverage={k: float(np.mean(absolute <= outcomes.half[:, c])) for k, (c, _) in levels.items()},
         winkler=winkler,
-        winkler_ratio={k: winkler[k] / constant[k] for k in levels},
+        winkler_ratio={k: winkler[k] / constant[k] if constant[k] > 0 else None for k in levels},
     )
 
 
@@ -202,13 +204,36 @@ def walk_forward(histories: Sequence[PairHistory], settings: ForestSettings, yea
 
 
 def walk_forward_years(histories: Sequence[PairHistory], last: int) -> list[int]:
-    """The newest ``WALK_FORWARD_YEARS`` calendar years, ``last`` included, with enough rows before them."""
+    """The newest ``WALK_FORWARD_YEARS`` calendar years, ``last`` included, with enough rows before them.
+
+    Years without a rate to forecast are not among them.
+    """
     years: list[int] = []
     for year in range(last, last - WALK_FORWARD_YEARS, -1):
         if learnable_rows(histories, np.datetime64(f"{year - 1}-12-31")) < MIN_FIT_ROWS:
             break
-        years.append(year)
+        if _has_rates_to_forecast(histories, year):
+            years.append(year)
     return years[::-1]
+
+
+def _has_rates_to_forecast(histories: Sequence[PairHistory], year: int) -> bool:
+    days = (stretch.dates[WINDOW:] for history in histories for stretch in history.stretches)
+    return any(bool((own.astype("datetime64[Y]") == np.datetime64(str(year), "Y")).any()) for own in days)
+
+
+def unmeasured_years(measured: Sequence[int], last: int) -> tuple[str, ...]:
+    """A sentence on the years of the walk-forward that nothing could be forecast in; none if there are none.
+
+    >>> unmeasured_years([2018, 2021], 2022)
+    ('The walk-forward has no figures of 2019, 2020, 2022: no rate of those years follows 61 in a row.',)
+    """
+    first = max(min(measured, default=last), last - WALK_FORWARD_YEARS + 1)
+    if not (missing := sorted(set(range(first, last + 1)) - set(measured))):
+        return ()
+    named = ", ".join(map(str, missing))
+    which = "that year" if len(missing) == 1 else "those years"
+    return (f"The walk-forward has no figures of {named}: no rate of {which} follows {WINDOW} in a row.",)
 
 
 def join(parts: Sequence[Outcomes]) -> Outcomes:

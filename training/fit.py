@@ -2,6 +2,7 @@
 
 The order matters, and evaluation runs the very same steps on the days before a split:
 
+0. pairs whose returns are not like the others' are set aside (`training.pooling`);
 1. a forest on the first three quarters of the days;
 2. lambda on the last quarter, which that forest never saw;
 3. conformal quantiles on rows nothing was fitted to: every row when lambda is 0, else the last quarter;
@@ -10,14 +11,14 @@ The order matters, and evaluation runs the very same steps on the days before a 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ratecast.features import WINDOW
 from ratecast.forecast import LEVELS
-from training import intervals
+from training import intervals, pooling
 from training.dataset import Rows, build_rows, pair_sigmas
 from training.shrinkage import fit_shrinkage
 
@@ -57,6 +58,7 @@ class FittedModel:
         constant: level -> quantile of |return| / stored sigma: the constant-width range to compare with.
         sigmas: stored sigma of each pair, NaN for a pair that is left out, ``(p,)``.
         split: last day of step 1.
+        not_pooled: positions of pairs that only ``sigmas`` knows, and why.
     """
 
     forest: RandomForestRegressor
@@ -65,6 +67,11 @@ class FittedModel:
     constant: dict[str, float]
     sigmas: NDArray[np.float64]
     split: np.datetime64
+    not_pooled: dict[int, str] = field(default_factory=dict)
+
+    def pooled(self, rows: Rows) -> Rows:
+        """The rows of pairs that the common figures come from."""
+        return rows.where(~np.isin(rows.pair, list(self.not_pooled))) if self.not_pooled else rows
 
     def step(self, rows: Rows) -> NDArray[np.float64]:
         """The forecast log return of each row, ``(n,)``: what serving computes before its exponential."""
@@ -74,7 +81,7 @@ class FittedModel:
 
     def forest_step(self, rows: Rows) -> NDArray[np.float64]:
         """What the forest alone would say, unshrunk, ``(n,)``."""
-        return np.asarray(self.forest.predict(rows.inputs), dtype=np.float64) * rows.sigma
+        return _predict(self.forest, rows) * rows.sigma
 
 
 def learnable_rows(histories: Sequence[PairHistory], until: np.datetime64) -> int:
@@ -125,7 +132,7 @@ def fit_model(
     *,
     refit: bool = True,
 ) -> FittedModel:
-    """Run the four steps on what was known at the end of ``until``; later rates are never touched.
+    """Run the steps on what was known at the end of ``until``; later rates are never touched.
 
     Args:
         histories: the pairs; whatever comes after ``until`` is cut off first.
@@ -137,17 +144,21 @@ def fit_model(
     """
     known = [history.until(until) for history in histories]
     sigmas = pair_sigmas(known)
-    rows = build_rows(known, sigmas)
+    everything = build_rows(known, sigmas)
+    not_pooled = pooling.not_pooled(everything, len(known), MIN_FIT_ROWS)
+    pooled = sigmas.copy()
+    pooled[list(not_pooled)] = np.nan  # such pairs make no rows
+    rows = everything.where(~np.isin(everything.pair, list(not_pooled))) if not_pooled else everything
     days = np.unique(rows.date)
     split = days[int(EARLY_SHARE * len(days)) - 1]
     later = rows.where(rows.date > split)
 
     forest = grow_forest(rows.where(rows.date <= split), settings)
-    shrinkage = fit_shrinkage(forest.predict(later.inputs), later.target / later.sigma, later.date)
-    draft = FittedModel(forest, shrinkage, {}, {}, sigmas, split)
+    shrinkage = fit_shrinkage(_predict(forest, later), later.target / later.sigma, later.date)
+    draft = FittedModel(forest, shrinkage, {}, {}, sigmas, split, not_pooled)
 
     first = None if shrinkage.lambda_ == 0 else split + np.timedelta64(1, "D")
-    scores = {length: _scores(draft, build_rows(known, sigmas, first, length=length)) for length in lengths}
+    scores = {length: _scores(draft, build_rows(known, pooled, first, length=length)) for length in lengths}
     constant = {
         level: intervals.conformal_quantile(np.abs(rows.target) / rows.stored, int(level) / 100)
         for level in LEVELS
@@ -156,6 +167,11 @@ def fit_model(
     if refit or shrinkage.lambda_ != 0:
         fitted = replace(fitted, forest=grow_forest(rows, settings))
     return fitted
+
+
+def _predict(forest: RandomForestRegressor, rows: Rows) -> NDArray[np.float64]:
+    """Standardised returns, ``(n,)``; of no rows none, which scikit-learn refuses to predict."""
+    return np.asarray(forest.predict(rows.inputs) if len(rows) else [], dtype=np.float64)
 
 
 def _scores(model: FittedModel, rows: Rows) -> NDArray[np.float64]:

@@ -13,8 +13,9 @@ import ratecast
 from ratecast import model, rates
 from ratecast.errors import UsageError
 from ratecast.parity import make_probes
-from training import evaluate, report
+from training import evaluate, pooling, report
 from training.bundle import BundleContent, write_bundle
+from training.collect import collect, data_digest, load_table
 from training.dataset import PairHistory, Rows, build_rows, pair_sigmas
 from training.fit import MIN_FIT_ROWS, FittedModel, ForestSettings, fit_model, learnable_rows
 from training.headline import headline
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-MIN_RATES = 100  # in one stretch: 61 to fill a window and a few dozen to learn from
+    from ratecast.table_screening import Screened
+
 TEST_SHARE = 0.2  # of the days
 
 
@@ -42,6 +44,9 @@ class TrainOptions:
         table: rates at hand, instead of either.
         default_pair: of messages that name none; ``rates.DEFAULT_PAIR`` if trained, else the first pair.
         forest: seed and size.
+        keep_outliers: learn also from rates of the CSV that look like faults.
+        today: rates of the CSV that are dated later than tomorrow are left out; the clock's day when None.
+        notes: what is to be said of a table at hand.
     """
 
     models_dir: Path
@@ -51,16 +56,32 @@ class TrainOptions:
     table: rates.RateTable | None = None
     default_pair: str | None = None
     forest: ForestSettings = field(default_factory=ForestSettings)
+    keep_outliers: bool = False
+    today: dt.date | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """A written bundle and how good it is."""
+    """A written bundle, how good it is, and what it was not learnt from.
+
+    Attributes:
+        directory: of the bundle.
+        stats: of the model.
+        evaluation: of the same recipe on earlier days.
+        skipped: pair -> why it was left out.
+        source: the rates, without those that were left out.
+        not_pooled: pair -> why the others' common figures are learnt without it.
+        notes: that in sentences, and what could not be measured; without what is said of the rates.
+    """
 
     directory: Path
     stats: model.TrainingStats
     evaluation: evaluate.Evaluation
-    skipped: dict[str, str]  # pair -> why it was left out
+    skipped: dict[str, str]
+    source: Screened
+    not_pooled: dict[str, str]
+    notes: tuple[str, ...]
 
     @property
     def version(self) -> str:
@@ -85,7 +106,11 @@ def train(options: TrainOptions, progress: Progress = silent) -> TrainingResult:
         UsageError: the rates asked for do not exist or are too few.
         OperationError: the ONNX graph is not faithful, or the bundle cannot be written.
     """
-    histories, skipped = collect(options)
+    source = load_table(options)
+    try:
+        histories, skipped = collect(options, source.table)
+    except UsageError as error:
+        raise UsageError(f"{error}{source.remark()}") from None
     default_pair = _default_pair(options, histories)
     until = max(history.stretches[-1].dates[-1] for history in histories)
     rows = build_rows(histories, pair_sigmas(histories))
@@ -111,75 +136,32 @@ def train(options: TrainOptions, progress: Progress = silent) -> TrainingResult:
     version = version_of(until, digest, options.forest, default_pair)
     text = headline(fitted.shrinkage.lambda_, evaluation.test)
     stats = training_stats(version, default_pair, histories, rows, fitted, text)
+    said = _notes(histories, rows, fitted, evaluation)
+    everything = (*options.notes, *source.sentences(), *said)
     content = BundleContent(
         stats=stats,
         forest=fitted.forest,
         onnx=onnx,
         probes=make_probes(fitted.forest, rows.inputs, options.forest.seed),
-        report=lambda named: report.render(named, evaluation, skipped),
+        report=lambda named: report.render(named, evaluation, skipped, everything),
         data_digest=digest,
         split_dates=_split_dates(evaluation, fitted, until),
         seed=options.forest.seed,
+        notes=everything,
     )
     written = write_bundle(options.models_dir, content, dt.datetime.now(dt.UTC))
     progress("done", total, total)
-    return TrainingResult(written.directory, written.stats, evaluation, skipped)
+    not_pooled = {histories[position].pair: reason for position, reason in fitted.not_pooled.items()}
+    return TrainingResult(written.directory, written.stats, evaluation, skipped, source, not_pooled, said)
 
 
-def collect(options: TrainOptions) -> tuple[list[PairHistory], dict[str, str]]:
-    """The pairs to train on, cut at ``until``, and those left out with the reason.
-
-    Raises:
-        UsageError: a pair that was asked for by name has to be left out, or none is left.
-    """
-    table = _table(options)
-    own = options.csv is not None or options.table is not None
-    chosen = options.pairs or (tuple(table.columns) if own else rates.DEFAULT_PAIRS)
-    histories: list[PairHistory] = []
-    skipped: dict[str, str] = {}
-    for pair in dict.fromkeys(chosen):
-        history = PairHistory(pair, tuple(rates.series(table, pair, end=options.until)))
-        fault = _fault(history)
-        if fault is None:
-            histories.append(history)
-        elif options.pairs:
-            raise UsageError(f"{pair} in {table.source}: {fault}{_until(options.until)}")
-        else:
-            skipped[pair] = fault
-    if not histories:
-        pair, fault = next(iter(skipped.items()))
-        raise UsageError(f"{table.source} has no pair to train on{_until(options.until)}; {pair}: {fault}")
-    return histories, skipped
-
-
-def _table(options: TrainOptions) -> rates.RateTable:
-    if options.table is not None:
-        return options.table
-    return rates.load_ecb() if options.csv is None else rates.load_csv(options.csv)
-
-
-def data_digest(histories: Sequence[PairHistory]) -> str:
-    """SHA-256 of the rates, their days and their pairs, hex."""
-    digest = hashlib.sha256()
-    for history in histories:
-        for stretch in history.stretches:
-            digest.update(f"{stretch.pair}:{len(stretch.rates)}:".encode())
-            digest.update(stretch.dates.astype("<i8").tobytes())
-            digest.update(stretch.rates.astype("<f8").tobytes())
-    return digest.hexdigest()
-
-
-def _fault(history: PairHistory) -> str | None:
-    longest = max((len(stretch.rates) for stretch in history.stretches), default=0)
-    if longest < MIN_RATES:
-        return f"{longest} rates in a row are too few: {MIN_RATES} are needed"
-    if not np.isfinite(pair_sigmas([history])[0]):
-        return "the rate never moves"
-    return None
-
-
-def _until(day: dt.date | None) -> str:
-    return "" if day is None else f" until {day}"
+def _notes(
+    histories: Sequence[PairHistory], rows: Rows, fitted: FittedModel, evaluation: evaluate.Evaluation
+) -> tuple[str, ...]:
+    """Which pairs are not pooled and which years could not be measured, in sentences."""
+    last = max(history.stretches[-1].dates[-1] for history in histories).astype(object).year
+    missing = evaluate.unmeasured_years(list(evaluation.years), last) if evaluation.years else ()
+    return (*pooling.sentences(histories, rows, fitted.not_pooled), *missing)
 
 
 def _default_pair(options: TrainOptions, histories: Sequence[PairHistory]) -> str:

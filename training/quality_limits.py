@@ -18,7 +18,7 @@ from ratecast.quality_limits import PairLimits, QualityLimits
 from training.dataset import MIN_RETURNS, PairHistory, Rows, pair_sigmas
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from numpy.typing import NDArray
 
@@ -30,6 +30,9 @@ REGIME_BUDGET = 5e-3
 HELD_BACK_SHARE = 0.25  # of each stretch, for the regime: its sigma comes from the days before
 # How a feed behaves now: a peg of ten years ago does not say how long this one may stand still.
 RECENT_DAYS = 3 * 365
+CAUTIOUS_CONE = (
+    8.0  # where no rate has a year's end behind it; those of the ECB's 20 default pairs are 6 to 11
+)
 CONE_MARGIN = 1.25  # over the farthest a pair went: a pair that trends has gone far before
 MIN_EQUAL_RATES = 4
 LONGEST_WEEKEND = 5  # days; Easter, and Christmas beside a weekend
@@ -40,23 +43,31 @@ LEVEL_STEP_MARGIN = 1.5
 LEVEL_STEP_BOUNDS = (0.15, 0.75 * math.log(10))  # a tenfold rate is always a step of the level
 
 
-def quality_limits(histories: Sequence[PairHistory], rows: Rows) -> QualityLimits:
+def quality_limits(
+    histories: Sequence[PairHistory], rows: Rows, not_pooled: Collection[int] = ()
+) -> QualityLimits:
     """Fit all limits on clean histories.
 
     Args:
         histories: the pairs of the bundle, as known at the end of training.
         rows: every row of them. Its ``|target| / sigma`` has no fitted parameter, so no row is in-sample.
+        not_pooled: positions of pairs that limits of all pairs are not learnt from (`training.pooling`).
     """
     cones = [cone_ratios(history) for history in histories]
-    pooled = np.concatenate([*cones, np.zeros(1)])
-    common = float(np.quantile(pooled, 1 - CONE_BUDGET, method="higher"))
+    common_to = [position for position in range(len(histories)) if position not in not_pooled]
+    rows = rows.where(np.isin(rows.pair, common_to)) if not_pooled else rows
+    pooled = np.concatenate([*(cones[position] for position in common_to), np.zeros(1)])
+    # Of too few years, or rates that stood still at each year's end, the quantile may be 0: no bound at all.
+    common = float(np.quantile(pooled, 1 - CONE_BUDGET, method="higher")) or CAUTIOUS_CONE
     largest = max(
-        float(np.abs(np.diff(np.log(s.rates))).max(initial=0.0)) for h in histories for s in h.stretches
+        float(np.abs(np.diff(np.log(s.rates))).max(initial=0.0))
+        for position in common_to
+        for s in histories[position].stretches
     )
     return QualityLimits(
         jump_sigmas=round(_jump_sigmas(np.abs(rows.target) / rows.sigma), 3),
         level_step=round(float(np.clip(LEVEL_STEP_MARGIN * largest, *LEVEL_STEP_BOUNDS)), 4),
-        regime_ratio=round(_regime_ratio(histories), 3),
+        regime_ratio=round(_regime_ratio([histories[position] for position in common_to]), 3),
         pairs={
             history.pair: _pair_limits(history, max(common, CONE_MARGIN * float(own.max(initial=0.0))))
             for history, own in zip(histories, cones, strict=True)

@@ -11,6 +11,8 @@ from ratecast.forecast import LEVELS
 from training import pages, pictures
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ratecast.model import TrainingStats
     from training.evaluate import Evaluation
 
@@ -18,19 +20,23 @@ TEMPLATE = "report.html.j2"
 FAN_PAIRS = 4
 
 
-def render(stats: TrainingStats, evaluation: Evaluation, skipped: dict[str, str]) -> str:
+def render(
+    stats: TrainingStats, evaluation: Evaluation, skipped: dict[str, str], notes: Sequence[str] = ()
+) -> str:
     """The page.
 
     Args:
         stats: of the model that serves.
         evaluation: of the same recipe on earlier days.
         skipped: pairs that were left out, and why.
+        notes: what else was not learnt from, in sentences.
     """
     return pages.render(
         Path(__file__).with_name(TEMPLATE),
         stats=stats,
         evaluation=evaluation,
         skipped=skipped,
+        notes=notes,
         levels=LEVELS,
         lengths=sorted(stats.intervals[LEVELS[0]]),
         fan=pictures.fan(evaluation.outcomes, fan_pairs(stats, evaluation)),

@@ -17,9 +17,10 @@ from ratecast import model
 from ratecast.errors import OperationError, UsageError
 from ratecast.features import WINDOW
 from ratecast.forecast import LEVELS, OnnxModel
+from training.collect import collect, data_digest
 from training.evaluate import Outcomes, outcomes_of, winkler_score
 from training.fit import MIN_FIT_ROWS, FittedModel, ForestSettings, fit_model, learnable_rows
-from training.pipeline import TrainingResult, TrainOptions, collect, data_digest, train, version_of
+from training.pipeline import TrainingResult, TrainOptions, train, version_of
 from training.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class RetrainOptions:
         pair_tolerance: the same for a single pair.
         forest: seed and size.
         dry_run: judge only.
+        notes: what is to be said of the table, in sentences.
     """
 
     models_dir: Path
@@ -66,6 +68,7 @@ class RetrainOptions:
     pair_tolerance: float = PAIR_TOLERANCE
     forest: ForestSettings = field(default_factory=ForestSettings)
     dry_run: bool = False
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -141,8 +144,9 @@ def retrain(champion: Bundle, options: RetrainOptions, progress: Progress = sile
         pairs=tuple(dict.fromkeys((*champion.stats.pairs, *options.more_pairs))),
         default_pair=champion.stats.default_pair,
         forest=options.forest,
+        notes=options.notes,
     )
-    histories, _ = collect(training)
+    histories, _ = collect(training, options.table)
     if _is_made_from(champion, histories, options.forest):
         return RetrainResult(champion.version, None, None)
     total = _STAGES + _TRAIN_STAGES
@@ -215,12 +219,13 @@ def objections(
     old, new = everything.champion, everything.challenger
     scores = {"Winkler score 95": (old.winkler["95"], new.winkler["95"]), "MAE": (old.mae, new.mae)}
     found = [
-        f"its {name} is {100 * (after / before - 1):.2f} % worse"
+        f"its {name} is {100 * (_ratio(after, before) - 1):.2f} % worse"
         for name, (before, after) in scores.items()
         if not after <= before * (1 + tolerance)
     ]
     ratios = {
-        pair: duel.challenger.winkler["95"] / duel.champion.winkler["95"] for pair, duel in pairs.items()
+        pair: _ratio(duel.challenger.winkler["95"], duel.champion.winkler["95"])
+        for pair, duel in pairs.items()
     }
     worse = [pair for pair, ratio in ratios.items() if not ratio <= 1 + pair_tolerance]
     if worse:
@@ -228,6 +233,13 @@ def objections(
         named = ", ".join(f"{100 * (ratios[pair] - 1):.2f} % worse in {pair}" for pair in worse)
         found.append(f"its Winkler score 95 is {named}")
     return tuple(found)
+
+
+def _ratio(after: float, before: float) -> float:
+    """A ratio of scores; 1 where both are 0, as of a rate that stood still."""
+    if before > 0 or np.isnan(before):
+        return after / before
+    return 1.0 if after == before else np.inf
 
 
 def as_fitted(bundle: Bundle, histories: Sequence[PairHistory]) -> FittedModel:

@@ -46,8 +46,8 @@ def training_stats(
         default_pair=default_pair,
         shrinkage=fitted.shrinkage,
         intervals=fitted.quantiles,
-        quality=quality_limits(histories, rows),
-        feature_drift=feature_references(histories, fitted.forest.random_state),
+        quality=quality_limits(histories, rows, fitted.not_pooled),
+        feature_drift=feature_references(histories, fitted.forest.random_state, fitted.not_pooled),
         accuracy=_accuracy(histories, rows, fitted),
         headline=text,
         pairs={
@@ -59,7 +59,8 @@ def training_stats(
 
 def _accuracy(histories: Sequence[PairHistory], rows: Rows, fitted: FittedModel) -> AccuracyReference | None:
     """What live accuracy is held to: the errors that the conformal quantiles come from."""
-    known = rows if fitted.shrinkage.lambda_ == 0 else rows.where(rows.date > fitted.split)
+    known = fitted.pooled(rows)
+    known = known if fitted.shrinkage.lambda_ == 0 else known.where(known.date > fitted.split)
     error = np.abs(known.target - fitted.step(known)) / known.sigma
     by_pair = {history.pair: error[known.pair == position] for position, history in enumerate(histories)}
     try:

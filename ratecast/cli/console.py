@@ -56,6 +56,13 @@ ModelsDir = Annotated[
         help=r"Where models are kept. \[env: RATECAST_MODELS_DIR]",
     ),
 ]
+KeepOutliers = Annotated[
+    bool,
+    typer.Option(
+        "--keep-outliers",
+        help="Learn also from rates that look like faults. Rates dated later than tomorrow are left out all the same.",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of tables for people.")]
 
 

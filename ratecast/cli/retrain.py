@@ -4,37 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-from collections import Counter
 from dataclasses import asdict
-from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ratecast import left_out
 from ratecast.cli import console
 from ratecast.errors import OperationError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ratecast.overlay import LeftOut, Overlay
-    from ratecast.rates import RateTable
+    from ratecast.overlay import Overlay
     from ratecast.settings import Settings
+    from ratecast.table_screening import Screened
     from ratecast.topic_rates import TopicRates
     from training.retrain import Comparison, Duel, RetrainResult
 
-_SHOWN = 8
 # A column for each measure, and how wide its numbers are.
 _COLUMNS = {"MAE ratio": 6, "in 80 %": 4, "in 95 %": 4, "Winkler 80": 5, "Winkler 95": 5}
-# The rules of `ratecast.screening`, each in a clause.
-_RULES = {
-    "contradiction": "far from the base's rate of that day, or of a feed that mostly is",
-    "excursion": "off by a factor of 2 or more, and then back",
-    "spike": "a jump that the next rate takes back",
-    "unconfirmed": "far from the rates before it, and no later rate tells whether that is right",
-    "future": "later than tomorrow",
-}
 
 
 def register(app: typer.Typer) -> None:
@@ -46,8 +36,7 @@ def register(app: typer.Typer) -> None:
         "if it is not worse than the current one on the newest days, which it was not trained on. Rates that look "
         "like faults of the feed or are dated later than tomorrow are left out and named. Running workers notice a "
         "new model by themselves. Exit code 1, and nothing is changed, when the new model is worse.",
-        epilog="Example: ratecast retrain --dry-run\n\nWhy rates are left out:\n"
-        + "\n".join(f"  {rule}: {meaning}" for rule, meaning in _RULES.items()),
+        epilog="Example: ratecast retrain --dry-run\n\n" + left_out.epilog(),
     )(retrain)
 
 
@@ -82,6 +71,7 @@ def retrain(  # noqa: PLR0913 - each argument is an option of the command
         ),
     ] = 0.05,
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of the forest.")] = 0,
+    keep_outliers: console.KeepOutliers = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Judge only; change nothing.")] = False,
     models_dir: console.ModelsDir = None,
     json: console.Json = False,
@@ -98,7 +88,8 @@ def retrain(  # noqa: PLR0913 - each argument is an option of the command
 
     require_training_extra()
     settings = load_settings(models_dir=models_dir, bootstrap_servers=bootstrap_servers)
-    day, table = parse_day("--until", until), _base(base)
+    today, day = dt.datetime.now(dt.UTC).date(), parse_day("--until", until)
+    source = _base(base, today, day, keep_outliers=keep_outliers)
     configure_logging(settings)
     quiet_client(settings)
 
@@ -110,7 +101,8 @@ def retrain(  # noqa: PLR0913 - each argument is an option of the command
     champion = model.load(settings.models_dir)
     feed = asyncio.run(_gather(settings, champion.stats.default_pair))
     pairs = tuple(dict.fromkeys((*champion.stats.pairs, *more)))
-    overlay = lay_over(table, feed.pairs, pairs, dt.datetime.now(dt.UTC).date(), day)
+    table = None if source is None else source.table
+    overlay = lay_over(table, feed.pairs, pairs, today, day, keep_outliers=keep_outliers)
     _require_rates(overlay, settings, base)
     options = RetrainOptions(
         models_dir=settings.models_dir,
@@ -121,13 +113,14 @@ def retrain(  # noqa: PLR0913 - each argument is an option of the command
         pair_tolerance=pair_tolerance,
         forest=ForestSettings(seed=seed),
         dry_run=dry_run,
+        notes=_notes(source, overlay),
     )
     if not json:
-        _print(_remarks(settings, feed, overlay, table, set(feed.pairs) - set(pairs)))
+        _print(_remarks(settings, feed, overlay, source, set(feed.pairs) - set(pairs)))
     with progress_bar() as progress:
         result = run(champion, options, progress)
     if json:
-        console.print_json(as_json(result, feed, overlay))
+        console.print_json(as_json(result, feed, overlay, source))
     else:
         show(result, pairs)
     if result.comparison is not None and result.comparison.objections:
@@ -138,12 +131,21 @@ def retrain(  # noqa: PLR0913 - each argument is an option of the command
         )
 
 
-def _base(text: str) -> RateTable | None:
+def _base(text: str, today: dt.date, until: dt.date | None, *, keep_outliers: bool) -> Screened | None:
+    """The base; a file without what must not be learnt."""
     from ratecast import rates
+    from ratecast.table_screening import Screened, screened
 
     if text == "none":
         return None
-    return rates.load_ecb() if text == "ecb" else rates.load_csv(Path(text))
+    if text == "ecb":
+        return Screened(rates.load_ecb())
+    return screened(rates.load_csv(Path(text)), today, until, keep_outliers=keep_outliers)
+
+
+def _notes(source: Screened | None, overlay: Overlay) -> tuple[str, ...]:
+    of_base = () if source is None else source.sentences()
+    return (*of_base, *left_out.sentences(overlay.left_out, "the topic"))
 
 
 async def _gather(settings: Settings, default_pair: str) -> TopicRates:
@@ -168,43 +170,25 @@ def _print(lines: Iterator[str]) -> None:
 
 
 def _remarks(
-    settings: Settings, feed: TopicRates, overlay: Overlay, base: RateTable | None, unknown: set[str]
+    settings: Settings, feed: TopicRates, overlay: Overlay, source: Screened | None, unknown: set[str]
 ) -> Iterator[str]:
+    from ratecast.table_screening import describe
+
     yield (
         f"topic     {feed.messages:,} messages on {settings.input_topic}: {feed.dated:,} with dates, "
         f"{feed.undated:,} without, {feed.disordered:,} with dates out of order, {feed.undecodable:,} undecodable"
     )
     days = overlay.table.dates
     span = f", {days[0]} to {days[-1]}" if len(days) else ""
-    under = "and no base" if base is None else f"over those of {base.source}"
+    under = "and no base" if source is None else f"over those of {source.table.source}"
     yield f"rates     {sum(overlay.taken.values()):,} of the topic {under}{span}"
-    if overlay.left_out:
-        yield f"left out  {len(overlay.left_out):,} rates that look like faults:"
-        yield from (
-            f"          {count:,} {rule}: {_RULES[rule]}"
-            for rule, count in _by_rule(overlay.left_out).items()
-        )
-        runs = [list(run) for _, run in groupby(overlay.left_out, lambda faulty: (faulty.pair, faulty.rule))]
-        yield from (f"          {_describe(run)}" for run in runs[:_SHOWN])
-        if len(runs) > _SHOWN:
-            yield "          and more (--json has all)"
+    if source is not None:
+        yield from left_out.lines(source.left_out, source.table.source)
+        if source.copies is not None:
+            yield f"note      {describe(source.copies)}"
+    yield from left_out.lines(overlay.left_out)
     if unknown:
         yield f"not learnt: {', '.join(sorted(unknown))}, which the current model does not know (--pair adds one)"
-
-
-def _describe(run: list[LeftOut]) -> str:
-    """Rates of one pair that break one rule."""
-    first, last = run[0], run[-1]
-    what = (
-        f"{first.day}: {first.rate:.6g}"
-        if len(run) == 1
-        else f"{first.day} to {last.day}: {len(run):,} rates"
-    )
-    return f"{first.pair} {what} ({first.rule})"
-
-
-def _by_rule(left_out: tuple[LeftOut, ...]) -> dict[str, int]:
-    return dict(Counter(faulty.rule for faulty in left_out).most_common())
 
 
 def show(result: RetrainResult, pairs: tuple[str, ...]) -> None:
@@ -228,6 +212,7 @@ def show(result: RetrainResult, pairs: tuple[str, ...]) -> None:
         console.out.print(f"\n[bold]{result.promoted.headline}[/bold]\n", soft_wrap=True)
         console.out.print(f"model   {result.promoted.version} (now current)", markup=False, soft_wrap=True)
         console.out.print(f"report  {result.promoted.report}", markup=False, soft_wrap=True)
+        _print(f"note    {note}" for note in result.promoted.notes)
     elif not comparison.objections:
         console.out.print("the new model is not worse: without --dry-run it would now be trained and used")
 
@@ -275,8 +260,11 @@ def _side_by_side(old: str, new: str, width: int) -> str:
     return f"{old:>{width}} {new:>{width}}"
 
 
-def as_json(result: RetrainResult, feed: TopicRates, overlay: Overlay) -> dict[str, Any]:
+def as_json(
+    result: RetrainResult, feed: TopicRates, overlay: Overlay, source: Screened | None
+) -> dict[str, Any]:
     """The same for programs."""
+    copies = None if source is None else source.copies
     return {
         "champion": result.champion,
         "promoted": None if result.promoted is None else result.promoted.version,
@@ -292,4 +280,7 @@ def as_json(result: RetrainResult, feed: TopicRates, overlay: Overlay) -> dict[s
         },
         "taken": overlay.taken,
         "left_out": [asdict(faulty) for faulty in overlay.left_out],
+        "base_left_out": [] if source is None else [asdict(faulty) for faulty in source.left_out],
+        "base_carried_forward": None if copies is None else asdict(copies),
+        "not_pooled": {} if result.promoted is None else result.promoted.not_pooled,
     }

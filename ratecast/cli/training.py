@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ratecast import left_out
 from ratecast.cli import console
 from ratecast.cli.extras import require_training_extra
 from ratecast.errors import UsageError
@@ -29,9 +30,11 @@ def register(app: typer.Typer) -> None:
 
     app.command(
         "train",
-        help="Train a model on historical rates, say how good it is, and make it the current one.",
+        help="Train a model on historical rates, say how good it is, and make it the current one. Rates of --csv that "
+        "look like faults, and weekends that only repeat the rate of the day before, are left out and named.",
         short_help="Train a model on historical rates and make it the current one.",
-        epilog="Example: ratecast train --until 2024-12-31 --pair EUR/USD --pair EUR/GBP",
+        epilog="Example: ratecast train --until 2024-12-31 --pair EUR/USD --pair EUR/GBP\n\n"
+        + left_out.epilog(),
     )(train)
     retrain.register(app)
 
@@ -60,8 +63,9 @@ def train(  # noqa: PLR0913, PLR0917 - each argument is an option of the command
             help=r"Of messages that name no pair. \[default: EUR/GBP, or the first if it is not trained]",
         ),
     ] = None,
+    keep_outliers: console.KeepOutliers = False,  # noqa: FBT002 - a flag of the command line
     models_dir: console.ModelsDir = None,
-    json: console.Json = False,  # noqa: FBT002 - a flag of the command line
+    json: console.Json = False,  # noqa: FBT002 - the same
 ) -> None:
     """Train a model on historical rates, say how good it is, and make it the current one."""
     from ratecast.settings import load_settings
@@ -82,6 +86,7 @@ def train(  # noqa: PLR0913, PLR0917 - each argument is an option of the command
         csv=None if csv is None else Path(csv),
         default_pair=None if default_pair is None else console.parse_pair(default_pair, "--default-pair"),
         forest=ForestSettings(seed=seed),
+        keep_outliers=keep_outliers,
     )
     with progress_bar() as progress:
         result = run(options, progress)
@@ -143,10 +148,22 @@ def show(result: TrainingResult) -> None:
         console.out.print(
             f"\nwalk-forward: {years}, each year by a model of the years before it", markup=False
         )
+    for line in _not_learnt(result):
+        console.out.print(line, markup=False, soft_wrap=True)
     for name, reason in result.skipped.items():
         console.out.print(f"left out: {name}, {reason}", markup=False, soft_wrap=True)
     console.out.print(f"model   {result.version} (now current)", markup=False, soft_wrap=True)
     console.out.print(f"report  {result.report}", markup=False, soft_wrap=True)
+
+
+def _not_learnt(result: TrainingResult) -> Iterator[str]:
+    """What was left out of the rates, a line a rule and a run; then what else there is to say."""
+    from ratecast.table_screening import describe
+
+    source = result.source
+    yield from left_out.lines(source.left_out, source.table.source)
+    copies = () if source.copies is None else (describe(source.copies),)
+    yield from (f"note      {note}" for note in (*copies, *result.notes))
 
 
 def as_json(result: TrainingResult) -> dict[str, Any]:
@@ -166,6 +183,10 @@ def as_json(result: TrainingResult) -> dict[str, Any]:
         "walk_forward": None if evaluation.walk_forward is None else asdict(evaluation.walk_forward),
         "years": {year: asdict(metrics) for year, metrics in evaluation.years.items()},
         "skipped": result.skipped,
+        "left_out": [asdict(faulty) for faulty in result.source.left_out],
+        "carried_forward": None if result.source.copies is None else asdict(result.source.copies),
+        "not_pooled": result.not_pooled,
+        "notes": [*result.source.sentences(), *result.notes],
     }
 
 
@@ -176,7 +197,7 @@ def _cells(metrics: Metrics) -> tuple[str, ...]:
         f"{metrics.forest_mae_ratio:.4f}",
         f"{100 * metrics.coverage['80']:.1f}",
         f"{100 * metrics.coverage['95']:.1f}",
-        f"{metrics.winkler_ratio['95']:.3f}",
+        "-" if (ratio := metrics.winkler_ratio["95"]) is None else f"{ratio:.3f}",
     )
 
 

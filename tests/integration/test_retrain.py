@@ -12,7 +12,7 @@ import pytest
 from producer import histories
 from producer.pace import Pace
 from producer.replay import replay
-from ratecast import kafka, model, screening
+from ratecast import kafka, left_out, model, screening
 from ratecast.cli import retrain as command
 from ratecast.errors import ModelBundleError, OperationError, UsageError
 from ratecast.rates import RateTable
@@ -192,9 +192,9 @@ async def test_without_a_base_none_is_named_and_a_pair_may_be_typed_in_lower_cas
 
 
 def test_every_reason_to_leave_a_rate_out_is_explained_in_the_help():
-    assert set(command._RULES) == {getattr(screening, rule) for rule in RULES}
+    assert set(left_out.RULES) == {getattr(screening, rule) for rule in RULES}
     text = " ".join(commands.invoke(command, "--help").stdout.split())
-    assert all(f"{rule}: {meaning}" in text for rule, meaning in command._RULES.items())
+    assert all(f"{rule}: {meaning}" in text for rule, meaning in left_out.RULES.items())
 
 
 async def test_a_topic_that_is_not_there_and_a_missing_model_are_one_line(learning, tmp_path):

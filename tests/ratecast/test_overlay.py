@@ -9,7 +9,7 @@ import pytest
 
 from ratecast import overlay as module
 from ratecast import rates
-from ratecast.overlay import LeftOut
+from ratecast.left_out import LeftOut
 from ratecast.rates import RateTable
 from ratecast.topic_rates import PairRates
 
