@@ -14,11 +14,11 @@ from aiokafka.errors import IllegalStateError, KafkaError, KafkaTimeoutError, Me
 from consumer import dead_letters, header_keys
 from consumer.at_least_once import DeliverThenCommit
 from consumer.offsets import committed_offset
-from consumer.publishing import FencedError, Outgoing
+from consumer.publishing import Outgoing
 from consumer.transactions import PartitionTransactions
 from monitoring.lag import LagTracker
 from ratecast.clients import is_cancelled
-from ratecast.errors import OperationError
+from ratecast.errors import FencedError, OperationError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Sequence

@@ -5,18 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ratecast.errors import RatecastError
-
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Sequence
 
 # Key, value, headers; a list of headers, because the client's C code takes nothing else.
 OutgoingRecord = tuple[bytes | None, bytes | None, list[tuple[str, bytes | None]]]
-
-
-class FencedError(RatecastError):
-    """Another producer owns this partition's transactional id now: give the partition up."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,12 @@ from collections import Counter
 import pytest
 from aiokafka import TopicPartition
 
-from consumer.publishing import FencedError, Outgoing
+from consumer.publishing import Outgoing
 from consumer.transactions import PartitionTransactions
 from consumer.worker import Worker
 from ratecast import kafka
 from ratecast.audit import audit
+from ratecast.errors import FencedError
 from ratecast.messages import Prediction
 from tests.integration.test_worker import history
 from tests.integration.workers import publish, read, running_worker, until
