@@ -20,12 +20,13 @@ from aiokafka.errors import (
 
 from consumer.isolation import Isolation
 from consumer.outcomes import Outcomes
-from consumer.publishing import FencedError, OutputRefusedError, Progress
+from consumer.publishing import OutputRefusedError, Progress
 from consumer.recovery import Recovery, UnreadableBatchError
 from monitoring.lag import LagTracker
 from ratecast import commit_note
 from ratecast.clients import is_cancelled
 from ratecast.commit_note import CommitNote, Committed
+from ratecast.errors import FencedError
 from ratecast.kafka_errors import InvalidRecordError, is_of_the_group
 
 if TYPE_CHECKING:

@@ -9,17 +9,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 from aiokafka.errors import BrokerResponseError, InvalidProducerEpoch, KafkaError, ProducerFenced
 
 from ratecast import kafka_errors
-from ratecast.errors import RatecastError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
 # Key, value, headers; a list of headers, because the client's C code takes nothing else.
 OutgoingRecord = tuple[bytes | None, bytes | None, list[tuple[str, bytes | None]]]
-
-
-class FencedError(RatecastError):
-    """Another producer owns this partition's transactional id now: give the partition up."""
 
 
 class OutputRefusedError(KafkaError):  # type: ignore[misc]

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import InvalidProducerEpoch, ProducerFenced
 
-from consumer.publishing import FencedError, Outgoing, Progress, delivered, hand_over
+from consumer.publishing import Outgoing, Progress, delivered, hand_over
 from ratecast import kafka
 from ratecast.clients import stop_producer, uncut
+from ratecast.errors import FencedError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence

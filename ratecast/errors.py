@@ -6,6 +6,7 @@ RatecastError
 │   ├── BrokerUnavailableError   no broker answered within the limit
 │   ├── ModelBundleError         a bundle is missing, incomplete or fails its digests
 │   └── RefusedError             a worker turned the message away: mend it, or teach the model its pair
+├── FencedError           another worker owns the partition now: give it up and go on with the others
 └── RecordError           one record cannot be scored: dead-letter it and go on
 """
 
@@ -41,6 +42,10 @@ class RefusedError(OperationError):
         super().__init__(f"refused: {code}: {message}")
         self.code = code
         self.message = message
+
+
+class FencedError(RatecastError):
+    """Another producer owns this partition's transactional id now: give the partition up."""
 
 
 class ErrorCode(StrEnum):

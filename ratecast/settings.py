@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+import difflib
+import os
 import re
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ratecast.errors import UsageError
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 ENV_PREFIX = "RATECAST_"
 _BROKER = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(?P<port>[0-9]{1,5}))?")
+# Variables that begin as settings do and are none.
+_OTHERS = (
+    f"{ENV_PREFIX}TEST_",  # where the test suite finds its brokers
+    f"{ENV_PREFIX}CHAOS_",  # which guarantee the chaos suite has its workers break
+)
+# Kubernetes sets these in every pod, for each Service of the namespace whose name begins with "ratecast".
+_SERVICE = re.compile(
+    rf"{ENV_PREFIX}(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)"
+)
+_SERVICE_ADDRESS = re.compile(r"(tcp|udp|sctp)://.*")  # value of such a Service's variable ..._PORT
 
 
 class Settings(BaseSettings):
@@ -142,9 +157,10 @@ def load_settings(**overrides: object) -> Settings:
     """Settings from the environment; overrides that are not None win.
 
     Raises:
-        UsageError: a value is not valid; the message names the variable and the fault.
+        UsageError: a variable is unknown or empty, or a value is not valid; the message names it and the fault.
     """
     given = {name: value for name, value in overrides.items() if value is not None}
+    check_environment(given)
     try:
         return Settings(**given)  # type: ignore[arg-type]
     except ValidationError as error:
@@ -156,3 +172,40 @@ def load_settings(**overrides: object) -> Settings:
         option = f"--{name.replace('_', '-')}"
         label = option if name in given else f"{ENV_PREFIX}{name.upper()}"
         raise UsageError(f"{label}: {fault} (got {first['input']!r})") from None
+
+
+def check_environment(overridden: Mapping[str, object] | None = None) -> None:
+    """Refuse variables that nobody would read, or that would be read as an empty text.
+
+    A misspelt setting would silently leave the default in force. An empty one would be a directory "." or a group
+    without a name. Names count in any case, as pydantic-settings reads them and as Windows keeps them.
+
+    Args:
+        overridden: settings given as options, whose variables do not count.
+
+    Raises:
+        UsageError: a variable is unknown or empty; the message names it and what to do.
+    """
+    for variable, value in sorted(os.environ.items()):
+        name = variable.upper()
+        if not name.startswith(ENV_PREFIX) or _is_of_others(name, value):
+            continue
+        setting = name.removeprefix(ENV_PREFIX).lower()
+        if setting not in Settings.model_fields:
+            raise UsageError(f"{variable} is not a setting{_suggestion(setting)}")
+        if not value.strip() and setting not in (overridden or {}):
+            default = Settings.model_fields[setting].default
+            instead = "" if default is None else f", {default},"
+            raise UsageError(f"{variable} is empty: unset it for the default{instead} or give it a value")
+
+
+def _is_of_others(name: str, value: str) -> bool:
+    is_address = name.endswith("_PORT") and _SERVICE_ADDRESS.fullmatch(value) is not None
+    is_setting = name.removeprefix(ENV_PREFIX).lower() in Settings.model_fields
+    return name.startswith(_OTHERS) or (not is_setting and (is_address or bool(_SERVICE.fullmatch(name))))
+
+
+def _suggestion(setting: str) -> str:
+    # Without the prefix, which all have: with it everything would look alike.
+    near = difflib.get_close_matches(setting, Settings.model_fields, n=1)
+    return f": did you mean {ENV_PREFIX}{near[0].upper()}?" if near else "; the README lists all of them"

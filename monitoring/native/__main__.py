@@ -37,8 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
     try:
-        found = programs.find()
         settings = load_settings(models_dir=options.models_dir)
+        found = programs.find()
         _ensure_model(settings)
         with _everything(settings, found, options) as children:
             while True:

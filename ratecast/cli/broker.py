@@ -68,7 +68,9 @@ def broker(
     import threading
 
     from ratecast.errors import OperationError
+    from ratecast.settings import check_environment
 
+    check_environment()
     directory = data_dir or _DATA_DIRS[engine]
     chosen = _embedded(directory, port) if engine is Engine.EMBEDDED else _apache_kafka(directory, port)
     stopping = threading.Event()

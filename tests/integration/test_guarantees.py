@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 from aiokafka import TopicPartition
 
-from consumer.publishing import FencedError, Outgoing, Progress
+from consumer.publishing import Outgoing, Progress
 from consumer.transactions import PartitionTransactions
 from consumer.worker import Worker
 from ratecast import kafka
 from ratecast.audit import audit
+from ratecast.errors import FencedError
 from ratecast.messages import Prediction
 from tests.integration.test_worker import history
 from tests.integration.workers import publish, read, running_worker, until

@@ -45,6 +45,19 @@ def test_prometheus_accepts_the_configuration(tmp_path):
     assert result.returncode == 0, result.stdout + result.stderr
 
 
+def test_a_misspelt_setting_is_one_line(monkeypatch, capsys):
+    monkeypatch.setenv("RATECAST_MODEL_DIR", "x")
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        assert main([]) == 2
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    assert capsys.readouterr().err == (
+        "error: RATECAST_MODEL_DIR is not a setting: did you mean RATECAST_MODELS_DIR?\n"
+    )
+
+
 def test_a_missing_program_is_one_line_that_names_the_packages(monkeypatch, tmp_path, capsys):
     monkeypatch.setenv("PATH", str(tmp_path))
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}

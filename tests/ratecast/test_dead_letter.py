@@ -25,6 +25,7 @@ WHOLE = DeadLetterHeaders(
     topic_id="id",
     value_bytes=10**6,
     key_bytes=10**5,
+    key_added="true",
     header_count=4,
     hops=2,
 )

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ratecast.errors import UsageError
-from ratecast.settings import ENV_PREFIX, Settings, load_settings
+from ratecast.settings import ENV_PREFIX, Settings, check_environment, load_settings
 
 README = Path(__file__).parents[2] / "README.md"
 
@@ -29,7 +29,6 @@ def test_an_option_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) ->
         ("RATECAST_BOOTSTRAP_SERVERS", "127.0.0.1:99999", "RATECAST_BOOTSTRAP_SERVERS"),
         ("RATECAST_BOOTSTRAP_SERVERS", "http://127.0.0.1:9092", "RATECAST_BOOTSTRAP_SERVERS"),
         ("RATECAST_BOOTSTRAP_SERVERS", "one:9092;two:9092", "RATECAST_BOOTSTRAP_SERVERS"),
-        ("RATECAST_BOOTSTRAP_SERVERS", "", "RATECAST_BOOTSTRAP_SERVERS"),
     ],
 )
 def test_a_wrong_variable_is_named_in_one_line(
@@ -40,6 +39,93 @@ def test_a_wrong_variable_is_named_in_one_line(
         load_settings()
     assert "\n" not in str(caught.value)
     assert value in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("RATECAST_HTTP_PROT", "RATECAST_HTTP_PROT is not a setting: did you mean RATECAST_HTTP_PORT?"),
+        ("RATECAST_MODEL_DIR", "RATECAST_MODEL_DIR is not a setting: did you mean RATECAST_MODELS_DIR?"),
+        ("ratecast_grup_id", "is not a setting: did you mean RATECAST_GROUP_ID?"),
+        ("RATECAST_", "is not a setting; the README lists all of them"),
+        ("RATECAST_XYZZY", "RATECAST_XYZZY is not a setting; the README lists all of them"),
+        ("RATECAST_TESTS_X", "RATECAST_TESTS_X is not a setting"),
+        ("RATECAST_HTTP_PROT_PORT", "RATECAST_HTTP_PROT_PORT is not a setting"),
+        ("RATECAST_MY_SERVICE", "RATECAST_MY_SERVICE is not a setting"),
+    ],
+)
+def test_an_unknown_variable_is_refused_in_one_line_without_its_value(
+    monkeypatch: pytest.MonkeyPatch, name: str, words: str
+) -> None:
+    """The value may be a password."""
+    monkeypatch.setenv(name, "hush")
+    with pytest.raises(UsageError) as caught:
+        load_settings(http_port=1)
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert "hush" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("RATECAST_TEST_BOOTSTRAP_SERVERS", "127.0.0.1:9092"),
+        ("RATECAST_CHAOS_BREAK", "no-seek"),
+        ("ratecast_group_id", "mine"),
+        ("RATECAST", "x"),
+        ("MY_RATECAST_X", "x"),
+        # As Kubernetes sets them for Services named "ratecast" and "ratecast-worker".
+        ("RATECAST_SERVICE_HOST", "10.0.0.11"),
+        ("RATECAST_SERVICE_PORT", "8000"),
+        ("RATECAST_SERVICE_PORT_METRICS", "8000"),
+        ("RATECAST_PORT", "tcp://10.0.0.11:8000"),
+        ("RATECAST_WORKER_PORT", "tcp://10.0.0.11:8000"),
+        ("RATECAST_WORKER_PORT_8000_TCP", "tcp://10.0.0.11:8000"),
+        ("RATECAST_WORKER_PORT_8000_TCP_PROTO", "tcp"),
+        ("RATECAST_PORT_8000_TCP_ADDR", "10.0.0.11"),
+    ],
+)
+def test_a_variable_of_somebody_else_is_left_alone(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    assert load_settings().http_port == 8000
+
+
+def test_variables_count_in_any_case_as_on_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("Ratecast_Group_Id", "mine")
+    assert load_settings().group_id == "mine"
+
+
+@pytest.mark.parametrize("value", ["", " "])
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_an_empty_variable_is_refused_unless_an_option_stands_for_it(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    variable = f"{ENV_PREFIX}{name.upper()}"
+    monkeypatch.setenv(variable, value)
+    default = Settings.model_fields[name].default
+    instead = "" if default is None else f", {default},"
+    with pytest.raises(UsageError) as caught:
+        load_settings()
+    assert str(caught.value) == f"{variable} is empty: unset it for the default{instead} or give it a value"
+    if default is not None:
+        assert getattr(load_settings(**{name: default}), name) == default
+
+
+def test_every_variable_that_the_repository_sets_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the stack, its scripts, the programs, the benchmarks and the documents."""
+    texts = [
+        path.read_text(encoding="utf-8")
+        for folder in ("", "benchmarks", "consumer", "docs", "monitoring", "producer", "training")
+        for path in sorted((README.parent / folder).glob("**/*" if folder else "*"))
+        if path.is_file() and path.suffix in {"", ".example", ".md", ".ps1", ".py", ".sh", ".toml", ".yml"}
+    ]
+    names = set(re.findall(r"\bRATECAST_[A-Z0-9_]*[A-Z0-9]\b(?![_*])", "".join(texts)))
+    assert len(names) > 20
+    for name in names:
+        monkeypatch.setenv(name, "x")
+    check_environment()
 
 
 def test_a_wrong_option_is_named_as_an_option() -> None:

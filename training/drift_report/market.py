@@ -38,7 +38,6 @@ def changes(
         worst = max(over, key=lambda path: path.scores[-1] / path.thresholds[-1])
         rows = np.flatnonzero(kept)[-WINDOW_MESSAGES:]
         spread = float(messages.features[rows, RETURN].std()) / max(stats.features["return_1"].std, 1e-300)
-        change = "returns changed their shape"
         if not 1 / CHANGED_SPREAD < spread < CHANGED_SPREAD:
             change = "wilder" if spread > 1 else "calmer"
             change = f"the market got {change}: returns of {messages.pair} spread {spread:.2g} times as far as in training"

@@ -1,8 +1,9 @@
 """What can be measured of a pair's predictions: drift by the classic rule and in windows, and accuracy.
 
-A message with an alert of its feed says nothing about model or market, nor do the next two, whose features hold its
-rate; and a forecast whose 61 rates hold a faulty one has a range for another market. Both are left out here, as live
-accuracy leaves alerted messages out. (The live ``feature_drift_score`` counts every message.)
+A message with an alert that casts doubt on its rate says nothing about model or market, nor do the next two, whose
+features hold that rate; and a forecast whose 61 rates hold a faulty one has a range for another market. Both are left
+out here. (The live ``feature_drift_score`` leaves out every message with an alert of the feed, a gap's too, and counts
+the two after it.)
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ CHECKPOINTS = 120  # windows scored over time: a picture shows no more
 NOW_MESSAGES = 60  # what "now" means of a level: three months of days
 # The other is shown: PSI is over its threshold in 7 % of clean windows (docs/drift.md).
 JUDGED_BY: DriftTest = "ks"
-_RATES_ARE_RIGHT = MARKET_ALERTS | {Alert.GAP}  # alerts that cast no doubt on the rates themselves
+RATES_ARE_RIGHT = MARKET_ALERTS | {Alert.GAP}  # alerts that cast no doubt on the rates themselves
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ def level_bounds(stats: PairStats, std_threshold: float) -> tuple[float, float]:
 
 def untainted(messages: PairMessages) -> NDArray[np.bool_]:
     """Messages whose five features hold no rate that an alert casts doubt on, ``(n,)``."""
-    return ~_after(messages.marked(besides=_RATES_ARE_RIGHT), 2)
+    return ~_after(messages.marked(besides=RATES_ARE_RIGHT), 2)
 
 
 def score_paths(
@@ -169,7 +170,7 @@ def answers(messages: PairMessages) -> Answers:
     """Forecasts whose answer is known: the next message continues the same history by one rate."""
     rates, before = messages.rates, messages.features[:, 1]
     follows = np.append(False, before[1:] == rates[:-1])
-    doubtful = messages.marked(besides=_RATES_ARE_RIGHT)
+    doubtful = messages.marked(besides=RATES_ARE_RIGHT)
     spoilt = messages.marked() | _after(doubtful, WINDOW)
     rows = np.flatnonzero(follows & ~spoilt)
     asked = rows - 1

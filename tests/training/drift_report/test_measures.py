@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from monitoring.feature_drift import FeatureDriftWindows, merged_scores
+from monitoring.quality import Quality
+from ratecast.alerts import Alert
 from ratecast.forecast import Forecaster
 from tests.bundles import LEVELS
 from tests.training.drift_report.planted import SLIP, collected, one, rows, stats, walk
@@ -55,6 +57,15 @@ def test_a_return_on_an_edge_is_in_the_bin_below_it_as_in_training():
 
 def test_an_alert_taints_its_message_and_the_two_that_hold_its_rate_but_a_gap_does_not():
     table = table_of(rows(walk(count=10), alerts={3: {"jump": ""}, 7: {"gap": ""}}))
+    assert np.flatnonzero(~measures.untainted(table)).tolist() == [3, 4, 5]
+
+
+def test_live_windows_leave_out_each_message_with_an_alert_of_the_feed_but_not_the_two_after_it():
+    """As the report's notes say of the metric, in which it differs."""
+    alerts = {3: {"jump": ""}, 7: {"gap": ""}, 9: {"volatility_regime": ""}}
+    live = Quality(10, {row: {Alert(code): "" for code in found} for row, found in alerts.items()})
+    assert np.flatnonzero(live.faulty()).tolist() == [3, 7]
+    table = table_of(rows(walk(count=10), alerts=alerts))
     assert np.flatnonzero(~measures.untainted(table)).tolist() == [3, 4, 5]
 
 

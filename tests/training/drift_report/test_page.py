@@ -53,6 +53,15 @@ def test_silence_is_drawn_hatched_from_the_last_message_to_the_end_of_the_report
     assert not list(quiet.patches)
 
 
+def test_the_notes_name_the_alerts_that_leave_a_message_in():
+    html = " ".join(page.render(report(rows(walk(count=1)))).split())
+    assert "casts doubt on their rate (any but gap and volatility_regime)" in html
+    assert (
+        "leaves out every message with an alert of the feed, a gap&rsquo;s too, but counts the two after it"
+        in html
+    )
+
+
 def test_one_pair_is_one():
     html = " ".join(page.render(report(rows(walk(count=1)))).split())
     assert "1 prediction of 1 pair from invented" in html
