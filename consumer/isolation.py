@@ -12,7 +12,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from consumer.scoring import DeadLetter, ScoredBatch
-from ratecast.errors import ErrorCode, OperationError, RecordError
+from ratecast.errors import ErrorCode, ModelFailingError, RecordError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -24,10 +24,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _RECENT = 200  # records that the share of failures is taken of
-
-
-class ModelFailingError(OperationError):
-    """So many records fail that the fault is the model's, or this program's: nothing of the batch is committed."""
 
 
 class Isolation:

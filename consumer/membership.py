@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiokafka.errors import KafkaError
 
-from ratecast.errors import OperationError
+from ratecast.errors import JoinRefusedError
 from ratecast.kafka_errors import with_remedy
 
 if TYPE_CHECKING:
@@ -23,10 +23,6 @@ log = logging.getLogger(__name__)
 _SAY_AGAIN_SECONDS = 60.0
 _FIRST_BACKOFF_SECONDS = 1.0
 _MOST_BACKOFF_SECONDS = 15.0
-
-
-class JoinRefusedError(OperationError):
-    """The group has not let this worker in for too long."""
 
 
 class Membership:

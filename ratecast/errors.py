@@ -4,7 +4,9 @@ RatecastError
 ├── UsageError            the command or its configuration is wrong: fix it           (exit code 2)
 ├── OperationError        it could not be done now: the orchestrator may try again    (exit code 1)
 │   ├── BrokerUnavailableError   no broker answered within the limit
+│   ├── JoinRefusedError         the consumer group does not let the worker in: the message names the remedy
 │   ├── ModelBundleError         a bundle is missing, incomplete or fails its digests
+│   ├── ModelFailingError        scoring fails for most records: put another model into use
 │   └── RefusedError             a worker turned the message away: mend it, or teach the model its pair
 ├── FencedError           another worker owns the partition now: give it up and go on with the others
 └── RecordError           one record cannot be scored: dead-letter it and go on
@@ -29,6 +31,14 @@ class OperationError(RatecastError):
 
 class BrokerUnavailableError(OperationError):
     """No broker answered within the configured limit."""
+
+
+class JoinRefusedError(OperationError):
+    """The consumer group has not let this worker in for too long."""
+
+
+class ModelFailingError(OperationError):
+    """So many records fail that the model or this program is at fault: nothing of the batch is committed."""
 
 
 class ModelBundleError(OperationError):

@@ -12,10 +12,10 @@ import aiohttp
 import pytest
 from confluent_kafka import Consumer, Producer
 
-from consumer.membership import JoinRefusedError
 from consumer.worker import Worker
 from ratecast import kafka
 from ratecast.audit import audit
+from ratecast.errors import JoinRefusedError
 from ratecast.messages import Prediction
 from tests.integration.test_foreign_topics import make_topic, metric
 from tests.integration.workers import read, running_worker, until

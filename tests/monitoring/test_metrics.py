@@ -162,8 +162,8 @@ def test_a_date_of_the_future_does_not_make_a_pair_look_fresh(metrics, registry)
     ],
 )
 def test_a_date_at_the_end_of_the_calendar_is_counted_or_left_out(metrics, registry, as_of: str) -> None:
-    metrics.committed(1, [], [0], {"EUR/GBP": as_of})
-    metrics.committed(1, [], [0], {"EUR/GBP": "2026-01-02"})
+    metrics.committed(of_age({"EUR/GBP": as_of}), 0.1, [0])
+    metrics.committed(of_age({"EUR/GBP": "2026-01-02"}), 0.1, [0])
     age = registry.get_sample_value("rate_age_seconds", {"pair": "EUR/GBP"})
     assert age == pytest.approx(time.time() - 1767312000, abs=5)
 
