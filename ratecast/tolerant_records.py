@@ -15,12 +15,13 @@ the right ones, and not even its offsets can be trusted. It stays an error.
 from __future__ import annotations
 
 import logging
-from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aiokafka.consumer import fetcher
+from aiokafka.errors import CorruptRecordException, KafkaError
 from aiokafka.record.default_records import _DefaultRecordBatchPy
 from aiokafka.record.memory_records import MemoryRecords, _MemoryRecordsPy
+from aiokafka.record.util import decode_varint_py
 
 from ratecast.unreadable import Unreadable
 
@@ -70,21 +71,28 @@ class _TolerantBatch:
         return next(self._strict)
 
     def __iter__(self) -> Iterator[Any]:
-        parsed, record = 0, None
+        following, end = self._base, self._strict.next_offset
+        if self._strict.magic < _V2:
+            yield from self._strict
+            return
         try:
             for record in self._strict:
-                parsed += 1
+                _check(following <= record.offset < end)
+                following = record.offset + 1
                 yield record
-        except Exception:
-            if self._strict.magic < _V2:
-                raise
+        except Exception:  # noqa: BLE001, S110 - the lenient parser says what is wrong, if it cannot read on either
+            pass
         else:
             return
         try:
-            for record in islice(_lenient(self._raw), parsed, None):
+            for record in _lenient(self._raw):
+                if record.offset < following:
+                    continue
+                _check(record.offset < end)
+                following = record.offset + 1
                 yield record
         except Exception as error:  # noqa: BLE001 - whatever a codec or a parser may raise, the batch is unreadable
-            yield from self._unreadable(self._base if record is None else record.offset + 1, error)
+            yield from self._unreadable(following, error)
 
     @property
     def _base(self) -> int:
@@ -93,12 +101,18 @@ class _TolerantBatch:
     def _unreadable(self, first: int, error: Exception) -> Iterator[_Placeholder]:
         """A record for each offset from the first on; a compacted batch may have had fewer."""
         end = self._strict.next_offset
-        reason = f"the record batch at offsets {self._base} to {end - 1} cannot be read: {type(error).__name__}: {error}"
+        words = str(error) if isinstance(error, KafkaError) else f"{type(error).__name__}: {error}"
+        reason = f"the record batch at offsets {self._base} to {end - 1} cannot be read: {words}"
         log.warning("%s; each of its remaining records becomes a dead letter", reason)
         for offset in range(first, end):
             yield _Placeholder(
                 offset, self._strict.max_timestamp, self._strict.timestamp_type, Unreadable(reason)
             )
+
+
+def _check(is_in_order: bool) -> None:  # noqa: FBT001 - one condition
+    if not is_in_order:
+        raise CorruptRecordException("a record has an offset that is not its own")
 
 
 class _Placeholder(NamedTuple):
@@ -113,11 +127,16 @@ class _Placeholder(NamedTuple):
     checksum: int | None = None
 
 
-def _lenient(raw: Any) -> Any:
+def _lenient(raw: Any) -> Iterator[Any]:
+    """The records of a batch by aiokafka's parser in Python, so far as they can be read."""
     batch = _DefaultRecordBatchPy(raw)
     batch._maybe_uncompress()  # noqa: SLF001 - the parser's own first step
-    batch._buffer = _LenientBuffer(batch._buffer)  # noqa: SLF001 - it knows no other way to decode
-    return batch
+    batch._buffer = buffer = _LenientBuffer(batch._buffer)  # noqa: SLF001 - it knows no other way to decode
+    for _ in range(batch._num_records):  # noqa: SLF001 - of the batch's header
+        # Not its own iteration: that reads integers in C and past the end of the buffer, which has ended processes.
+        yield batch._read_msg(decode_varint_py)  # noqa: SLF001
+    if batch._pos != len(buffer):  # noqa: SLF001 - as its own iteration checks
+        raise CorruptRecordException("bytes are left over after its last record")
 
 
 class _LenientBuffer(bytearray):
