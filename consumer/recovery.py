@@ -51,15 +51,16 @@ class Recovery:
         self._since = self._since or now
         self._failures += 1
         text = with_remedy(error)
+        pause = min(_MOST_PAUSE_SECONDS, 0.1 * 2.0 ** min(self._failures, 6))
         if isinstance(error, UnreadableBatchError):
-            self.blocked = str(error)
+            self.blocked = str(error.args[0])
             if now >= self._say_again_at:
                 self._say_again_at = now + _SAY_AGAIN_SECONDS
-                log.error("%s; this partition waits, the others go on", error)
-            return _MOST_PAUSE_SECONDS
+                log.error("%s; this partition waits, the others go on", self.blocked)
+            return pause
         if now - self._since > self._give_up_seconds:
             raise OperationError(
                 f"{self._name} failed for {self._give_up_seconds:g} s, last: {text}"
             ) from error
         log.warning("%s: %s; starting over from the committed offset", self._name, text)
-        return min(_MOST_PAUSE_SECONDS, 0.1 * 2.0 ** min(self._failures, 6))
+        return pause

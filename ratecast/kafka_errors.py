@@ -139,7 +139,7 @@ def in_words(error: BaseException) -> str:
     'INVALID_RECORD (the broker rejected a record: a '
     """
     if not isinstance(error, BrokerResponseError):
-        return repr(error)
+        return str(error) or repr(error)
     details = [str(part) for part in error.args if str(part)]
     if words := _IN_WORDS.get(error.message):
         details.append(words)

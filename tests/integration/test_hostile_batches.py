@@ -23,7 +23,7 @@ def good(name: str) -> tuple[bytes, bytes, list]:
     return b"EUR/GBP", json.dumps(value).encode(), [("trace", name.encode())]
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 async def test_every_record_of_hostile_batches_has_one_outcome(settings, monkeypatch, seed: int) -> None:
     await kafka.ensure_topics(settings)
     await publish_batches(settings, 120)
