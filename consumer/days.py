@@ -14,11 +14,12 @@ from ratecast.features import WINDOW
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
     from ratecast.wire import History
 
 
-# Days that so many steps take from working day to working day, at least.
-_WORKING_SPAN, _WORKING_WINDOW = SPAN_STEPS / 5 * 7, (WINDOW - 1) / 5 * 7
+_WORKING_SPAN = SPAN_STEPS / 5 * 7  # days that twenty steps from working day to working day take at least
 _USUAL_SPAN = 30.0  # days of twenty steps: four weeks, and a holiday or two
 
 
@@ -37,14 +38,16 @@ def message_days(histories: Sequence[History]) -> Days:
     timed = [row for row, item in enumerate(histories) if item.has_times]
     if timed:
         arrays = [(histories[row].times, len(histories[row].history)) for row in timed]
-        last, previous, far, first = dates.day_numbers(arrays, (0, 1, SPAN_STEPS, WINDOW - 1)).T
+        last, previous, far, first = dates.day_numbers(arrays, (0, 1, SPAN_STEPS, -1)).T
         days.newest[timed], days.gap[timed], days.span[timed] = last, last - previous, last - far
         if unusual := np.flatnonzero(last - far > _USUAL_SPAN).tolist():
             each = dates.day_numbers([arrays[i] for i in unusual], range(SPAN_STEPS + 1))
             days.longest[[timed[i] for i in unusual]] = -np.diff(each, axis=1).min(axis=1)
-        dense = (last - far < _WORKING_SPAN) | (last - first < _WORKING_WINDOW)
-        for i in np.flatnonzero(np.isnan(first) & ~dense).tolist():
-            dense[i] = _holds_a_weekend(*arrays[i], int(last[i]))
+        # More rates than there are working days: among the last twenty steps, or in all of a history.
+        steps = np.array([count - 1 for _, count in arrays])
+        dense = (last - far < _WORKING_SPAN) | (
+            steps > _working_days_until(last) - _working_days_until(first)
+        )
         if rows := np.flatnonzero(dense).tolist():
             each = dates.day_numbers([arrays[i] for i in rows], range(WINDOW - 2, -1, -1))
             known = np.where(np.isnan(each), -1, weekdays(np.nan_to_num(each).astype(np.int64)))
@@ -58,13 +61,8 @@ def message_days(histories: Sequence[History]) -> Days:
     return days
 
 
-def _holds_a_weekend(times: bytes | memoryview, count: int, last: int) -> bool:
-    """Whether the dates of a short history are more than there are working days from its first to its last."""
-    first = dates.day_number(bytes(memoryview(times)[2:12]).decode())
-    return count - 1 > _working_days_until(last) - _working_days_until(first)
-
-
-def _working_days_until(day: int) -> int:
-    """Mondays to Fridays from 1970-01-05, a Monday, to a day."""
-    weeks, weekday = divmod(day - 4, 7)
-    return 5 * weeks + min(weekday + 1, 5)
+def _working_days_until(days: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mondays to Fridays from 1970-01-05, a Monday, to each day, ``(n,)``."""
+    weeks, weekday = np.divmod(days - 4, 7)
+    working: NDArray[np.float64] = 5 * weeks + np.minimum(weekday + 1, 5)
+    return working

@@ -27,42 +27,55 @@ LEAST_COPIES = 2
 
 @dataclass(frozen=True, slots=True)
 class CarriedForward:
-    """Row -> which of its returns lead to a rate that was carried forward, ``(k,)``; few rows of a batch, if any."""
+    """Histories whose weekends were carried forward, one row each.
 
-    masks: dict[int, NDArray[np.bool_]]
+    Attributes:
+        rows: which rows of the batch, ``(m,)``.
+        closed: which of their returns lead to a rate that was carried forward, ``(m, k)``.
+    """
+
+    rows: NDArray[np.intp]
+    closed: NDArray[np.bool_]
+
+    def masks(self) -> dict[int, NDArray[np.bool_]]:
+        """Row -> which of its returns, ``(k,)``."""
+        return dict(zip(self.rows.tolist(), self.closed, strict=True))
 
     def squeezed(self, returns: NDArray[np.float64]) -> NDArray[np.float64]:
         """The returns of open days alone, moved up to the newest, NaN before them, ``(n, k)``."""
-        if not self.masks:
+        if not len(self.rows):
             return returns
+        own = np.where(self.closed, np.nan, returns[self.rows])
         result = returns.copy()
-        for row, mask in self.masks.items():
-            kept = returns[row, ~mask]
-            result[row] = np.nan
-            result[row, len(mask) - len(kept) :] = kept
+        result[self.rows] = np.take_along_axis(own, self._order(), axis=1)
         return result
 
     def spread(self, still: Standstills) -> Standstills:
         """Standstills that were found among squeezed returns, their doubts moved back to where the returns lie."""
-        if not self.masks:
+        _, there, here = np.intersect1d(still.rows, self.rows, assume_unique=True, return_indices=True)
+        if not len(there):
             return still
         doubted = still.doubted.copy()
-        for position, row in enumerate(still.rows.tolist()):
-            if (mask := self.masks.get(row)) is not None:
-                doubted[position] = False
-                doubted[position, ~mask] = still.doubted[position, mask.sum() :]
+        moved = np.zeros_like(doubted[there])
+        np.put_along_axis(moved, self._order()[here], doubted[there], axis=1)
+        doubted[there] = moved
         return replace(still, doubted=doubted)
 
     def words(self) -> dict[int, str]:
         """What to say of each row."""
         return {
-            row: f"carried forward: {mask.sum()} of the rates are of Saturdays or Sundays and repeat the rate before"
-            for row, mask in self.masks.items()
+            row: f"carried forward: {count} of the rates are of Saturdays or Sundays and repeat the rate before"
+            for row, count in zip(self.rows.tolist(), self.closed.sum(axis=1).tolist(), strict=True)
         }
 
     def newest(self) -> list[int]:
         """Rows whose newest rate was carried forward."""
-        return [row for row, mask in self.masks.items() if mask[-1]]
+        found: list[int] = self.rows[self.closed[:, -1]].tolist()
+        return found
+
+    def _order(self) -> NDArray[np.intp]:
+        """Where each squeezed return stood: closed days first, then the open ones, both oldest first, ``(m, k)``."""
+        return np.argsort(~self.closed, axis=1, kind="stable")
 
 
 def carried_forward(
@@ -75,17 +88,16 @@ def carried_forward(
         weekdays: row -> weekday of the rate that each return leads to, Monday is 0, -1 where unknown, ``(k,)``.
 
     >>> r = np.array([[0.01, 0.0, 0.0, 0.02]])
-    >>> carried_forward(r, {0: np.array([4, 5, 6, 0])}).masks[0].tolist()
-    [False, True, True, False]
+    >>> carried_forward(r, {0: np.array([4, 5, 6, 0])}).closed.tolist()
+    [[False, True, True, False]]
     """
-    masks: dict[int, NDArray[np.bool_]] = {}
-    for row, of_row in weekdays.items():
-        still, there = returns[row] == 0, ~np.isnan(returns[row])
-        mask = np.zeros(len(of_row), dtype=np.bool_)
-        for day in (SATURDAY, SUNDAY):
-            on_day = (of_row == day) & there
-            if bool(still[on_day].all()):
-                mask |= on_day
-        if mask.sum() >= LEAST_COPIES:
-            masks[row] = mask
-    return CarriedForward(masks)
+    rows = np.array(list(weekdays), dtype=np.intp)
+    own = returns[rows]
+    of_rows = np.array(list(weekdays.values()), dtype=np.int64).reshape(own.shape)
+    there, still = ~np.isnan(own), own == 0
+    closed = np.zeros_like(still)
+    for day in (SATURDAY, SUNDAY):
+        on_day = (of_rows == day) & there
+        closed |= on_day & (still | ~on_day).all(axis=1)[:, None]
+    enough = closed.sum(axis=1) >= LEAST_COPIES
+    return CarriedForward(rows[enough], closed[enough])

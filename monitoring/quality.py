@@ -125,7 +125,7 @@ class QualityChecker:
         doubted = dict(zip(still.rows.tolist(), still.doubted & ~steps[still.rows], strict=True))
         reach = self._cone.reach(windows, days.newest)
 
-        doubted = _united(closed.masks, doubted)
+        doubted = _united(closed.masks(), doubted)
         jumps = self._jumps(windows.without(_united(stepped, doubted)), stepped, returned, still, found)
         for row, text in reach.outside(windows.rates[:, -1]).items():
             found.add(row, Alert.LEVEL_CONE, text)
