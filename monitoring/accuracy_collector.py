@@ -89,7 +89,7 @@ class AccuracyCollector(Collector):
             ),
             CounterMetricFamily(
                 "accuracy_left_out_messages_total",
-                "Messages with a data-quality alert, which say nothing about the model.",
+                "Messages with a feed fault or a weekend's repeated rate, which say nothing about the model.",
                 labels=["pair"],
             ),
         )

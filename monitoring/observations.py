@@ -26,7 +26,7 @@ class Judged:
     naive: NDArray[np.float64]  # (m,), the same of the last rate as the forecast
     inside: NDArray[np.bool_]  # (m, 2), whether the range held it, columns LEVELS
     z: NDArray[np.float64]  # (m,), error / sigma before the newest rate
-    alerted: NDArray[np.bool_]  # (m,), a fault of the feed, which is none of the model
+    alerted: NDArray[np.bool_]  # (m,), a fault of the feed or a weekend's repeated rate: nothing of the model
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Observations:
     """Of one batch scored by one model; positions of pairs are that model's."""
 
     model_version: str
-    pair_rows: NDArray[np.intp]  # (n,), of messages without a fault of the feed
+    pair_rows: NDArray[np.intp]  # (n,), of messages whose newest rate is sound
     features: NDArray[np.float64]  # (n, 5), of the same; columns FEATURE_NAMES
     judged: Judged
 
@@ -52,7 +52,7 @@ def observe(
         forecaster: the model that scored it.
         windows: its histories.
         forecasts: of those.
-        faulty: whose newest rate is not to be believed, ``(n,)``.
+        faulty: whose newest rate is not to be believed or no observation, ``(n,)``.
         kept: which were published as predictions, ``(n,)``.
     """
     # A hindcast is a forecast from one rate less, and a forecast takes MIN_HISTORY of them.

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from monitoring.carried_forward import CarriedForward, carried_forward
 from monitoring.level_cone import LevelCone
 from monitoring.level_steps import name_step
 from monitoring.standstill import standstills
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 REGIME_RETURNS = 10  # two weeks: long enough not to be one wild day, short enough to be news
 SPAN_STEPS = 20
 # Alerts that leave it open whether the level is right.
-_NOT_OF_THE_LEVEL = frozenset({Alert.STUCK, Alert.GAP, Alert.VOLATILITY_REGIME})
+_NOT_OF_THE_LEVEL = MARKET_ALERTS | {Alert.STUCK, Alert.GAP}
 
 
 @dataclass(frozen=True)
@@ -43,11 +44,14 @@ class Days:
     gap: NDArray[np.float64]  # days since the rate before it; negative where dates go backwards
     span: NDArray[np.float64]  # days that the newest SPAN_STEPS steps took
     longest: NDArray[np.float64]  # the longest of those steps; may be NaN where the span is nothing unusual
+    # Row -> the weekday of the rate that each return leads to, -1 where unknown; of rows that hold weekends.
+    weekdays: dict[int, NDArray[np.int64]] = field(default_factory=dict)
 
     @classmethod
     def unknown(cls, count: int) -> Days:
         """Of messages that carry no dates."""
-        return cls(*(np.full(count, np.nan) for _ in range(4)))
+        newest, gap, span, longest = np.full((4, count), np.nan)
+        return cls(newest, gap, span, longest)
 
 
 @dataclass(frozen=True)
@@ -58,23 +62,26 @@ class Quality:
         count: n, the messages.
         alerts: row -> code -> what it looks like, in words.
         disbelieved: row -> which of its returns are a fault's and say nothing of the volatility: the zeros of a feed
-            that is or was stuck, which would narrow the range, and the steps of a fault that is over, which would
-            widen it for as long as they are in the history. A fault that lasts keeps its wide range: the next rate
-            may be back.
+            that is or was stuck and of weekends that were carried forward, which would narrow the range, and the
+            steps of a fault that is over, which would widen it for as long as they are in the history. A fault that
+            lasts keeps its wide range: the next rate may be back.
+        repeated: rows whose newest rate was carried forward: right, but nothing to judge a forecast by.
     """
 
     count: int
     alerts: dict[int, dict[Alert, str]] = field(default_factory=dict)
     disbelieved: dict[int, NDArray[np.bool_]] = field(default_factory=dict)
+    repeated: list[int] = field(default_factory=list)
 
     def add(self, row: int, alert: Alert, text: str) -> None:
         """Note an alert."""
         self.alerts.setdefault(row, {})[alert] = text
 
     def faulty(self) -> NDArray[np.bool_]:
-        """Which rows' newest rates are not to be believed, ``(n,)``."""
+        """Which rows' newest rates are not to be believed, or are no observations, ``(n,)``."""
         marked = np.zeros(self.count, dtype=np.bool_)
         marked[[row for row, found in self.alerts.items() if not found.keys() <= MARKET_ALERTS]] = True
+        marked[self.repeated] = True
         return marked
 
 
@@ -111,13 +118,14 @@ class QualityChecker:
             steps = np.abs(windows.returns) > self._limits.level_step
         stepped = {row: steps[row] for row in np.flatnonzero(steps.any(axis=1)).tolist()}
         returned = self._returned(windows, stepped)
-        still = standstills(
-            windows.returns, self._equal_rates[windows.pairs], self._longest_run[windows.pairs]
-        )
+        closed = carried_forward(windows.returns, days.weekdays)
+        open_days = closed.squeezed(windows.returns)
+        still = self._standstills(windows, closed, open_days)
         # A step that ends a standstill and moves the level is judged as any such step is.
         doubted = dict(zip(still.rows.tolist(), still.doubted & ~steps[still.rows], strict=True))
         reach = self._cone.reach(windows, days.newest)
 
+        doubted = _united(closed.masks(), doubted)
         jumps = self._jumps(windows.without(_united(stepped, doubted)), stepped, returned, still, found)
         for row, text in reach.outside(windows.rates[:, -1]).items():
             found.add(row, Alert.LEVEL_CONE, text)
@@ -127,7 +135,10 @@ class QualityChecker:
         suspects = np.array([row for row in {*stepped, *jumps} if row not in returned], dtype=np.intp)
         self._name_steps(windows, steps, suspects, reach, found)
         self._gaps(windows, days, found)
-        self._regime(windows, steps, found)
+        for row, text in closed.words().items():
+            found.add(row, Alert.CARRIED_FORWARD, text)
+        found.repeated.extend(closed.newest())
+        self._regime(windows, open_days, found)
         over = {
             row: mask
             for row, mask in stepped.items()
@@ -135,6 +146,13 @@ class QualityChecker:
         }
         found.disbelieved.update(_united(over, doubted))
         return found
+
+    def _standstills(
+        self, windows: Windows, closed: CarriedForward, open_days: NDArray[np.float64]
+    ) -> Standstills:
+        """Standstills of open days: a weekend that was carried forward makes no feed stuck."""
+        limits = self._equal_rates[windows.pairs], self._longest_run[windows.pairs]
+        return closed.spread(standstills(open_days, *limits))
 
     def _returned(self, windows: Windows, stepped: Mapping[int, NDArray[np.bool_]]) -> set[int]:
         """Rows whose newest rate is back where it was before the first step in sight: an old spike."""
@@ -198,10 +216,11 @@ class QualityChecker:
                 text = f"gap: the last {SPAN_STEPS} steps took {days.span[row]:.0f} days, rates are missing"
             found.add(row, Alert.GAP, text)
 
-    def _regime(self, windows: Windows, steps: NDArray[np.bool_], found: Quality) -> None:
-        ratio = trimmed_rms(windows.returns[:, -REGIME_RETURNS:]) / windows.stored  # NaN: too short to say
+    def _regime(self, windows: Windows, open_days: NDArray[np.float64], found: Quality) -> None:
+        newest = open_days[:, -REGIME_RETURNS:]
+        ratio = trimmed_rms(newest) / windows.stored  # NaN: too short to say
         # A step of the level is a fault of the feed and says nothing about the market.
-        wild = (ratio > self._limits.regime_ratio) & ~steps[:, -REGIME_RETURNS:].any(axis=1)
+        wild = (ratio > self._limits.regime_ratio) & (np.abs(newest) <= self._limits.level_step).all(axis=1)
         for row in np.flatnonzero(wild).tolist():
             text = (
                 f"volatility regime: the last {REGIME_RETURNS} returns are {ratio[row]:.3g} times training's"

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Alert(StrEnum):
-    """What a message's newest rate looks like when it looks odd; `monitoring.quality` finds it."""
+    """What is odd about a message's rates; `monitoring.quality` finds it."""
 
     JUMP = "jump"
     LEVEL_CONE = "level_cone"
@@ -14,8 +14,9 @@ class Alert(StrEnum):
     DECIMAL_SLIP = "decimal_slip"
     INVERTED_QUOTE = "inverted_quote"
     GAP = "gap"
+    CARRIED_FORWARD = "carried_forward"
     VOLATILITY_REGIME = "volatility_regime"
 
 
-# The market got wilder: true, and no fault of the feed.
-MARKET_ALERTS = frozenset({Alert.VOLATILITY_REGIME})
+# The market got wilder, or it was closed and the feed repeats the last rate: no fault of the rates.
+MARKET_ALERTS = frozenset({Alert.CARRIED_FORWARD, Alert.VOLATILITY_REGIME})

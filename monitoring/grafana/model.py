@@ -10,7 +10,7 @@ from monitoring.grafana.frame import MODEL_UID, board
 from monitoring.grafana.limits import DAY, DRIFTED_PAIRS, OFF_TARGET, OLD, STALE, WORSE_THAN_LAST_RATE
 from monitoring.grafana.panels import bars, lines, query, rows, single, with_lines_at
 from monitoring.grafana.promql import PAIR, increase, select, total
-from monitoring.grafana.quality import RATE_AGE, drift, quality
+from monitoring.grafana.quality import ODD, RATE_AGE, drift, quality
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -90,9 +90,10 @@ def _now() -> Sequence[Builder[Panel]]:
         single(
             "Data-quality alerts",
             "Messages of the time shown whose newest rate looked odd. Normal: few. A volatility regime is the market, a "
-            "jump may be; every other code is a fault of the feed, and each fault an alert.",
+            "jump may be; every other code is a fault of the feed, and each fault an alert. Weekends that repeat "
+            "Friday's rate (carried_forward) are not counted here.",
             "short",
-            total("data_quality_alerts_total", PAIR),
+            total("data_quality_alerts_total", ODD),
             ("green", None),
             ("yellow", 1),
         ),

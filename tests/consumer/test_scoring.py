@@ -22,12 +22,12 @@ _STATS = training_stats(shrinkage=0.5)
 _BUNDLE = Bundle(
     version=_STATS.model_version, directory=Path(), stats=_STATS, digests={}, onnx=forest_on_noise()[0]
 )
-_SCORER = Scorer(_BUNDLE, 1_000_000)
+SCORER = Scorer(_BUNDLE, 1_000_000)
 
 
 def score(*values: bytes | None) -> list[Prediction]:
     records = [FakeRecord(value, offset=offset) for offset, value in enumerate(values)]
-    batch = _SCORER.score(records, NOW)
+    batch = SCORER.score(records, NOW)
     assert not batch.dead_letters
     return [Prediction.model_validate_json(value) for value in batch.values]
 
@@ -40,7 +40,7 @@ def message(history: list[float], **fields: object) -> bytes:
 def test_a_bad_record_becomes_one_dead_letter_and_its_neighbours_are_scored(name: str) -> None:
     value, code = BAD[name]
     records = [FakeRecord(GOOD, offset=0), FakeRecord(value, offset=1), FakeRecord(GOOD, offset=2)]
-    batch = _SCORER.score(records, NOW)
+    batch = SCORER.score(records, NOW)
     assert [record.offset for record in batch.records] == [0, 2]
     assert [(letter.record.offset, letter.code) for letter in batch.dead_letters] == [(1, code)]
     assert batch.dead_letters[0].record.value == value
@@ -48,7 +48,7 @@ def test_a_bad_record_becomes_one_dead_letter_and_its_neighbours_are_scored(name
 
 def test_headers_too_large_to_go_out_again_make_a_dead_letter() -> None:
     fits, large = (FakeRecord(GOOD, headers=(("h", b"x" * size),)) for size in (900_000, 1_000_000))
-    batch = _SCORER.score([fits, large, FakeRecord(GOOD)], NOW)
+    batch = SCORER.score([fits, large, FakeRecord(GOOD)], NOW)
     assert len(batch.values) == 2
     assert [(letter.code, letter.message) for letter in batch.dead_letters] == [
         ("too_large", "key and headers of 1000008 bytes, more than the 1000000 that are read")
@@ -118,8 +118,8 @@ def test_a_pair_that_stands_still_by_nature_is_marked_floored() -> None:
 )
 def test_a_prediction_is_the_same_bytes_in_any_company(histories: list[list[float]]) -> None:
     records = [FakeRecord(message(history), offset=i) for i, history in enumerate(histories)]
-    together = _SCORER.score(records, NOW).values
-    alone = [_SCORER.score([record], NOW).values[0] for record in records]
+    together = SCORER.score(records, NOW).values
+    alone = [SCORER.score([record], NOW).values[0] for record in records]
     assert together == alone
 
 
@@ -128,7 +128,7 @@ def test_a_prediction_is_the_same_bytes_in_any_company(histories: list[list[floa
     st.lists(st.floats(min_value=5e-324, max_value=1.7e308, allow_subnormal=True), min_size=3, max_size=62)
 )
 def test_any_positive_history_gives_a_valid_prediction_or_a_dead_letter(history: list[float]) -> None:
-    batch = _SCORER.score([FakeRecord(message(history))], NOW)
+    batch = SCORER.score([FakeRecord(message(history))], NOW)
     assert len(batch.values) + len(batch.dead_letters) == 1
     for value in batch.values:
         prediction = Prediction.model_validate_json(value)
@@ -149,7 +149,7 @@ def test_fields_of_the_message_come_back() -> None:
 def test_what_metrics_need_is_told_a_record() -> None:
     values = [message([level] * 3, pair=pair, as_of="2025-01-06") for pair, level in LEVELS.items()]
     values.append(message([30.0] * 3, pair="EUR/GBP", as_of="2025-01-07"))
-    batch = _SCORER.score([FakeRecord(value) for value in values], NOW)
+    batch = SCORER.score([FakeRecord(value) for value in values], NOW)
     assert batch.pairs == [*LEVELS, "EUR/GBP"]
     assert batch.drifted.tolist() == [False] * len(LEVELS) + [True]
     assert batch.as_of["EUR/GBP"] == "2025-01-07"
@@ -170,7 +170,7 @@ def test_an_odd_newest_rate_is_forecast_from_and_marked_with_words() -> None:
 
 
 def test_a_clean_message_has_no_alerts_and_no_words_for_them() -> None:
-    batch = _SCORER.score([FakeRecord(message(feed()))], NOW)
+    batch = SCORER.score([FakeRecord(message(feed()))], NOW)
     assert batch.alerts == []
     assert json.loads(batch.values[0])["alerts"] == []
     assert "alert_messages" not in json.loads(batch.values[0])
@@ -179,7 +179,7 @@ def test_a_clean_message_has_no_alerts_and_no_words_for_them() -> None:
 def test_alerts_are_told_by_pair_for_metrics() -> None:
     clean = feed("EUR/JPY")
     values = [message(feed()), message([*clean[:-1], 1 / clean[-1]], pair="EUR/JPY")]
-    batch = _SCORER.score([FakeRecord(value) for value in values], NOW)
+    batch = SCORER.score([FakeRecord(value) for value in values], NOW)
     assert batch.alerts == [("EUR/JPY", code) for code in ("jump", "level_cone", "inverted_quote")]
     assert batch.observations[0].judged.alerted.tolist() == [False, True]
 
@@ -237,7 +237,7 @@ def test_a_history_with_its_newest_rate_first_is_told() -> None:
 def test_a_faulty_feed_is_no_drift_of_the_market() -> None:
     clean = feed()
     stuck = [*clean[:-9], *[clean[-10]] * 9]
-    observations = _SCORER.score([FakeRecord(message(h)) for h in (clean, stuck)], NOW).observations[0]
+    observations = SCORER.score([FakeRecord(message(h)) for h in (clean, stuck)], NOW).observations[0]
     assert observations.features[:, 0].tolist() == [clean[-1]]
     assert observations.pair_rows.tolist() == [0]
     assert observations.judged.alerted.tolist() == [False, True]
@@ -246,7 +246,7 @@ def test_a_faulty_feed_is_no_drift_of_the_market() -> None:
 def test_a_hindcast_is_the_forecast_made_a_rate_earlier() -> None:
     history = feed(days=50)
     (earlier,) = score(message(history[:-1]))
-    judged = _SCORER.score([FakeRecord(message(history))], NOW).observations[0].judged
+    judged = SCORER.score([FakeRecord(message(history))], NOW).observations[0].judged
     assert judged.error[0] == pytest.approx(abs(np.log(history[-1] / earlier.prediction)), rel=1e-9)
     assert judged.naive[0] == pytest.approx(abs(np.log(history[-1] / history[-2])))
     inside = earlier.intervals.level_80[0] <= history[-1] <= earlier.intervals.level_80[1]
@@ -254,6 +254,6 @@ def test_a_hindcast_is_the_forecast_made_a_rate_earlier() -> None:
 
 
 def test_three_rates_are_too_few_for_a_hindcast() -> None:
-    observations = _SCORER.score([FakeRecord(GOOD), FakeRecord(message(feed()))], NOW).observations[0]
+    observations = SCORER.score([FakeRecord(GOOD), FakeRecord(message(feed()))], NOW).observations[0]
     assert observations.pair_rows.tolist() == [0, 0]
     assert len(observations.judged.alerted) == 1

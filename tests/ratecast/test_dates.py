@@ -3,11 +3,12 @@ from __future__ import annotations
 import datetime as dt
 import json
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ratecast.dates import malformed
+from ratecast.dates import day_numbers, malformed
 
 
 @pytest.mark.parametrize("separators", [(",", ":"), (", ", ": ")])
@@ -41,3 +42,13 @@ def test_faults_are_found_among_good_neighbours_of_several_lengths() -> None:
     good = b'["2025-01-02","2025-01-03"]'
     arrays = [(good, 2), (b'["2025-01-02"]', 1), (b'["2025-01-02","2025-01-3x"]', 2), (good, 2), (b"[]", 0)]
     assert malformed(arrays) == [2, 4]
+
+
+@pytest.mark.parametrize("separator", [",", ", "])
+@given(st.lists(st.dates(), min_size=1, max_size=5))
+def test_day_numbers_are_counted_from_either_end(separator: str, days: list[dt.date]) -> None:
+    text = json.dumps([day.isoformat() for day in days], separators=(separator, ":")).encode()
+    (found,) = day_numbers([(text, len(days))], (0, 1, -1, 7))
+    numbers = [(day - dt.date(1970, 1, 1)).days for day in days]
+    before = numbers[-2] if len(days) > 1 else np.nan
+    np.testing.assert_array_equal(found, [numbers[-1], before, numbers[0], np.nan])

@@ -32,6 +32,7 @@ TELLING = (
     Alert.JUMP,
     Alert.LEVEL_CONE,
     Alert.VOLATILITY_REGIME,
+    Alert.CARRIED_FORWARD,
 )
 _STEPS = {Alert.DECIMAL_SLIP, Alert.INVERTED_QUOTE}  # named by the step that led to the level
 SILENCE = "silence"  # ours: no messages at all, which no message can carry an alert of

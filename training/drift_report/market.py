@@ -63,7 +63,7 @@ def changes(
         )
     wild = [
         episode
-        for episode in episodes(messages, ~messages.marked() & messages.marked(besides=()))
+        for episode in episodes(messages, ~messages.marked() & messages.carrying(Alert.VOLATILITY_REGIME))
         if episode.marked >= REGIME_MESSAGES
     ]
     if wild:

@@ -2,7 +2,7 @@
 
 A message with an alert that casts doubt on its rate says nothing about model or market, nor do the next two, whose
 features hold that rate; and a forecast whose 61 rates hold a faulty one has a range for another market. Both are left
-out here. (The live ``feature_drift_score`` leaves out every message with an alert of the feed, a gap's too, and counts
+out here, and so are weekends that only repeat Friday's rate. (The live ``feature_drift_score`` leaves out every message with an alert of the feed, a gap's too, and counts
 the two after it.)
 """
 
@@ -68,7 +68,7 @@ class Answers:
     error: NDArray[np.float64]  # |ln answer - ln forecast|
     naive: NDArray[np.float64]  # |ln answer - ln last rate|
     inside: NDArray[np.bool_]  # (m, 2), columns LEVELS
-    left_out: int  # answered forecasts that a fault of the feed spoilt
+    left_out: int  # answered forecasts that a fault of the feed spoilt, or whose answer is a closed market's
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -115,8 +115,8 @@ def level_bounds(stats: PairStats, std_threshold: float) -> tuple[float, float]:
 
 
 def untainted(messages: PairMessages) -> NDArray[np.bool_]:
-    """Messages whose five features hold no rate that an alert casts doubt on, ``(n,)``."""
-    return ~_after(messages.marked(besides=RATES_ARE_RIGHT), 2)
+    """Messages of open days whose five features hold no rate that an alert casts doubt on, ``(n,)``."""
+    return ~_after(messages.marked(besides=RATES_ARE_RIGHT), 2) & ~messages.copied()
 
 
 def score_paths(
@@ -171,7 +171,7 @@ def answers(messages: PairMessages) -> Answers:
     rates, before = messages.rates, messages.features[:, 1]
     follows = np.append(False, before[1:] == rates[:-1])
     doubtful = messages.marked(besides=RATES_ARE_RIGHT)
-    spoilt = messages.marked() | _after(doubtful, WINDOW)
+    spoilt = messages.marked() | messages.copied() | _after(doubtful, WINDOW)
     rows = np.flatnonzero(follows & ~spoilt)
     asked = rows - 1
     actual = np.log(rates[rows])

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
-from ratecast.alerts import MARKET_ALERTS
+from ratecast.alerts import MARKET_ALERTS, Alert
+from ratecast.carried_forward import SATURDAY, weekdays
+from ratecast.features import FEATURE_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
     from ratecast.wire import PredictionRow
 
+_RETURN = FEATURE_NAMES.index("return_1")
 _WIDTH = 10  # numbers kept of a prediction: five features, the forecast, two bounds of each range
 
 
@@ -59,6 +62,18 @@ class PairMessages:
         mask = np.zeros(len(self), dtype=np.bool_)
         mask[[row for row, found in self.alerts.items() if any(code not in besides for code in found)]] = True
         return mask
+
+    def carrying(self, code: Alert) -> NDArray[np.bool_]:
+        """Which messages carry an alert, ``(n,)``."""
+        mask = np.zeros(len(self), dtype=np.bool_)
+        mask[[row for row, found in self.alerts.items() if code in found]] = True
+        return mask
+
+    def copied(self) -> NDArray[np.bool_]:
+        """Which messages' newest rates are a weekend's and only repeat the rate before, ``(n,)``."""
+        weekend = weekdays(self.when.astype("datetime64[D]").astype(np.int64)) >= SATURDAY
+        still: NDArray[np.bool_] = self.features[:, _RETURN] == 0
+        return self.carrying(Alert.CARRIED_FORWARD) & weekend & still
 
     def day(self, row: int) -> str:
         """When the newest rate of a message was fixed: a day, with the time where messages carry one."""

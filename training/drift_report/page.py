@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ratecast.alerts import MARKET_ALERTS
 from ratecast.forecast import LEVELS
 from training import pages
 from training.drift_report import market, measures, model_age
@@ -31,4 +32,5 @@ def render(report: DriftReport) -> str:
         market=market,
         model_age=model_age,
         measures=measures,
+        market_alerts=sorted(MARKET_ALERTS),
     )

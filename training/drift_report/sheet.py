@@ -41,6 +41,7 @@ _MARKERS = {
     Alert.DECIMAL_SLIP: "o",
     Alert.INVERTED_QUOTE: "X",
     Alert.GAP: "|",
+    Alert.CARRIED_FORWARD: ".",
     Alert.VOLATILITY_REGIME: "d",
 }
 SPARSE_TICKS = 100  # the same: powers of ten alone would be a tick or two

@@ -260,6 +260,11 @@ def test_a_wild_stretch_is_the_markets_from_five_alerts_on():
     assert one(rows(walk(), alerts=dict.fromkeys(range(100, 104), words))).findings == []
 
 
+def test_a_source_that_fills_weekends_is_neither_wild_nor_a_broken_feed():
+    words = {"carried_forward": "carried forward: 16 of the rates are of Saturdays or Sundays"}
+    assert one(rows(walk(), alerts=dict.fromkeys(range(200), words))).findings == []
+
+
 def test_a_fault_does_not_make_the_market_wild_nor_the_ranges_wrong():
     """A slip is two returns beyond anything, and ranges a hundred times too wide for 61 messages after it."""
     rates = walk()

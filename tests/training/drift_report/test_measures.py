@@ -60,6 +60,21 @@ def test_an_alert_taints_its_message_and_the_two_that_hold_its_rate_but_a_gap_do
     assert np.flatnonzero(~measures.untainted(table)).tolist() == [3, 4, 5]
 
 
+def test_weekends_that_were_carried_forward_are_neither_messages_nor_answers():
+    rates, when = walk(count=40), np.datetime64("2025-01-01") + np.arange(40)
+    weekend = np.flatnonzero(~np.is_busday(when)).tolist()
+    for row in weekend:
+        rates[3 + row] = rates[2 + row]
+    rates[3 + 12] = rates[2 + 12]  # a Monday may repeat as well
+    words = {row: {"carried_forward": ""} for row in range(40)}
+    filled = table_of(rows(rates, alerts=words, when=when))
+    assert np.flatnonzero(~measures.untainted(filled)).tolist() == weekend
+    quoted = table_of(rows(rates, when=when))
+    assert measures.untainted(quoted).all()
+    assert not set(measures.answers(filled).rows.tolist()) & set(weekend)
+    assert measures.answers(filled).left_out == len(weekend)
+
+
 def test_live_windows_leave_out_each_message_with_an_alert_of_the_feed_but_not_the_two_after_it():
     """As the report's notes say of the metric, in which it differs."""
     alerts = {3: {"jump": ""}, 7: {"gap": ""}, 9: {"volatility_regime": ""}}

@@ -55,7 +55,7 @@ def test_silence_is_drawn_hatched_from_the_last_message_to_the_end_of_the_report
 
 def test_the_notes_name_the_alerts_that_leave_a_message_in():
     html = " ".join(page.render(report(rows(walk(count=1)))).split())
-    assert "casts doubt on their rate (any but gap and volatility_regime)" in html
+    assert "casts doubt on their rate (any but carried_forward, gap, volatility_regime)" in html
     assert (
         "leaves out every message with an alert of the feed, a gap&rsquo;s too, but counts the two after it"
         in html
