@@ -90,7 +90,9 @@ def traffic() -> Sequence[Builder[Panel]]:
                 f"line, {DEAD_LETTERS:.0%}, it is an alert once there are more than two such messages.",
                 "percentunit",
                 query("ratecast:dead_letters:ratio_15m", "{{code}}"),
-            ).min(0),
+            )
+            .min(0)
+            .span(8),
             ("red", DEAD_LETTERS),
         ),
         with_lines_at(
@@ -100,8 +102,22 @@ def traffic() -> Sequence[Builder[Panel]]:
                 f"when a broker restarts. Over the dashed line, {ABORTED:.0%}, for five minutes it is an alert.",
                 "percentunit",
                 query(select("ratecast:transactions_aborted:ratio_2m"), "{{instance}}"),
-            ).min(0),
+            )
+            .min(0)
+            .span(8),
             ("red", ABORTED),
+        ),
+        with_lines_at(
+            lines(
+                "Scoring errors by worker",
+                "Records of 15 minutes on which scoring failed unexpectedly. Each became a scoring_failed dead letter. "
+                "Normal: 0. From the dashed line, 1, it is an alert: the program has a bug, or the model is faulty.",
+                "short",
+                query(select("ratecast:scoring_errors:increase_15m"), "{{instance}}"),
+            )
+            .min(0)
+            .span(8),
+            ("red", 1),
         ),
     ]
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from monitoring.grafana.limits import BEHIND, DRIFTED, DRIFTING, LATE, TOO_LATE
 from monitoring.grafana.panels import bars, lines, query, with_lines_at
-from monitoring.grafana.promql import LAG, LAG_SECONDS, OF_WORKERS, PAIR, increase, rate, select
+from monitoring.grafana.promql import LAG, LAG_SECONDS, OF_WORKERS, PAIR, PARTITION, increase, rate, select
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,13 +49,13 @@ def drift() -> Sequence[Builder[Panel]]:
 
 
 def lag() -> Sequence[Builder[Panel]]:
-    """In records and in seconds."""
+    """In records and in seconds; then what cannot be read, and what is gone."""
     return [
         with_lines_at(
             lines(
                 "Lag by partition",
                 "Records between the end of each partition and its committed position, by its owner's word, or "
-                "where it has no owner by the brokers' (kminion). Normal: near 0. A line that rises alone is one "
+                "where it has no owner by the brokers' (kminion); held-back records are included. Normal: near 0. A line that rises alone is one "
                 "partition that stands still; a line that ends is a partition that nobody reads while kminion is "
                 f"down. From the dashed line, {BEHIND:,.0f}, lag that grows is an alert.",
                 "short",
@@ -78,11 +78,51 @@ def lag() -> Sequence[Builder[Panel]]:
             ("yellow", LATE),
             ("red", TOO_LATE),
         ),
+        with_lines_at(
+            lines(
+                "Records held back by partition",
+                "Records that cannot be read yet because a transaction of their publisher is open. Normal: 0, or a "
+                "number that comes and goes on a topic with transactional publishers. From the dashed line, 1, it is an "
+                "alert when it lasts five minutes and nothing is read meanwhile.",
+                "short",
+                query(
+                    f"max by (topic, partition) ({select('consumer_records_held_back', PARTITION)})",
+                    "{{topic}} {{partition}}",
+                ),
+            )
+            .min(0)
+            .span(8),
+            ("yellow", 1),
+        ),
+        with_lines_at(
+            lines(
+                "Blocked partitions by worker",
+                "Partitions that stand still at a batch that cannot be read. Normal: 0. From the dashed line, 1, for two "
+                "minutes it is an alert. /ready of the worker names the partition and the reason.",
+                "short",
+                query(select("blocked_partitions"), "{{instance}}"),
+            )
+            .min(0)
+            .span(8),
+            ("red", 1),
+        ),
+        with_lines_at(
+            lines(
+                "Records lost to retention",
+                "Records that retention removed before they were scored, by the worker that found it, counted over an "
+                "hour. Normal: 0. From the dashed line, 1, it is an alert.",
+                "short",
+                query(select("ratecast:records_lost_to_retention:increase_1h"), "{{instance}}"),
+            )
+            .min(0)
+            .span(8),
+            ("red", 1),
+        ),
     ]
 
 
 def workers() -> Sequence[Builder[Panel]]:
-    """Partitions, rebalances, requests, memory, CPU."""
+    """Partitions, rebalances, requests, memory, CPU, joins that are refused."""
     return [
         lines(
             "Assigned partitions by worker",
@@ -117,7 +157,9 @@ def workers() -> Sequence[Builder[Panel]]:
             "Resident memory. Normal: flat after the first minutes; a line that only rises is a leak.",
             "bytes",
             query(select("process_resident_memory_bytes") + OF_WORKERS, "{{instance}}"),
-        ).min(0),
+        )
+        .min(0)
+        .span(8),
         with_lines_at(
             lines(
                 "CPU by worker",
@@ -128,7 +170,21 @@ def workers() -> Sequence[Builder[Panel]]:
                     f"rate({select('process_cpu_seconds_total')}[$__rate_interval]){OF_WORKERS}",
                     "{{instance}}",
                 ),
-            ).min(0),
+            )
+            .min(0)
+            .span(8),
             ("yellow", 1.0),
+        ),
+        with_lines_at(
+            lines(
+                "Refused by the group",
+                "1 while the consumer group does not let a worker in. Normal: 0. At the dashed line, 1, for a minute it is "
+                "an alert. /ready of the worker gives the broker's error and the remedy.",
+                "short",
+                query(select("group_join_refused"), "{{instance}}"),
+            )
+            .min(0)
+            .span(8),
+            ("red", 1),
         ),
     ]

@@ -33,6 +33,8 @@ RECORDED = {
     "ratecast:messages_due:sum": set(),
     "ratecast:dead_letters:ratio_15m": {"code"},
     "ratecast:transactions_aborted:ratio_2m": {"job", "instance"},
+    "ratecast:records_lost_to_retention:increase_1h": {"job", "instance"},
+    "ratecast:scoring_errors:increase_15m": {"job", "instance"},
     "ratecast:interval_coverage:standard_errors": {"job", "instance", "pair", "level"},
     "ratecast:model_age_seconds": set(),
     "ratecast:budget:interval_coverage_standard_errors": set(),
@@ -81,6 +83,8 @@ BUDGETED = {
 # Colours that no budget gives: one too many or too few, a word, a share of another threshold, where data begins.
 COLOURED_BY_MEANING = {
     "Predictions flow", "Pairs that do not fit", "Alerts firing", "Workers", "Partitions without owner", "Dead letters",
+    "Scoring errors by worker", "Records held back by partition", "Blocked partitions by worker",
+    "Records lost to retention", "Refused by the group",
     "CPU by worker", "Model versions in use", "Data-quality alerts", "Quality alerts in the time shown",
     "Messages behind accuracy", "Messages behind drift",
     "Drift by KS over threshold", "Drift by PSI over threshold", "Drift score over threshold",
