@@ -111,9 +111,10 @@ def _filled(
     quarter: NDArray[np.int64],
 ) -> NDArray[np.bool_]:
     """Which Saturdays and Sundays of a pair are copies, ``(n,)``."""
-    least = float(
-        np.clip(_TIMES_WEEKDAYS * _weekday_share(repeats, there, weekday), _LEAST_SHARE, _MOST_SHARE)
-    )
+    share = _weekday_share(repeats, there, weekday)
+    least = float(np.clip(_TIMES_WEEKDAYS * share, _LEAST_SHARE, _MOST_SHARE))
+    if least > _LEAST_SHARE:
+        quarter = np.zeros_like(quarter)  # thirteen Saturdays of a peg repeat by chance: judge all at once
     result = np.zeros(len(repeats), dtype=np.bool_)
     first = int(quarter.min())
     for day in (SATURDAY, SUNDAY):

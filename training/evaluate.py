@@ -19,7 +19,7 @@ from training.diebold_mariano import DieboldMariano, diebold_mariano
 from training.fit import MIN_FIT_ROWS, FittedModel, fit_model, learnable_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from numpy.typing import NDArray
 
@@ -208,32 +208,33 @@ def walk_forward_years(histories: Sequence[PairHistory], last: int) -> list[int]
 
     Years without a rate to forecast are not among them.
     """
+    return [year for year in _learnable_years(histories, last) if _has_rates_to_forecast(histories, year)]
+
+
+def unmeasured_years(
+    histories: Sequence[PairHistory], last: int, measured: Collection[int]
+) -> tuple[str, ...]:
+    """A sentence on the years of the walk-forward that nothing was forecast in; none if there are none."""
+    missing = [year for year in _learnable_years(histories, last) if year not in measured]
+    if not missing:
+        return ()
+    named = ", ".join(map(str, missing))
+    which = "that year" if len(missing) == 1 else "those years"
+    return (f"The walk-forward has no figures of {named}: no rate of {which} follows {WINDOW} in a row.",)
+
+
+def _learnable_years(histories: Sequence[PairHistory], last: int) -> list[int]:
     years: list[int] = []
     for year in range(last, last - WALK_FORWARD_YEARS, -1):
         if learnable_rows(histories, np.datetime64(f"{year - 1}-12-31")) < MIN_FIT_ROWS:
             break
-        if _has_rates_to_forecast(histories, year):
-            years.append(year)
+        years.append(year)
     return years[::-1]
 
 
 def _has_rates_to_forecast(histories: Sequence[PairHistory], year: int) -> bool:
     days = (stretch.dates[WINDOW:] for history in histories for stretch in history.stretches)
     return any(bool((own.astype("datetime64[Y]") == np.datetime64(str(year), "Y")).any()) for own in days)
-
-
-def unmeasured_years(measured: Sequence[int], last: int) -> tuple[str, ...]:
-    """A sentence on the years of the walk-forward that nothing could be forecast in; none if there are none.
-
-    >>> unmeasured_years([2018, 2021], 2022)
-    ('The walk-forward has no figures of 2019, 2020, 2022: no rate of those years follows 61 in a row.',)
-    """
-    first = max(min(measured, default=last), last - WALK_FORWARD_YEARS + 1)
-    if not (missing := sorted(set(range(first, last + 1)) - set(measured))):
-        return ()
-    named = ", ".join(map(str, missing))
-    which = "that year" if len(missing) == 1 else "those years"
-    return (f"The walk-forward has no figures of {named}: no rate of {which} follows {WINDOW} in a row.",)
 
 
 def join(parts: Sequence[Outcomes]) -> Outcomes:

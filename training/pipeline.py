@@ -24,7 +24,7 @@ from training.progress import Progress, silent
 from training.statistics import training_stats
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from pathlib import Path
 
     from ratecast.table_screening import Screened
@@ -136,7 +136,7 @@ def train(options: TrainOptions, progress: Progress = silent) -> TrainingResult:
     version = version_of(until, digest, options.forest, default_pair)
     text = headline(fitted.shrinkage.lambda_, evaluation.test)
     stats = training_stats(version, default_pair, histories, rows, fitted, text)
-    said = _notes(histories, rows, fitted, evaluation)
+    said = _notes(histories, rows, fitted, evaluation.years)
     everything = (*options.notes, *source.sentences(), *said)
     content = BundleContent(
         stats=stats,
@@ -156,11 +156,11 @@ def train(options: TrainOptions, progress: Progress = silent) -> TrainingResult:
 
 
 def _notes(
-    histories: Sequence[PairHistory], rows: Rows, fitted: FittedModel, evaluation: evaluate.Evaluation
+    histories: Sequence[PairHistory], rows: Rows, fitted: FittedModel, measured: Collection[int]
 ) -> tuple[str, ...]:
     """Which pairs are not pooled and which years could not be measured, in sentences."""
     last = max(history.stretches[-1].dates[-1] for history in histories).astype(object).year
-    missing = evaluate.unmeasured_years(list(evaluation.years), last) if evaluation.years else ()
+    missing = evaluate.unmeasured_years(histories, last, measured)
     return (*pooling.sentences(histories, rows, fitted.not_pooled), *missing)
 
 

@@ -117,6 +117,74 @@ def test_the_shocks_of_a_quarter_century_stay_in(pair):
     assert suspects(stretch.rates) == {}
 
 
+def of_file(found, hole=None):
+    holes = np.zeros(len(found), dtype=np.bool_) if hole is None else hole
+    return screening.suspects_of_file(found, screening.spike_bounds(found), holes)
+
+
+def test_a_clean_file_has_no_suspects():
+    assert all(of_file(walk(seed=seed)) == {} for seed in range(50))
+
+
+@pytest.mark.parametrize("factor", [0.01, 10, 2.3])
+@pytest.mark.parametrize("count", [1, 2, 20, 150])
+@pytest.mark.parametrize("place", ["start", "middle", "end"])
+def test_rates_of_a_file_are_found_wherever_they_are_wrong(place, count, factor):
+    start = {"start": 0, "middle": 120, "end": 400 - count}[place]
+    found = walk()
+    found[start : start + count] *= factor
+    rule = EXCURSION if place == "middle" else UNCONFIRMED
+    assert of_file(found) == dict.fromkeys(range(start, start + count), rule)
+
+
+@pytest.mark.parametrize("position", [0, 399])
+def test_a_lone_rate_at_either_end_of_a_file_needs_no_factor_of_two(position):
+    found = walk()
+    found[position] *= 1.1
+    assert of_file(found) == {position: UNCONFIRMED}
+
+
+def test_a_file_that_is_wrong_at_both_ends_and_between_loses_just_that():
+    found = walk()
+    found[:20] *= 10
+    found[200:220] *= 100
+    found[-20:] /= 10
+    assert list(of_file(found)) == [*range(20), *range(200, 220), *range(380, 400)]
+
+
+@pytest.mark.parametrize(("count", "expected"), [(20, EXCURSION), (21, None)])
+def test_a_quote_the_other_way_round_is_found_for_four_weeks_of_a_file_and_not_of_a_feed(count, expected):
+    found = 1.09 * walk()
+    found[200 : 200 + count] = 1 / found[200 : 200 + count]
+    assert of_file(found) == ({} if expected is None else dict.fromkeys(range(200, 200 + count), expected))
+    assert suspects(found) == {}
+
+
+def test_a_shock_that_stays_is_kept_in_a_file():
+    found = walk()
+    found[200:] *= 1.3
+    assert of_file(found) == {}
+
+
+def test_stretches_of_a_file_are_judged_apart():
+    found, hole = walk(), np.zeros(400, dtype=np.bool_)
+    found[200:] *= 0.3
+    found[[0, 200, 399]] *= 10
+    hole[200] = True
+    assert list(of_file(found, hole)) == [0, 200, 399]
+
+
+@pytest.mark.parametrize("pair", rates.DEFAULT_PAIRS)
+def test_no_rate_of_a_default_pair_would_be_left_out_of_a_file(pair):
+    (stretch,) = rates.series(rates.load_ecb(), pair)
+    assert of_file(stretch.rates) == {}
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_a_file_of_very_few_rates_is_screened_without_a_stumble(count):
+    assert of_file(np.ones(count)) == {}
+
+
 def test_tomorrow_may_have_begun_elsewhere_and_the_day_after_has_not():
     days = np.array(
         ["2024-02-27", "2024-02-28", "2024-02-29", "2024-03-01", "2099-01-04"], dtype="datetime64[D]"

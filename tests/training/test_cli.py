@@ -89,6 +89,39 @@ def test_a_malformed_csv_is_one_line_and_exit_code_2(ratecast, tmp_path, capsys)
     assert capsys.readouterr().err == f"error: {path}: line 2: 'oops' is not a number\n"
 
 
+def with_a_slip(path):
+    """One rate a tenth, in the second column."""
+    lines = path.read_text().splitlines()
+    day, first, second = lines[150].split(",")
+    lines[150] = f"{day},{first},{float(second) / 10!r}"
+    path.write_text("\n".join(lines) + "\n")
+    return day
+
+
+def test_what_is_left_out_is_printed_with_its_reason(ratecast, csv, tmp_path, capsys):
+    day = with_a_slip(csv)
+    assert ratecast("train", "--csv", csv, "--models-dir", tmp_path) == 0
+    lines = capsys.readouterr().out.splitlines()
+    at = lines.index(
+        f"left out  1 rate that looks like a fault in {csv} (--keep-outliers keeps what is left out):"
+    )
+    assert lines[at + 1].startswith("          1 excursion: off by a factor of 2 or more, and then back")
+    assert lines[at + 2].startswith(f"          EUR/USD {day}: 0.")
+
+
+def test_json_names_what_is_left_out_unless_it_is_kept(ratecast, csv, tmp_path, capsys):
+    day = with_a_slip(csv)
+    assert ratecast("train", "--csv", csv, "--models-dir", tmp_path, "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [(faulty["pair"], faulty["day"], faulty["rule"]) for faulty in found["left_out"]] == [
+        ("EUR/USD", day, "excursion")
+    ]
+    assert (found["carried_forward"], found["not_pooled"]) == (None, {})
+    assert len(found["notes"]) == 1
+    assert ratecast("train", "--csv", csv, "--models-dir", tmp_path, "--json", "--keep-outliers") == 0
+    assert json.loads(capsys.readouterr().out)["left_out"] == []
+
+
 @pytest.mark.parametrize("place", ["file", "file/models"])
 def test_a_place_that_cannot_be_written_is_found_before_the_training(ratecast, csv, tmp_path, capsys, place):
     (tmp_path / "file").write_text("")

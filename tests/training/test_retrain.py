@@ -207,6 +207,14 @@ def test_the_challenger_never_sees_the_days_that_judge(champion, options, histor
     assert seen[0][0] == histories[0].stretches[0].dates[639]
 
 
+def test_scores_of_a_rate_that_stood_still_are_compared_without_a_division_by_zero():
+    nothing = Scores(n=60, mae=0.0, mae_ratio=1.0, coverage={}, winkler={"95": 0.0})
+    something = replace(nothing, mae=0.1, winkler={"95": 0.1})
+    same = Duel(nothing, nothing)
+    assert objections(same, {"EUR/BGN": same}, 0.005, 0.05) == ()
+    assert len(objections(Duel(nothing, something), {"EUR/BGN": Duel(nothing, something)}, 0.005, 0.05)) == 3
+
+
 def test_the_champion_is_scored_as_it_serves(champion, options, histories):
     comparison = retrain(champion, replace(options, dry_run=True)).comparison
     forecaster = Forecaster.from_bundle(champion)
