@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from consumer.identity import TopicIdentity
     from consumer.positions import Start
     from monitoring.metrics import WorkerMetrics
-    from ratecast.commit_note import Committed
+    from ratecast.commit_note import Committed, Loss
     from ratecast.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -40,6 +40,7 @@ class Beginning:
         self._consumer = consumer
         self._identity = identity
         self._metrics = metrics
+        self._counted: dict[TopicPartition, Loss] = {}
 
     async def of(
         self, source: TopicPartition, output_partition: int, reached: Committed | None = None
@@ -77,7 +78,9 @@ class Beginning:
         name = f"{source.topic}-{source.partition}"
         waiting = holding.end - start.offset
         if start.cause is Cause.REMOVED_BY_RETENTION:
-            self._metrics.lost_to_retention(start.removed)
+            if (news := self._not_counted_yet(source, start)) == 0:
+                return
+            self._metrics.lost_to_retention(news)
             log.error(
                 "%s: %d records (offsets %d to %d) were removed by retention before they were scored: raise the topic's "
                 "retention.ms or retention.bytes, or add workers; going on at %d",
@@ -103,6 +106,15 @@ class Beginning:
                     start.offset,
                 ),
             )
+
+    def _not_counted_yet(self, source: TopicPartition, start: Start) -> int:
+        """How many of the removed records are news: until a transaction commits its note a loss is met again."""
+        loss, known = start.note.loss, self._counted.get(source)
+        if loss is None:
+            return 0
+        self._counted[source] = loss
+        is_known = known is not None and known.first == loss.first
+        return loss.last - known.last if known is not None and is_known else start.removed
 
     async def _has_outcomes(self, output_partition: int) -> bool:
         output = TopicPartition(self._settings.output_topic, output_partition)
