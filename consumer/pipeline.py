@@ -16,6 +16,7 @@ from aiokafka.errors import (
     KafkaTimeoutError,
     MessageSizeTooLargeError,
     RecordTooLargeError,
+    UnsupportedCodecError,
 )
 
 from consumer.isolation import Isolation
@@ -161,12 +162,14 @@ class PartitionPipeline:
             polling = self._consumer.getmany(self.source, timeout_ms=_POLL_TIMEOUT_MS, max_records=limit)
             try:
                 polled = await self._unless_stopped(polling)
-            except (CorruptRecordException, RecordTooLargeError) as error:
+            except (CorruptRecordException, RecordTooLargeError, UnsupportedCodecError) as error:
                 raise self._unreadable(error) from error
             except KafkaError as error:
                 if is_of_the_group(error):
                     self._around.refused(error)
                 raise
+            except Exception as error:  # formats before Kafka 0.11 are read by the client's parser alone
+                raise self._unreadable(error) from error
             records: list[Record] = (polled or {}).get(self.source, [])
             if records:
                 self._lag.polled(records[0].timestamp)
@@ -175,12 +178,16 @@ class PartitionPipeline:
             await self._note_idle()
         return ()
 
-    def _unreadable(self, error: KafkaError) -> UnreadableBatchError:
+    def _unreadable(self, error: Exception) -> UnreadableBatchError:
         place = f"{self.name}@{self._lag.position}"
         if isinstance(error, RecordTooLargeError):
             size = self._settings.max_partition_fetch_bytes
             return UnreadableBatchError(
                 f"{place}: the record is larger than a fetch of {size} bytes: raise RATECAST_MAX_PARTITION_FETCH_BYTES"
+            )
+        if not isinstance(error, CorruptRecordException):
+            return UnreadableBatchError(
+                f"{place}: the batch cannot be read ({error!r}): set the group's offset behind it to go on without it"
             )
         return UnreadableBatchError(
             f"{place}: the batch's checksum is wrong, its bytes changed after they were written: check the disk and the "

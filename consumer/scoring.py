@@ -165,10 +165,9 @@ class Scorer:
         pair_index, default_pair = self._forecaster.pair_index, self._forecaster.default_pair
         histories = wire.decode_histories([record.value for record in records], self._max_message_bytes)
         for record, history in zip(records, histories, strict=True):
-            if isinstance(record.value, Unreadable):
-                dead_letters.append(DeadLetter(record, ErrorCode.INVALID_ENCODING, record.value.reason))
-                continue
             if isinstance(history, RecordError):
+                if isinstance(record.value, Unreadable):  # an empty value to whoever does not know
+                    history = RecordError(ErrorCode.INVALID_ENCODING, record.value.reason)  # noqa: PLW2901
                 dead_letters.append(DeadLetter(record, history.code, history.message))
                 continue
             if (size := _carried_bytes(record)) > self._max_message_bytes:

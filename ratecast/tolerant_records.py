@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _V2 = 2  # the record format since Kafka 0.11; older ones name no offsets in their batches
+_DISORDER = "a record has an offset that is not its own"
 
 
 def install() -> None:
@@ -77,8 +78,10 @@ class _TolerantBatch:
             return
         try:
             for record in self._strict:
-                _check(following <= record.offset < end)
-                following = record.offset + 1
+                offset = record.offset
+                if not following <= offset < end:
+                    raise CorruptRecordException(_DISORDER)  # noqa: TRY301 - a call for each record would be felt
+                following = offset + 1
                 yield record
         except Exception:  # noqa: BLE001, S110 - the lenient parser says what is wrong, if it cannot read on either
             pass
@@ -88,7 +91,8 @@ class _TolerantBatch:
             for record in _lenient(self._raw):
                 if record.offset < following:
                     continue
-                _check(record.offset < end)
+                if record.offset >= end:
+                    raise CorruptRecordException(_DISORDER)  # noqa: TRY301
                 following = record.offset + 1
                 yield record
         except Exception as error:  # noqa: BLE001 - whatever a codec or a parser may raise, the batch is unreadable
@@ -108,11 +112,6 @@ class _TolerantBatch:
             yield _Placeholder(
                 offset, self._strict.max_timestamp, self._strict.timestamp_type, Unreadable(reason)
             )
-
-
-def _check(is_in_order: bool) -> None:  # noqa: FBT001 - one condition
-    if not is_in_order:
-        raise CorruptRecordException("a record has an offset that is not its own")
 
 
 class _Placeholder(NamedTuple):
