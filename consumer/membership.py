@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 _SAY_AGAIN_SECONDS = 60.0
 _FIRST_BACKOFF_SECONDS = 1.0
 _MOST_BACKOFF_SECONDS = 15.0
+_FORGET_SECONDS = 60.0
 
 
 class Membership:
@@ -36,6 +37,7 @@ class Membership:
         self._settings = settings
         self._joining_since: float | None = None
         self._refused_since: float | None = None
+        self._refused_at = 0.0
         self._refusals = 0
         self._ask_again_at = 0.0
         self._say_again_at = 0.0
@@ -60,7 +62,11 @@ class Membership:
         """The group let it in."""
         if self.refusal is not None:
             log.info("group %s has let this worker in", self._settings.group_id)
-        self._joining_since = self._refused_since = self.refusal = None
+        self._joining_since = None
+        self._forget()
+
+    def _forget(self) -> None:
+        self._refused_since = self.refusal = None
         self._refusals = 0
 
     def check(self, consumer: Any) -> None:
@@ -79,6 +85,9 @@ class Membership:
                 consumer._coordinator.check_errors()  # noqa: SLF001 - public methods that call it poll or wait
             except KafkaError as error:
                 self.refused(error)
+            else:
+                if self.refusal is not None and now - self._refused_at > _FORGET_SECONDS:
+                    self._forget()  # the client has recovered without joining anew, or waits for the others now
         if self._joining_since is not None and now >= self._say_again_at:
             self._say_again_at = now + _SAY_AGAIN_SECONDS
             log.warning(
@@ -94,6 +103,7 @@ class Membership:
             JoinRefusedError: it has been doing so for ``give_up_seconds``.
         """
         now = time.monotonic()
+        self._refused_at = now
         if self._refused_since is None:
             self._refused_since = now
         self._refusals += 1

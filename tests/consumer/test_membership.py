@@ -84,3 +84,16 @@ def test_a_join_that_takes_long_is_said_every_minute_with_the_reason(clock, capl
     assert len(waiting) == 2
     assert "after 60 s" in waiting[0]
     assert "group.max.size" in waiting[0]
+
+
+def test_a_refusal_that_does_not_come_again_is_forgotten_and_a_later_one_has_all_its_time(clock) -> None:
+    """A member may recover without joining anew: its heartbeats are let through again."""
+    group = Membership(Settings(give_up_seconds=30.0))
+    group.check(RefusedConsumer(GroupAuthorizationFailedError("g")))
+    assert group.refusal is not None
+    for _ in range(70):
+        clock.now += 1
+        group.check(RefusedConsumer(None))
+    assert group.refusal is None
+    group.check(RefusedConsumer(GroupAuthorizationFailedError("g")))
+    assert group.refusal is not None
