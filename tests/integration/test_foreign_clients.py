@@ -149,3 +149,14 @@ async def test_a_session_timeout_that_the_broker_does_not_allow_is_named_with_it
     wrong = settings.model_copy(update={"session_timeout_ms": 3_600_000, "give_up_seconds": 1.0})
     with pytest.raises(JoinRefusedError, match=r"INVALID_SESSION_TIMEOUT: set RATECAST_SESSION_TIMEOUT_MS"):
         await asyncio.wait_for(Worker(wrong).run(), 30)
+
+
+async def test_a_healthy_worker_that_may_not_join_again_says_why_and_gives_up(settings) -> None:
+    worker = Worker(settings.model_copy(update={"give_up_seconds": 2.0}))
+    running = asyncio.create_task(worker.run())
+    await until(lambda: running.done() or worker.readiness()["ready"])
+    # As when the brokers' bounds were changed: the next join is refused.
+    worker._consumer._coordinator._session_timeout_ms = 3_600_000
+    worker._consumer._coordinator.request_rejoin()
+    with pytest.raises(JoinRefusedError, match=r"INVALID_SESSION_TIMEOUT"):
+        await asyncio.wait_for(running, 30)

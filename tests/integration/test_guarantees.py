@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import Counter
 from typing import Any
 
@@ -8,11 +9,12 @@ import pytest
 from aiokafka import TopicPartition
 
 from consumer.publishing import Outgoing, Progress
+from consumer.scoring import Scorer
 from consumer.transactions import PartitionTransactions
 from consumer.worker import Worker
 from ratecast import kafka
 from ratecast.audit import audit
-from ratecast.errors import FencedError
+from ratecast.errors import FencedError, ModelFailingError
 from ratecast.messages import Prediction
 from tests.integration.test_worker import history
 from tests.integration.workers import publish, read, running_worker, until
@@ -225,3 +227,44 @@ async def test_heartbeats_go_on_while_a_large_batch_is_scored(settings, monkeypa
     async with running_worker(settings) as worker:
         await read(settings, settings.output_topic, 6_000)
         assert worker.metrics.rebalances._value.get() == 1
+
+
+def poisoned(*bad: str) -> Any:
+    """Scoring that raises on some messages, as no check foresaw."""
+    score = Scorer.score
+
+    def raising(self: Scorer, records: Any, *rest: Any) -> Any:
+        if any(json.loads(record.value)["message_id"] in bad for record in records):
+            raise ZeroDivisionError("invented")
+        return score(self, records, *rest)
+
+    return raising
+
+
+async def test_a_message_on_which_scoring_raises_is_a_dead_letter_and_the_others_are_scored(
+    settings, monkeypatch
+) -> None:
+    monkeypatch.setattr(Scorer, "score", poisoned("EUR/GBP#7", "EUR/GBP#30"))
+    await kafka.ensure_topics(settings)
+    await publish(settings, [history(number) for number in range(40)], partition=0)
+    async with running_worker(settings) as worker:
+        letters = await read(settings, settings.dead_letter_topic, 2)
+        await read(settings, settings.output_topic, 38)
+        registry = worker.http._registry
+        assert registry.get_sample_value("scoring_errors_total") == 2
+    assert {dict(letter.headers)["ratecast.error.message"] for letter in letters} == {
+        b"ZeroDivisionError: invented"
+    }
+    assert (await audit(settings)).exactly_once
+
+
+async def test_a_model_that_fails_for_every_message_ends_the_worker_and_nothing_is_committed(
+    settings, monkeypatch
+) -> None:
+    monkeypatch.setattr(Scorer, "score", poisoned(*(f"EUR/GBP#{number}" for number in range(40))))
+    await kafka.ensure_topics(settings)
+    await publish(settings, [history(number) for number in range(40)], partition=0)
+    with pytest.raises(ModelFailingError, match="20 records in a row"):
+        await asyncio.wait_for(Worker(settings).run(), 30)
+    found = await audit(settings)
+    assert (len(found.pending), found.dead_lettered, found.scored) == (40, 0, 0)
