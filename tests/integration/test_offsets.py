@@ -84,6 +84,8 @@ async def _known(settings: Settings, source: TopicPartition) -> int | None:
     async with asyncio.timeout(60):
         while True:
             try:
-                return await committed_offset(settings, source)
+                found = await committed_offset(settings, source)
             except KafkaError:
                 await asyncio.sleep(0.002)
+            else:
+                return None if found is None else found.offset
