@@ -10,21 +10,19 @@ import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from aiokafka.errors import (
-    CorruptRecordException,
     IllegalStateError,
     KafkaError,
     KafkaTimeoutError,
     MessageSizeTooLargeError,
-    RecordTooLargeError,
-    UnsupportedCodecError,
 )
 
 from consumer.isolation import Isolation
 from consumer.outcomes import Outcomes
 from consumer.publishing import OutputRefusedError, Progress
-from consumer.recovery import Recovery, UnreadableBatchError
+from consumer.recovery import Recovery
+from consumer.unreadable_batches import is_unreadable, unreadable
 from monitoring.lag import LagTracker
-from ratecast import commit_note
+from ratecast import commit_note, tolerant_records
 from ratecast.clients import is_cancelled
 from ratecast.commit_note import CommitNote, Committed
 from ratecast.errors import FencedError
@@ -162,14 +160,14 @@ class PartitionPipeline:
             polling = self._consumer.getmany(self.source, timeout_ms=_POLL_TIMEOUT_MS, max_records=limit)
             try:
                 polled = await self._unless_stopped(polling)
-            except (CorruptRecordException, RecordTooLargeError, UnsupportedCodecError) as error:
-                raise self._unreadable(error) from error
-            except KafkaError as error:
-                if is_of_the_group(error):
-                    self._around.refused(error)
-                raise
-            except Exception as error:  # formats before Kafka 0.11 are read by the client's parser alone
-                raise self._unreadable(error) from error
+            except Exception as error:
+                if not is_unreadable(error):
+                    self._hear(error)
+                    raise
+                if not tolerant_records.install():
+                    raise unreadable(f"{self.name}@{self._lag.position}", error, self._settings) from error
+                self._consumer.seek(self.source, self._lag.position)
+                continue
             records: list[Record] = (polled or {}).get(self.source, [])
             if records:
                 self._lag.polled(records[0].timestamp)
@@ -178,21 +176,10 @@ class PartitionPipeline:
             await self._note_idle()
         return ()
 
-    def _unreadable(self, error: Exception) -> UnreadableBatchError:
-        place = f"{self.name}@{self._lag.position}"
-        if isinstance(error, RecordTooLargeError):
-            size = self._settings.max_partition_fetch_bytes
-            return UnreadableBatchError(
-                f"{place}: the record is larger than a fetch of {size} bytes: raise RATECAST_MAX_PARTITION_FETCH_BYTES"
-            )
-        if not isinstance(error, CorruptRecordException):
-            return UnreadableBatchError(
-                f"{place}: the batch cannot be read ({error!r}): set the group's offset behind it to go on without it"
-            )
-        return UnreadableBatchError(
-            f"{place}: the batch's checksum is wrong, its bytes changed after they were written: check the disk and the "
-            "replicas of the partition's leader, or set the group's offset behind the batch"
-        )
+    def _hear(self, error: Exception) -> None:
+        """What the client hands to whoever polls may be about the group."""
+        if isinstance(error, KafkaError) and is_of_the_group(error):
+            self._around.refused(error)
 
     async def _note_idle(self) -> None:
         # No longer assigned is no failure: whoever takes partitions back stops this pipeline next.

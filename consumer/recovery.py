@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import logging
 import time
+from typing import TYPE_CHECKING
 
-from aiokafka.errors import KafkaError
-
+from consumer.unreadable_batches import UnreadableBatchError
 from ratecast.errors import OperationError
 from ratecast.kafka_errors import with_remedy
+
+if TYPE_CHECKING:
+    from aiokafka.errors import KafkaError
 
 log = logging.getLogger(__name__)
 
 _MOST_PAUSE_SECONDS = 5.0
 _SAY_AGAIN_SECONDS = 60.0
-
-
-class UnreadableBatchError(KafkaError):  # type: ignore[misc]
-    """A batch of one partition cannot be read, and trying other partitions or another worker does not help."""
 
 
 class Recovery:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from ratecast import dead_letter, kafka, tail
+from ratecast import dead_letter, kafka, tail, tolerant_records
 from ratecast.clients import stop_consumer
 from ratecast.errors import OperationError
 
@@ -43,6 +43,7 @@ async def replayed_since(
     """
     topic = settings.input_topic
     count = (await tail.existing_partitions(settings, [topic]))[topic]
+    tolerant_records.install()
     consumer = await kafka.started(
         lambda: AIOKafkaConsumer(
             **kafka.client_options(settings),

@@ -15,7 +15,6 @@ from aiokafka.errors import KafkaConnectionError, KafkaError, TopicAlreadyExists
 from aiokafka.helpers import create_ssl_context
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
-from ratecast import tolerant_records
 from ratecast.clients import uncut
 from ratecast.errors import BrokerUnavailableError, OperationError, UsageError
 
@@ -35,7 +34,6 @@ def client_options(settings: Settings) -> dict[str, Any]:
     Raises:
         UsageError: a certificate or key file cannot be read.
     """
-    tolerant_records.install()
     options: dict[str, Any] = {
         "bootstrap_servers": settings.bootstrap_servers,
         "security_protocol": settings.security_protocol,

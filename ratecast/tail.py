@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from ratecast import dead_letter, kafka
+from ratecast import dead_letter, kafka, tolerant_records
 from ratecast.clients import stop_consumer
 from ratecast.errors import BrokerUnavailableError, OperationError
 from ratecast.fetching import pace_empty_fetches
@@ -169,6 +169,7 @@ async def open_reader(
 
 
 async def _connected_consumer(settings: Settings, isolation_level: str = "read_committed") -> Any:
+    tolerant_records.install()
     consumer = await kafka.started(
         lambda: AIOKafkaConsumer(
             **kafka.client_options(settings),

@@ -34,9 +34,14 @@ _V2 = 2  # the record format since Kafka 0.11; older ones name no offsets in the
 _DISORDER = "a record has an offset that is not its own"
 
 
-def install() -> None:
-    """From now on every consumer of this process reads tolerantly."""
+def install() -> bool:
+    """From now on every consumer of this process reads tolerantly; False if they did so before.
+
+    It costs 1 to 2 % of a worker's time, so a worker does it once it has met a batch that it cannot read.
+    """
+    is_news = fetcher.MemoryRecords is not _TolerantRecords
     fetcher.MemoryRecords = _TolerantRecords
+    return is_news
 
 
 class _TolerantRecords:

@@ -4,7 +4,8 @@ import pytest
 from aiokafka.errors import KafkaError
 
 from consumer import recovery
-from consumer.recovery import Recovery, UnreadableBatchError
+from consumer.recovery import Recovery
+from consumer.unreadable_batches import UnreadableBatchError
 from ratecast.errors import OperationError
 
 

@@ -36,7 +36,7 @@ async def test_every_record_of_hostile_batches_has_one_outcome(settings, monkeyp
             return hostile(data) if b"hostile-" in data else strict(data)
 
     monkeypatch.setattr(fetcher, "MemoryRecords", Between)
-    monkeypatch.setattr("ratecast.tolerant_records.install", lambda: None)
+    monkeypatch.setattr("ratecast.tolerant_records.install", lambda: False)
     async with running_worker(settings.model_copy(update={"max_partition_fetch_bytes": 20_000})) as worker:
         await until(lambda: not any(lag.records is None or lag.records for lag in worker._lags()))
         assert not worker._failure
