@@ -9,14 +9,7 @@ from consumer import membership
 from consumer.membership import Membership
 from ratecast.errors import JoinRefusedError
 from ratecast.settings import Settings
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def monotonic(self) -> float:
-        return self.now
+from tests.fakes import Clock
 
 
 class RefusedConsumer:

@@ -7,14 +7,7 @@ from consumer import recovery
 from consumer.recovery import Recovery
 from consumer.unreadable_batches import UnreadableBatchError
 from ratecast.errors import OperationError
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def monotonic(self) -> float:
-        return self.now
+from tests.fakes import Clock
 
 
 @pytest.fixture
