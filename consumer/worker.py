@@ -17,7 +17,6 @@ from prometheus_client.process_collector import ProcessCollector
 from consumer import group_client, installation
 from consumer.at_least_once import DeliverThenCommit
 from consumer.beginning import Beginning
-from consumer.broker_watch import BrokerWatch
 from consumer.held_back import HeldBack
 from consumer.identity import TopicIdentity
 from consumer.membership import Membership
@@ -29,6 +28,7 @@ from consumer.transactions import PartitionTransactions
 from monitoring.http import HttpServer
 from monitoring.metrics import WorkerMetrics
 from ratecast import kafka
+from ratecast.broker_watch import BrokerWatch
 from ratecast.clients import stop_consumer
 from ratecast.errors import OperationError
 from ratecast.signals import on_stop_signal

@@ -59,19 +59,19 @@ async def audit(
             outcomes stays open.
     """
     topic = settings.input_topic
-    partitions = await tail.existing_partitions(settings, [topic])
-    topic_id = (await topic_ends(settings, topic)).topic_id
+    count = (await tail.existing_partitions(settings, [topic]))[topic]
+    topic_id = (await topic_ends(settings, topic, count)).topic_id
     topics = [settings.output_topic, settings.dead_letter_topic]
     async with (
         tail.open_reader(settings, topics, from_beginning=True) as outcomes,
         tail.open_reader(settings, [topic], from_beginning=True) as inputs,
     ):
-        tally = _Tally(settings, partitions[topic], topic_id, on_progress)
+        tally = _Tally(settings, count, topic_id, on_progress)
         clock = asyncio.get_running_loop()
         deadline = clock.time() + wait_seconds
         while True:
             # Before the committed offsets: a beginning beyond one of them then means that records were removed.
-            ends = await topic_ends(settings, topic)
+            ends = await topic_ends(settings, topic, count)
             if ends.topic_id != topic_id:
                 raise OperationError(
                     f"topic {topic} was deleted and made anew while it was read: run this again"

@@ -77,14 +77,13 @@ class TopicEnds:
     ends: dict[int, int]
 
 
-async def topic_ends(settings: Settings, topic: str) -> TopicEnds:
-    """How far a topic reaches now.
+async def topic_ends(settings: Settings, topic: str, count: int) -> TopicEnds:
+    """How far a topic of so many partitions reaches now.
 
     Raises:
         BrokerUnavailableError: no broker answered.
         OperationError: the topic does not exist, or the brokers do not tell.
     """
-    count = (await tail.existing_partitions(settings, [topic]))[topic]
     partitions = [TopicPartition(topic, number) for number in range(count)]
     try:
         async with kafka.wire_client(settings) as client:

@@ -5,10 +5,7 @@ What stands in an open or aborted transaction is never seen.
 
 from __future__ import annotations
 
-import asyncio
 import base64
-import logging
-import time
 from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -16,8 +13,9 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from ratecast import dead_letter, kafka, tolerant_records
+from ratecast.broker_watch import BrokerWatch
 from ratecast.clients import stop_consumer
-from ratecast.errors import BrokerUnavailableError, OperationError
+from ratecast.errors import OperationError
 from ratecast.fetching import pace_empty_fetches
 
 if TYPE_CHECKING:
@@ -25,11 +23,8 @@ if TYPE_CHECKING:
 
     from ratecast.settings import Settings
 
-log = logging.getLogger(__name__)
-
 _POLL_TIMEOUT_MS = 1000
 _END_POLL_TIMEOUT_MS = 100  # all that is left may be a transaction's marker, which wakes no poll
-_WATCH_SECONDS = 5.0
 
 
 class Record(Protocol):
@@ -73,9 +68,8 @@ class TopicReader:
 
     def __init__(self, consumer: Any, settings: Settings, topics: Collection[str]) -> None:
         self._consumer = consumer
-        self._settings = settings
         self._topics = set(topics)
-        self._broker_seen = self._broker_asked = time.monotonic()
+        self._broker = BrokerWatch(settings, consumer)
 
     async def batches(self, *, follow: bool) -> AsyncGenerator[list[Record], None]:
         """Records as they come, in order within each partition.
@@ -102,7 +96,7 @@ class TopicReader:
                 if ends is None or record.offset < ends[partition]
             ]
             if records:
-                self._broker_seen = time.monotonic()
+                self._broker.seen()
                 yield records
             else:
                 await self._watch()
@@ -126,21 +120,10 @@ class TopicReader:
 
     async def _watch(self) -> None:
         """When nothing comes: is there still somebody who could send it?"""
-        if time.monotonic() - max(self._broker_seen, self._broker_asked) < _WATCH_SECONDS:
+        if not self._broker.is_due:
             return
-        self._broker_asked = time.monotonic()
-        try:
-            topics = await asyncio.wait_for(self._consumer.topics(), _WATCH_SECONDS)
-        except (KafkaError, OSError, TimeoutError):
-            silence = time.monotonic() - self._broker_seen
-            log.warning("no broker has answered for %.0f s", silence)
-            if silence > self._settings.give_up_seconds:
-                raise BrokerUnavailableError(
-                    f"no broker at {self._settings.bootstrap_servers} for {silence:.0f} s"
-                ) from None
-            return
-        self._broker_seen = time.monotonic()
-        if gone := self._topics - topics:
+        topics = await self._broker.check()
+        if topics is not None and (gone := self._topics - topics):
             raise OperationError(f"topic {', '.join(sorted(gone))} was deleted")
 
 

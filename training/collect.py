@@ -36,19 +36,16 @@ def load_table(options: TrainOptions) -> Screened:
     return screened(rates.load_csv(options.csv), today, options.until, keep_outliers=options.keep_outliers)
 
 
-def collect(
-    options: TrainOptions, table: rates.RateTable | None = None
-) -> tuple[list[PairHistory], dict[str, str]]:
+def collect(options: TrainOptions, table: rates.RateTable) -> tuple[list[PairHistory], dict[str, str]]:
     """The pairs to train on, cut at ``until``, and those left out with the reason.
 
     Args:
         options: which pairs, and until when.
-        table: their rates; from `load_table` when None.
+        table: their rates, of `load_table`.
 
     Raises:
         UsageError: a pair that was asked for by name has to be left out, or none is left.
     """
-    table = load_table(options).table if table is None else table
     own = options.csv is not None or options.table is not None
     chosen = options.pairs or (tuple(table.columns) if own else rates.DEFAULT_PAIRS)
     histories: list[PairHistory] = []

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_LIMIT_SECONDS = 5.0
+LIMIT_SECONDS = 5.0
 
 
 class BrokerWatch:
@@ -30,21 +30,31 @@ class BrokerWatch:
     def __init__(self, settings: Settings, consumer: Any) -> None:
         self._settings = settings
         self._consumer = consumer
-        self._seen = time.monotonic()
+        self._seen = self._asked = time.monotonic()
 
     @property
     def reachable(self) -> bool:
         """Whether one has answered of late."""
-        return time.monotonic() - self._seen < 3 * _LIMIT_SECONDS
+        return time.monotonic() - self._seen < 3 * LIMIT_SECONDS
 
-    async def check(self) -> None:
-        """Ask.
+    @property
+    def is_due(self) -> bool:
+        """Whether nothing was heard or asked for so long that it is time to ask."""
+        return time.monotonic() - max(self._seen, self._asked) >= LIMIT_SECONDS
+
+    def seen(self) -> None:
+        """A broker has answered something else."""
+        self._seen = time.monotonic()
+
+    async def check(self) -> set[str] | None:
+        """Ask; returns the topics that there are, None without an answer.
 
         Raises:
             BrokerUnavailableError: none has answered for ``give_up_seconds``.
         """
+        self._asked = time.monotonic()
         try:
-            await asyncio.wait_for(self._consumer.topics(), _LIMIT_SECONDS)
+            topics: set[str] = await asyncio.wait_for(self._consumer.topics(), LIMIT_SECONDS)
         except (KafkaError, OSError, TimeoutError):
             silence = time.monotonic() - self._seen
             log.warning("no broker has answered for %.0f s", silence)
@@ -52,5 +62,6 @@ class BrokerWatch:
                 raise BrokerUnavailableError(
                     f"no broker at {self._settings.bootstrap_servers} for {silence:.0f} s"
                 ) from None
-        else:
-            self._seen = time.monotonic()
+            return None
+        self.seen()
+        return topics
