@@ -62,16 +62,17 @@ class Isolation:
     def _scored(self, score: Score, records: Sequence[Record]) -> Iterator[ScoredBatch]:
         try:
             scored = score(records)
-        except Exception as error:  # noqa: BLE001 - this is the wall: whatever it is, it must not stop the partition
+        except Exception as error:
             if len(records) > 1:
                 half = len(records) // 2
                 yield from self._scored(score, records[:half])
                 yield from self._scored(score, records[half:])
                 return
+            if isinstance(error, MemoryError):
+                raise  # it says nothing about the record
             self._failed(records[0], error)
-            fault = RecordError(
-                ErrorCode.SCORING_FAILED, f"{type(error).__name__}: {error}"
-            )  # of bounded length
+            # A RecordError's words are of bounded length.
+            fault = RecordError(ErrorCode.SCORING_FAILED, f"{type(error).__name__}: {error}")
             yield ScoredBatch.refused([DeadLetter(records[0], fault.code, fault.message)], failures=1)
         else:
             self._in_hand += [False] * len(records)

@@ -1,9 +1,9 @@
 """Weekends in a message's history that only repeat the rate of the day before: pure, a batch at a time.
 
 A closed market is not a calm one: learnt from, these zeros would narrow the range by a sixth, and two of them beside a
-holiday would make a feed look stuck. `ratecast.carried_forward` is the same for training, from whole tables. A history shows less, so here all of its
-Saturdays (or all of its Sundays) must repeat, and at least ``LEAST_COPIES`` of them: free pairs repeat a rate on about
-1 % of their days, and a source of quotes of seven days loses nothing.
+holiday would make a feed look stuck. `ratecast.carried_forward` is the same for training, from whole tables. A history
+shows less, so here all of its Saturdays (or all of its Sundays) must repeat, and at least ``LEAST_COPIES`` of them: free
+pairs repeat a rate on about 1 % of their days, and a source of quotes of seven days loses nothing.
 """
 
 from __future__ import annotations

@@ -20,9 +20,7 @@ class PartitionLag:
     partition: int
     records: int | None
     seconds: float | None  # age of the oldest record not yet committed, 0 for none
-    held_back: int | None = (
-        None  # of these, how many wait behind a transaction that their publisher left open
-    )
+    held_back: int | None = None  # of these, behind a transaction that their publisher left open
     held_from: int | None = None  # offset at which that transaction begins
     held_seconds: float = 0.0  # for how long it has been seen
 

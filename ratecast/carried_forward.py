@@ -26,9 +26,8 @@ SATURDAY, SUNDAY = 5, 6
 _LEAST_SHARE, _TIMES_WEEKDAYS, _MOST_SHARE = 0.5, 2.0, 0.9
 # A calendar has holidays on 2 to 5 % of its weekdays. More repeated weekdays are a peg's.
 _MOST_HOLIDAYS = 0.08
-_FREE = (
-    0.1  # pairs that repeat on a smaller share of weekdays: two of them hardly do on the same day by chance
-)
+# Pairs that repeat on a smaller share of weekdays are free: two of them hardly do on the same day by chance.
+_FREE = 0.1
 _LONGEST_FILL_DAYS = 5  # over Easter
 
 

@@ -15,6 +15,7 @@ from aiokafka.errors import KafkaConnectionError, KafkaError, TopicAlreadyExists
 from aiokafka.helpers import create_ssl_context
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
+from ratecast import kafka_errors
 from ratecast.clients import uncut
 from ratecast.errors import BrokerUnavailableError, OperationError, UsageError
 
@@ -270,7 +271,9 @@ async def _create(client: Any, name: str, config: dict[str, str], settings: Sett
     try:
         response = await client.create_topics([topic])
     except KafkaError as error:
-        raise OperationError(f"topic {name} could not be created: {error}") from error
+        raise OperationError(
+            f"topic {name} could not be created: {kafka_errors.with_remedy(error)}"
+        ) from error
     for _, code, *detail in response.topic_errors:
         kind = for_code(code)
         if kind is TopicAlreadyExistsError:

@@ -13,8 +13,8 @@ from typing import Any
 from aiokafka.record.util import calc_crc32c
 
 from ratecast import tolerant_records
+from tests.batches import ATTRIBUTES_AT, COUNT_AT, CRC_AT, LENGTH_AT, RECORDS_AT
 
-_LENGTH_AT, _CRC_AT, _ATTRIBUTES_AT, _COUNT_AT, _RECORDS_AT = 8, 17, 21, 57, 61
 _TRANSACTIONAL_AND_CONTROL = 0b0011_0000  # such a batch is no message: the client passes over it, rightly
 
 
@@ -32,8 +32,8 @@ class HostileRecords:
 
     def __call__(self, data: bytes) -> Any:
         altered, at = bytearray(data), 0
-        while at + _RECORDS_AT <= len(data):
-            (length,) = struct.unpack_from(">i", data, at + _LENGTH_AT)
+        while at + RECORDS_AT <= len(data):
+            (length,) = struct.unpack_from(">i", data, at + LENGTH_AT)
             end = at + 12 + length
             if end > len(data):
                 break
@@ -42,7 +42,7 @@ class HostileRecords:
         return tolerant_records._TolerantRecords(bytes(altered))
 
     def _alter(self, data: bytearray, at: int, end: int) -> None:
-        (attributes,) = struct.unpack_from(">h", data, at + _ATTRIBUTES_AT)
+        (attributes,) = struct.unpack_from(">h", data, at + ATTRIBUTES_AT)
         if attributes & _TRANSACTIONAL_AND_CONTROL:
             return
         batch = bytes(data[at:end])
@@ -50,7 +50,7 @@ class HostileRecords:
         what = chance.choice(("nothing", "records", "records", "codec", "count", "checksum"))
         if what == "checksum":
             if batch not in self._seen:
-                data[at + _CRC_AT] ^= 0xFF
+                data[at + CRC_AT] ^= 0xFF
                 self.altered += 1
             self._seen.add(batch)
             return
@@ -59,9 +59,9 @@ class HostileRecords:
         self.altered += 1
         if what == "records":
             for _ in range(chance.randint(1, 4)):
-                data[chance.randrange(at + _RECORDS_AT, end)] = chance.randrange(256)
+                data[chance.randrange(at + RECORDS_AT, end)] = chance.randrange(256)
         elif what == "codec":
-            data[at + _ATTRIBUTES_AT + 1] ^= chance.randint(1, 7)
+            data[at + ATTRIBUTES_AT + 1] ^= chance.randint(1, 7)
         else:
-            struct.pack_into(">i", data, at + _COUNT_AT, chance.randint(0, 2**31 - 1))
-        struct.pack_into(">I", data, at + _CRC_AT, calc_crc32c(bytes(data[at + _ATTRIBUTES_AT : end])))
+            struct.pack_into(">i", data, at + COUNT_AT, chance.randint(0, 2**31 - 1))
+        struct.pack_into(">I", data, at + CRC_AT, calc_crc32c(bytes(data[at + ATTRIBUTES_AT : end])))

@@ -71,9 +71,8 @@ class Metrics:
     direction: Direction | None  # of the forest alone; None when nothing moved
     coverage: dict[str, float]
     winkler: dict[str, float]  # mean interval score, in sigma; smaller is better
-    winkler_ratio: dict[
-        str, float | None
-    ]  # over a constant-width range's; None where that was 0, as a peg's is
+    # Over a constant-width range's; None where that was 0, as a peg's is.
+    winkler_ratio: dict[str, float | None]
 
 
 @dataclass(frozen=True)

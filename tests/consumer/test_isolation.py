@@ -91,3 +91,23 @@ def test_more_than_the_share_of_the_last_two_hundred_are_the_models_fault() -> N
 def test_the_words_of_an_error_stay_short() -> None:
     letter = Isolation(20, 0.5).score(Odd(0, words="x" * 10_000), records(1)).dead_letters[0]
     assert len(letter.message) <= 500
+
+
+def test_a_lack_of_memory_is_no_fault_of_a_record() -> None:
+    def starved(_: object) -> ScoredBatch:
+        raise MemoryError
+
+    with pytest.raises(MemoryError):
+        Isolation(20, 0.5).score(starved, records(4))
+
+
+def test_a_batch_for_which_there_was_no_memory_is_scored_in_smaller_ones() -> None:
+    score = Odd()
+
+    def small_ones_only(some: list[FakeRecord]) -> ScoredBatch:
+        if len(some) > 100:
+            raise MemoryError
+        return score(some)
+
+    batch = Isolation(20, 0.5).score(small_ones_only, records(1000))
+    assert (len(batch.values), batch.failures) == (1000, 0)

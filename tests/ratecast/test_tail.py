@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 
 from consumer import dead_letters
 from consumer.scoring import DeadLetter
-from ratecast import kafka, tail
+from ratecast import broker_watch, kafka, tail
 from ratecast.broker import EmbeddedBroker
 from ratecast.errors import BrokerUnavailableError, ErrorCode, OperationError
 from ratecast.settings import Settings
@@ -150,7 +150,7 @@ async def test_without_a_broker_the_error_says_so():
 
 
 async def test_a_broker_that_goes_away_for_too_long_ends_a_live_view(tmp_path, monkeypatch):
-    monkeypatch.setattr(tail, "_WATCH_SECONDS", 0.2)
+    monkeypatch.setattr(broker_watch, "LIMIT_SECONDS", 0.2)
     monkeypatch.setattr(tail, "_POLL_TIMEOUT_MS", 50)
     with EmbeddedBroker(tmp_path) as broker:
         settings = Settings(bootstrap_servers=broker.bootstrap_servers, give_up_seconds=0.5)
@@ -166,7 +166,7 @@ async def test_a_broker_that_goes_away_for_too_long_ends_a_live_view(tmp_path, m
 
 
 async def test_a_deleted_topic_ends_a_live_view(monkeypatch):
-    monkeypatch.setattr(tail, "_WATCH_SECONDS", 0.01)
+    monkeypatch.setattr(broker_watch, "LIMIT_SECONDS", 0.01)
 
     class Consumer:
         """As on a broker that does not make topics of itself; the embedded one does at once."""

@@ -1,35 +1,12 @@
 from __future__ import annotations
 
 import random
-import struct
 
 import pytest
-from aiokafka.record.default_records import DefaultRecordBatchBuilder
-from aiokafka.record.util import calc_crc32c
 
 from ratecast.tolerant_records import _TolerantRecords
 from ratecast.unreadable import Unreadable
-
-CRC_AT, ATTRIBUTES_AT, RECORDS_AT = 17, 21, 61
-
-
-def batch_of(*values: bytes, headers: tuple = (), base: int = 0, codec: int = 0) -> bytes:
-    builder = DefaultRecordBatchBuilder(
-        magic=2, compression_type=codec, is_transactional=0, producer_id=-1, producer_epoch=-1, base_sequence=-1,
-        batch_size=10**6,
-    )  # fmt: skip
-    for number, value in enumerate(values):
-        builder.append(number, 1000 + number, b"k", value, list(headers))
-    data = bytearray(builder.build())
-    struct.pack_into(">q", data, 0, base)
-    return bytes(data)
-
-
-def altered(data: bytes, at: int, *values: int) -> bytes:
-    changed = bytearray(data)
-    changed[at : at + len(values)] = bytes(values)
-    struct.pack_into(">I", changed, CRC_AT, calc_crc32c(bytes(changed[ATTRIBUTES_AT:])))
-    return bytes(changed)
+from tests.batches import ATTRIBUTES_AT, CRC_AT, RECORDS_AT, altered, batch_of
 
 
 def read(data: bytes) -> list:
