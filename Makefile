@@ -85,7 +85,7 @@ detection: $(VENV)/.dev ## which detector finds which fault of a feed: the table
 
 .PHONY: contracts
 contracts: $(VENV)/.dev ## write docs/contracts from the message models
-	@$(BIN)/python -m ratecast.contracts docs/contracts
+	@$(BIN)/python -m ratecast.contract.documents docs/contracts
 
 # Needs uv (pip install uv). The pins hold for Python 3.11 and newer on Linux, macOS and Windows.
 .PHONY: pins

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from benchmarks.detectors import after_training
-from ratecast.forecast import LEVELS
+from ratecast.model.ranges import LEVELS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from benchmarks.detectors import Detectors
-    from ratecast.rates import Series
+    from ratecast.rates.tables import Series
 
 MOST_POINTS_OFF = 1.5  # promised of every pair and level
 

@@ -27,8 +27,9 @@ from benchmarks.detectors import (
     delays,
 )
 from benchmarks.drift_windows import windows_table
-from ratecast import model, rates
-from ratecast.drift_reference import WINDOW_MESSAGES
+from ratecast.model.bundle import load
+from ratecast.model.references import WINDOW_MESSAGES
+from ratecast.rates.tables import load_ecb
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -131,7 +132,7 @@ def markdown(header: list[str], rows: list[list[str]]) -> str:
 
 def report(models_dir: Path) -> str:
     """All tables and what they are."""
-    bundle, table = model.load(models_dir), rates.load_ecb()
+    bundle, table = load(models_dir), load_ecb()
     detectors = Detectors(bundle)
     series = clean_series(table, detectors.forecaster.pairs)
     found = {}

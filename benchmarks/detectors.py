@@ -13,23 +13,23 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from monitoring.quality import SPAN_STEPS, Days, QualityChecker
 from producer.faults import Fault, FaultKind
 from producer.faulty_feed import inject_all
-from ratecast import rates
-from ratecast.alerts import MARKET_ALERTS, Alert
-from ratecast.features import FEATURE_NAMES, WINDOW
-from ratecast.forecast import Forecaster
-from ratecast.rates import Series
+from ratecast.contract.alerts import MARKET_ALERTS, Alert
+from ratecast.model.features import FEATURE_NAMES, WINDOW
+from ratecast.model.forecast import Forecaster
+from ratecast.rates import tables as rates
+from ratecast.rates.tables import Series
+from ratecast.scoring.quality import SPAN_STEPS, Days, QualityChecker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
-    from monitoring.quality import Quality
-    from ratecast.forecast import Windows
-    from ratecast.model import Bundle
+    from ratecast.model.bundle import Bundle
+    from ratecast.model.forecast import Windows
+    from ratecast.scoring.quality import Quality
 
 TRAINED_UNTIL = dt.date(2020, 12, 31)
 MESSAGES = 60

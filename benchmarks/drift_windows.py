@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchmarks.detectors import after_training
-from monitoring.feature_drift import drift_scores
-from ratecast.drift_reference import DRIFT_TESTS, WINDOW_MESSAGES
+from monitoring.windows.feature_drift import drift_scores
+from ratecast.model.references import DRIFT_TESTS, WINDOW_MESSAGES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
-    from ratecast.drift_reference import FeatureReference
-    from ratecast.model import Bundle
-    from ratecast.rates import Series
+    from ratecast.model.bundle import Bundle
+    from ratecast.model.references import FeatureReference
+    from ratecast.rates.tables import Series
 
 
 def window_counts(values: NDArray[np.float64], reference: FeatureReference, length: int) -> NDArray[np.int64]:

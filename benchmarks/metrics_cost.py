@@ -18,18 +18,19 @@ from prometheus_client import CollectorRegistry, generate_latest
 from rich.console import Console
 from rich.table import Table
 
-from consumer.scoring import Scorer
 from monitoring.metrics import WorkerMetrics
 from producer import histories
-from ratecast import model, rates
 from ratecast.errors import RatecastError
+from ratecast.model.bundle import load
+from ratecast.rates.tables import load_ecb
+from ratecast.scoring.scorer import Scorer
 from ratecast.settings import load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from consumer.scoring import Record
-    from ratecast.model import Bundle
+    from ratecast.contract.record import Record
+    from ratecast.model.bundle import Bundle
 
 BATCHES = (10, 100, 1000)
 MESSAGES = 20_000
@@ -66,11 +67,11 @@ def measure(bundle: Bundle, records: Sequence[Record], size: int) -> dict[str, f
 
 def main() -> None:
     try:
-        bundle = model.load(load_settings().models_dir)
+        bundle = load(load_settings().models_dir)
     except RatecastError as error:
         sys.exit(str(error))
     logging.disable(logging.WARNING)  # what the rates since 2017 tell about a model is not the question
-    plan = histories.plan(rates.load_ecb(), list(bundle.stats.pairs), start=dt.date(2017, 1, 1))
+    plan = histories.plan(load_ecb(), list(bundle.stats.pairs), start=dt.date(2017, 1, 1))
     now = int(time.time() * 1000)
     records = [
         ConsumerRecord(

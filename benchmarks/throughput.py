@@ -28,9 +28,12 @@ from rich.table import Table
 from producer import histories
 from producer.pace import Pace
 from producer.replay import replay
-from ratecast import kafka, model, rates
 from ratecast.broker import EmbeddedBroker
 from ratecast.errors import RatecastError, UsageError
+from ratecast.kafka.client import client_options
+from ratecast.kafka.topics import ensure_topics
+from ratecast.model.bundle import load
+from ratecast.rates.tables import load_ecb
 from ratecast.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -80,7 +83,7 @@ async def throughput(program: str, settings: Settings, messages: int) -> tuple[f
     """Messages a second, and microseconds of processor a message, from the first committed output to the last."""
     output = await new_output(settings)
     partitions = [TopicPartition(output, number) for number in range(settings.topic_partitions)]
-    consumer = AIOKafkaConsumer(**kafka.client_options(settings), isolation_level="read_committed")
+    consumer = AIOKafkaConsumer(**client_options(settings), isolation_level="read_committed")
     await consumer.start()
     consumer.assign(partitions)
     try:
@@ -105,10 +108,10 @@ async def latency(program: str, settings: Settings, lone: int) -> list[float]:
     """Milliseconds from sending a lone message until its output can be read, after a warm-up."""
     own = settings.model_copy(update={"input_topic": f"lone-{uuid.uuid4().hex[:8]}"})
     output = await new_output(own)
-    table = rates.load_ecb()
+    table = load_ecb()
     plan = histories.plan(table, ["EUR/GBP"])
-    consumer = AIOKafkaConsumer(output, **kafka.client_options(own), isolation_level="read_committed")
-    producer = AIOKafkaProducer(**kafka.client_options(own), acks="all")
+    consumer = AIOKafkaConsumer(output, **client_options(own), isolation_level="read_committed")
+    producer = AIOKafkaProducer(**client_options(own), acks="all")
     await consumer.start()
     await producer.start()
     took = []
@@ -128,12 +131,12 @@ async def latency(program: str, settings: Settings, lone: int) -> list[float]:
 async def new_output(settings: Settings) -> str:
     """A fresh output topic; the others are created too when missing."""
     output = f"out-{uuid.uuid4().hex[:8]}"
-    await kafka.ensure_topics(settings.model_copy(update={"output_topic": output}))
+    await ensure_topics(settings.model_copy(update={"output_topic": output}))
     return output
 
 
 async def compare(settings: Settings, options: argparse.Namespace, console: Console) -> None:
-    plan = histories.plan(rates.load_ecb(), options.pairs, start=dt.date(2017, 1, 1))
+    plan = histories.plan(load_ecb(), options.pairs, start=dt.date(2017, 1, 1))
     laps = -(-options.messages // len(plan))
     total = 0
     for _ in range(laps):
@@ -180,7 +183,7 @@ def main() -> None:
     base = load_settings(topic_partitions=4, input_topic=f"in-{uuid.uuid4().hex[:8]}")
     base = base.model_copy(update={"models_dir": base.models_dir.resolve()})
     try:
-        options.pairs = list(model.load(base.models_dir).stats.pairs)[:8]
+        options.pairs = list(load(base.models_dir).stats.pairs)[:8]
     except RatecastError as error:
         parser.error(str(error))
     given = options.bootstrap_servers

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from aiokafka import AIOKafkaProducer
 
 from consumer.publishing import Outgoing, Progress, delivered, hand_over
-from ratecast import kafka
-from ratecast.clients import stop_producer, uncut
+from ratecast.kafka.client import client_options
+from ratecast.kafka.closing import stop_producer, uncut
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -40,7 +40,7 @@ class DeliverThenCommit:
         self._consumer = consumer
         # Not even idempotence, which needs InitProducerId: some brokers that lack transactions lack that too.
         self._producer = AIOKafkaProducer(
-            **kafka.client_options(settings),
+            **client_options(settings),
             acks="all",
             enable_idempotence=False,
             max_batch_size=batch_bytes,

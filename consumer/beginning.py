@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from consumer.identity import TopicIdentity
     from consumer.positions import Start
     from monitoring.metrics import WorkerMetrics
-    from ratecast.commit_note import Committed, Loss
+    from ratecast.contract.commit_note import Committed, Loss
     from ratecast.settings import Settings
 
 log = logging.getLogger(__name__)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ratecast.dead_letter import VALUE_TRUNCATED, DeadLetterHeaders, carried_on, hops_only
-from ratecast.unreadable import Unreadable
+from ratecast.contract.dead_letter import VALUE_TRUNCATED, DeadLetterHeaders, carried_on, hops_only
+from ratecast.contract.unreadable import Unreadable
 
 if TYPE_CHECKING:
     from consumer.publishing import OutgoingRecord
-    from consumer.scoring import DeadLetter
+    from ratecast.scoring.scorer import DeadLetter
 
 CUT_TO_BYTES = 2**16
 

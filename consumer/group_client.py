@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from aiokafka import AIOKafkaConsumer
 
-from ratecast import kafka
-from ratecast.clients import stop_consumer
-from ratecast.fetching import pace_empty_fetches
+from ratecast.kafka import client as kafka
+from ratecast.kafka.closing import stop_consumer
+from ratecast.kafka.fetching import pace_empty_fetches
 
 if TYPE_CHECKING:
     from ratecast.settings import Settings

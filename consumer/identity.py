@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from aiokafka.client import ConnectionGroup
 from aiokafka.errors import KafkaError, NotLeaderForPartitionError
 
-from ratecast.topic_ids import topic_id
+from ratecast.kafka.topic_ids import topic_id
 
 if TYPE_CHECKING:
     from aiokafka import TopicPartition

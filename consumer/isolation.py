@@ -11,13 +11,13 @@ import logging
 from collections import deque
 from typing import TYPE_CHECKING
 
-from consumer.scoring import DeadLetter, ScoredBatch
 from ratecast.errors import ErrorCode, ModelFailingError, RecordError
+from ratecast.scoring.scorer import DeadLetter, ScoredBatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from consumer.scoring import Record
+    from ratecast.contract.record import Record
 
     Score = Callable[[Sequence[Record]], ScoredBatch]
 

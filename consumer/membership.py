@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from aiokafka.errors import KafkaError
 
 from ratecast.errors import JoinRefusedError
-from ratecast.kafka_errors import with_remedy
+from ratecast.kafka.broker_errors import with_remedy
 
 if TYPE_CHECKING:
     from ratecast.settings import Settings

@@ -7,9 +7,9 @@ import logging
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from consumer.scoring import Scorer
-from ratecast import model
 from ratecast.errors import ModelBundleError
+from ratecast.model import bundle as model
+from ratecast.scoring.scorer import Scorer
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,8 +8,9 @@ from aiokafka.client import CoordinationType
 from aiokafka.errors import CoordinatorLoadInProgressError, KafkaError, for_code
 
 from consumer.offset_fetch import UNSTABLE_OFFSET_COMMIT, StableOffsetFetch, answers
-from ratecast import commit_note, kafka
-from ratecast.commit_note import Committed
+from ratecast.contract import commit_note
+from ratecast.contract.commit_note import Committed
+from ratecast.kafka.client import wire_client
 
 if TYPE_CHECKING:
     from aiokafka import TopicPartition
@@ -33,7 +34,7 @@ async def committed_offset(settings: Settings, source: TopicPartition) -> Commit
         KafkaError: the coordinator cannot say, does not answer, or a transaction may still move the offset.
     """
     request = StableOffsetFetch(settings.group_id, source.topic, source.partition)
-    async with kafka.wire_client(settings) as client:
+    async with wire_client(settings) as client:
         coordinator = await client.coordinator_lookup(CoordinationType.GROUP, settings.group_id)
         response = await client.send(coordinator, request)
     if response.error_code:

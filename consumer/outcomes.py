@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 from consumer import dead_letters
 from consumer.publishing import Outgoing
-from consumer.scoring import DeadLetter
 from ratecast.errors import ErrorCode
+from ratecast.scoring.scorer import DeadLetter
 
 if TYPE_CHECKING:
     from consumer.output_limits import OutputLimits
     from consumer.publishing import OutgoingRecord
-    from consumer.scoring import Record, ScoredBatch
+    from ratecast.contract.record import Record
+    from ratecast.scoring.scorer import ScoredBatch
     from ratecast.settings import Settings
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError
 
-from ratecast import kafka
 from ratecast.errors import RatecastError
+from ratecast.kafka.client import admin
 
 if TYPE_CHECKING:
     from ratecast.settings import Settings
@@ -42,7 +42,7 @@ class OutputLimits:
     async def ask(self) -> None:
         """Ask the brokers; what they do not say stays as it was."""
         try:
-            async with kafka.admin(self._settings) as client:
+            async with admin(self._settings) as client:
                 resources = [ConfigResource(ConfigResourceType.TOPIC, topic) for topic in self._topics]
                 responses = await client.describe_configs(resources)
         except (KafkaError, RatecastError) as error:

@@ -22,11 +22,12 @@ from consumer.publishing import OutputRefusedError, Progress
 from consumer.recovery import Recovery
 from consumer.unreadable_batches import is_unreadable, unreadable
 from monitoring.lag import LagTracker
-from ratecast import commit_note, tolerant_records
-from ratecast.clients import is_cancelled
-from ratecast.commit_note import CommitNote, Committed
+from ratecast.contract import commit_note
+from ratecast.contract.commit_note import CommitNote, Committed
 from ratecast.errors import FencedError
-from ratecast.kafka_errors import InvalidRecordError, is_of_the_group
+from ratecast.kafka import tolerant_records
+from ratecast.kafka.broker_errors import InvalidRecordError, is_of_the_group
+from ratecast.kafka.closing import is_cancelled
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Sequence
@@ -34,9 +35,10 @@ if TYPE_CHECKING:
     from aiokafka import TopicPartition
 
     from consumer.publishing import Publisher
-    from consumer.scoring import Record, ScoredBatch
     from consumer.surroundings import Surroundings
     from monitoring.lag import PartitionLag
+    from ratecast.contract.record import Record
+    from ratecast.scoring.scorer import ScoredBatch
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from ratecast.commit_note import CommitNote, Committed, Loss
+from ratecast.contract.commit_note import CommitNote, Committed, Loss
 
 if TYPE_CHECKING:
     import datetime as dt

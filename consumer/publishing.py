@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from aiokafka.errors import BrokerResponseError, InvalidProducerEpoch, KafkaError, ProducerFenced
 
-from ratecast import kafka_errors
+from ratecast.kafka.broker_errors import in_words
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -26,9 +26,7 @@ class OutputRefusedError(KafkaError):  # type: ignore[misc]
     """
 
     def __init__(self, out: Outgoing, reason: BrokerResponseError) -> None:
-        super().__init__(
-            f"{out.topic}-{out.partition} does not take our records: {kafka_errors.in_words(reason)}"
-        )
+        super().__init__(f"{out.topic}-{out.partition} does not take our records: {in_words(reason)}")
         self.topic = out.topic
         self.reason = reason
 

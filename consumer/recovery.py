@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from consumer.unreadable_batches import UnreadableBatchError
 from ratecast.errors import OperationError
-from ratecast.kafka_errors import with_remedy
+from ratecast.kafka.broker_errors import with_remedy
 
 if TYPE_CHECKING:
     from aiokafka.errors import KafkaError

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from consumer.identity import TopicIdentity
     from consumer.output_limits import OutputLimits
     from consumer.publishing import Publisher
-    from consumer.scoring import Scorer
     from monitoring.metrics import WorkerMetrics
+    from ratecast.scoring.scorer import Scorer
     from ratecast.settings import Settings
 
 

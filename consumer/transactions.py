@@ -15,9 +15,9 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import InvalidProducerEpoch, ProducerFenced
 
 from consumer.publishing import Outgoing, Progress, delivered, hand_over
-from ratecast import kafka
-from ratecast.clients import stop_producer, uncut
 from ratecast.errors import FencedError
+from ratecast.kafka.client import client_options
+from ratecast.kafka.closing import stop_producer, uncut
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -44,7 +44,7 @@ class PartitionTransactions:
         self._settings = settings
         self._source = source
         self._producer = AIOKafkaProducer(
-            **kafka.client_options(settings),
+            **client_options(settings),
             transactional_id=f"{settings.group_id}-{source.topic}-{source.partition}",
             transaction_timeout_ms=settings.transaction_timeout_ms,
             enable_idempotence=True,

@@ -27,10 +27,10 @@ from consumer.surroundings import Surroundings
 from consumer.transactions import PartitionTransactions
 from monitoring.http import HttpServer
 from monitoring.metrics import WorkerMetrics
-from ratecast import kafka
-from ratecast.broker_watch import BrokerWatch
-from ratecast.clients import stop_consumer
 from ratecast.errors import OperationError
+from ratecast.kafka.broker_watch import BrokerWatch
+from ratecast.kafka.closing import stop_consumer
+from ratecast.kafka.topics import ensure_topics
 from ratecast.signals import on_stop_signal
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ class Worker:
         await self.http.start(self.settings.http_host, self.settings.http_port)
         log.info("metrics on http://%s:%s/metrics", self.settings.http_host, self.http.port)
         installation.check()
-        await kafka.ensure_topics(self.settings)
+        await ensure_topics(self.settings)
         await self.limits.ask()
         self._consumer = await group_client.started(self.settings)
         self._broker = BrokerWatch(self.settings, self._consumer)

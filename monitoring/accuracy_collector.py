@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector, CollectorRegistry
 
-from ratecast.forecast import LEVELS
+from ratecast.model.ranges import LEVELS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from prometheus_client.metrics_core import Metric
 
-    from monitoring.accuracy import AccuracyTally, WindowSummary
+    from monitoring.windows.accuracy import AccuracyTally, WindowSummary
 
 
 class AccuracyCollector(Collector):

@@ -1,4 +1,4 @@
-"""What monitoring counts of a batch; `consumer.scoring.ScoredBatch` is one. Programs import monitoring, not it them."""
+"""What monitoring counts of a batch; `ratecast.scoring.scorer.ScoredBatch` is one. Programs import monitoring, not it them."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from prometheus_client.registry import Collector, CollectorRegistry
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from monitoring.feature_drift import FeatureDriftScore
+    from monitoring.windows.feature_drift import FeatureDriftScore
 
 
 class FeatureDriftCollector(Collector):

@@ -14,19 +14,19 @@ from prometheus_client.registry import Collector, CollectorRegistry
 
 from monitoring.accuracy_collector import AccuracyCollector
 from monitoring.batch_histogram import BatchHistogram
-from monitoring.drift import RollingShare
 from monitoring.feature_drift_collector import FeatureDriftCollector
 from monitoring.lag import LagCollector, PartitionLag
-from monitoring.live import LiveMonitor
-from ratecast.alerts import Alert
+from monitoring.windows.live import LiveMonitor
+from monitoring.windows.rolling_share import RollingShare
+from ratecast.contract.alerts import Alert
 from ratecast.errors import ErrorCode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 
     from monitoring.committed_batch import CommittedBatch
-    from monitoring.observations import Observations
-    from ratecast.model import TrainingStats
+    from ratecast.model.training_stats import TrainingStats
+    from ratecast.scoring.observations import Observations
 
 LATENCY_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
 BATCH_BUCKETS = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000)

@@ -13,8 +13,8 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaTimeoutError
 from aiokafka.partitioner import DefaultPartitioner
 
-from ratecast import kafka
-from ratecast.clients import stop_producer
+from ratecast.kafka.client import client_options, started
+from ratecast.kafka.closing import stop_producer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -32,9 +32,9 @@ async def idempotent_producer(settings: Settings) -> AsyncIterator[Any]:
     Raises:
         BrokerUnavailableError: no broker answered.
     """
-    producer = await kafka.started(
+    producer = await started(
         lambda: AIOKafkaProducer(
-            **kafka.client_options(settings),
+            **client_options(settings),
             enable_idempotence=True,
             acks="all",
             max_batch_size=settings.publish_batch_bytes,

@@ -14,9 +14,9 @@ import numpy as np
 
 from producer.faults import TAKES_RATES_AWAY, Fault, FaultKind
 from producer.injection import faulty, inject
-from ratecast import rates
 from ratecast.errors import UsageError
-from ratecast.rates import Series
+from ratecast.rates import tables as rates
+from ratecast.rates.tables import Series
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

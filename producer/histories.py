@@ -14,9 +14,9 @@ import numpy as np
 
 from producer import faulty_feed
 from producer.faults import TAKES_RATES_AWAY
-from ratecast import rates
+from ratecast.contract.messages import MAX_HISTORY, MIN_HISTORY
 from ratecast.errors import UsageError
-from ratecast.messages import MAX_HISTORY, MIN_HISTORY
+from ratecast.rates import tables as rates
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -47,7 +47,7 @@ class Hole(NamedTuple):
 
 
 class _Fields(msgspec.Struct, gc=False):
-    """`ratecast.messages.RateHistory`, quick to encode: the arrays are JSON already."""
+    """`ratecast.contract.messages.RateHistory`, quick to encode: the arrays are JSON already."""
 
     message_id: str
     pair: str

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from producer.faults import NATURES, TAKES_RATES_AWAY, FaultKind
-from ratecast.rates import Series
+from ratecast.rates.tables import Series
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,7 +20,7 @@ _DECIMAL_SHIFTS = {
 _STEP_FACTOR = 1.05
 _VOLATILITY_FACTOR = 5.0
 _BOUNDS = 1e-300, 1e300  # whatever a fault does, a rate stays positive and finite: it is to be scored
-_QUOTED_DIGITS = 6  # as `ratecast.rates` rounds what it derives
+_QUOTED_DIGITS = 6  # as `ratecast.rates.tables` rounds what it derives
 _SHIFTED_DIGITS = 15  # moving the decimal point keeps every digit; only the float's noise goes
 
 

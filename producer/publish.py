@@ -14,10 +14,11 @@ from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
 from producer.delivery import idempotent_producer
-from ratecast import dead_letter, tail
+from ratecast.contract import dead_letter
+from ratecast.contract.messages import RateHistory
+from ratecast.contract.wire import PredictionRow, decode_prediction
 from ratecast.errors import OperationError, RefusedError, UsageError
-from ratecast.messages import RateHistory
-from ratecast.wire import PredictionRow, decode_prediction
+from ratecast.kafka.reader import TopicReader, existing_partitions, open_reader
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,11 +72,11 @@ async def publish_and_wait(settings: Settings, message: RateHistory, timeout_sec
         RefusedError: a worker made a dead letter of the message.
         OperationError: a topic is missing, or nobody answered.
     """
-    await tail.existing_partitions(settings, [settings.input_topic])
+    await existing_partitions(settings, [settings.input_topic])
     outcomes = [settings.output_topic, settings.dead_letter_topic]
     # The reader stands at the end before the message goes out: no answer can be missed.
     async with (
-        tail.open_reader(settings, outcomes, from_beginning=False) as reader,
+        open_reader(settings, outcomes, from_beginning=False) as reader,
         idempotent_producer(settings) as producer,
     ):
         started = time.perf_counter()
@@ -102,7 +103,7 @@ async def _publish(producer: Any, topic: str, message: RateHistory, timeout_seco
         raise OperationError(f"the message could not be published: {reason}") from error
 
 
-async def _outcome(settings: Settings, reader: tail.TopicReader, message_id: str) -> PredictionRow:
+async def _outcome(settings: Settings, reader: TopicReader, message_id: str) -> PredictionRow:
     """The prediction with this message id; a dead letter whose raw value holds it is a refusal."""
     needle = message_id.encode()
     async with aclosing(reader.batches(follow=True)) as batches:

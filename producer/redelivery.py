@@ -13,14 +13,15 @@ from aiokafka.errors import KafkaError
 from producer import replayed
 from producer.delivery import idempotent_producer
 from producer.republishing import Republisher
-from ratecast import dead_letter, tail
+from ratecast.contract import dead_letter
 from ratecast.errors import OperationError, UsageError
+from ratecast.kafka.reader import existing_partitions, open_reader
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable
 
+    from ratecast.contract.record import Record
     from ratecast.settings import Settings
-    from ratecast.tail import Record
 
     Headers = list[dead_letter.Header]
 
@@ -162,7 +163,7 @@ async def redeliver(  # noqa: PLR0913 - what to replay, how, and who watches
         UsageError: the dead-letter topic has no such partition.
     """
     result = Redelivery(settings.input_topic, again=again)
-    counts = await tail.existing_partitions(settings, [settings.dead_letter_topic, settings.input_topic])
+    counts = await existing_partitions(settings, [settings.dead_letter_topic, settings.input_topic])
     if selection.partition is not None and selection.partition >= counts[settings.dead_letter_topic]:
         raise UsageError(f"{settings.dead_letter_topic} has no partition {selection.partition}")
     stop, read = stop or asyncio.Event(), _Reading(on_progress)
@@ -173,7 +174,7 @@ async def redeliver(  # noqa: PLR0913 - what to replay, how, and who watches
             result.interrupted = True
             return result
     async with (
-        tail.open_reader(settings, [settings.dead_letter_topic], from_beginning=True) as reader,
+        open_reader(settings, [settings.dead_letter_topic], from_beginning=True) as reader,
         _publisher(settings, counts[settings.input_topic], dry_run=dry_run) as publisher,
         aclosing(reader.batches(follow=False)) as batches,
     ):
@@ -211,7 +212,7 @@ async def _replayed(
     """The letters replayed before; the input topic is read from the oldest on that could be replayed now."""
     oldest: int | None = None
     async with (
-        tail.open_reader(settings, [settings.dead_letter_topic], from_beginning=True) as reader,
+        open_reader(settings, [settings.dead_letter_topic], from_beginning=True) as reader,
         aclosing(reader.batches(follow=False)) as batches,
     ):
         async for batch in batches:

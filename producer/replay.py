@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from aiokafka.errors import KafkaError
 
 from producer.delivery import Outbox, idempotent_producer
-from ratecast import kafka
 from ratecast.errors import OperationError
+from ratecast.kafka.topics import ensure_topics
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,7 +96,7 @@ async def replay(
         BrokerUnavailableError: no broker answered.
         OperationError: messages could not be delivered; it names how many were and where to resume.
     """
-    topics = await kafka.ensure_topics(settings)
+    topics = await ensure_topics(settings)
     partitions = next(topic.partitions for topic in topics if topic.name == settings.input_topic)
     async with idempotent_producer(settings) as producer:
         outbox = Outbox(producer, settings.input_topic, partitions, settings.give_up_seconds)

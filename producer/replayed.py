@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from ratecast import dead_letter, kafka, tail, tolerant_records
-from ratecast.clients import stop_consumer
+from ratecast.contract import dead_letter
 from ratecast.errors import OperationError
+from ratecast.kafka import tolerant_records
+from ratecast.kafka.client import client_options, started
+from ratecast.kafka.closing import stop_consumer
+from ratecast.kafka.reader import TopicReader, existing_partitions
 
 if TYPE_CHECKING:
     import asyncio
@@ -42,11 +45,11 @@ async def replayed_since(
         OperationError: the topic is missing or cannot be read.
     """
     topic = settings.input_topic
-    count = (await tail.existing_partitions(settings, [topic]))[topic]
+    count = (await existing_partitions(settings, [topic]))[topic]
     tolerant_records.install()
-    consumer = await kafka.started(
+    consumer = await started(
         lambda: AIOKafkaConsumer(
-            **kafka.client_options(settings),
+            **client_options(settings),
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             # A feed's open transaction must not hide replayed records, which are published without any.
@@ -70,7 +73,7 @@ async def replayed_since(
         for partition in partitions:
             start = starts[partition]
             consumer.seek(partition, ends[partition] if start is None else start.offset)
-        async with aclosing(tail.TopicReader(consumer, settings, [topic]).batches(follow=False)) as batches:
+        async with aclosing(TopicReader(consumer, settings, [topic]).batches(follow=False)) as batches:
             async for batch in batches:
                 letters = (
                     dead_letter.replayed_from(record.headers, settings.dead_letter_topic) for record in batch

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from aiokafka.partitioner import DefaultPartitioner
 
-from ratecast import dead_letter
+from ratecast.contract import dead_letter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from ratecast.contract.record import Record
     from ratecast.settings import Settings
-    from ratecast.tail import Record
 
     Headers = list[tuple[str, bytes | None]]
 

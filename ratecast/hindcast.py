@@ -11,7 +11,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from ratecast.wire import PredictionRow
+    from ratecast.contract.wire import PredictionRow
 
 
 @dataclass(frozen=True)

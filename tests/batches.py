@@ -9,7 +9,7 @@ from aiokafka.protocol.produce import ProduceRequest
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.util import calc_crc32c
 
-from ratecast import kafka
+from ratecast.kafka.client import wire_client
 
 if TYPE_CHECKING:
     from ratecast.settings import Settings
@@ -39,7 +39,7 @@ def altered(data: bytes, at: int, *values: int) -> bytes:
 async def publish_batch(settings: Settings, partition: int, batch: bytes) -> None:
     """Write a batch to the input topic as it is."""
     topics = [(settings.input_topic, [(partition, batch)])]
-    async with kafka.wire_client(settings) as client:
+    async with wire_client(settings) as client:
         client.add_topic(settings.input_topic)
         await client.force_metadata_update()
         request = ProduceRequest(transactional_id=None, required_acks=-1, timeout=10_000, topics=topics)

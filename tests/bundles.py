@@ -8,11 +8,11 @@ import numpy as np
 from skl2onnx import to_onnx
 from sklearn.ensemble import RandomForestRegressor
 
-from ratecast import model
-from ratecast.features import FEATURE_NAMES
-from ratecast.model import FeatureStats, Manifest, PairStats, TrainingStats
-from ratecast.parity import Probes, make_probes
-from ratecast.quality_limits import PairLimits, QualityLimits
+from ratecast.model.bundle import MANIFEST, ONNX, PARITY, STATS, Manifest, set_current, sha256
+from ratecast.model.features import FEATURE_NAMES
+from ratecast.model.parity import Probes, make_probes
+from ratecast.model.references import PairLimits, QualityLimits
+from ratecast.model.training_stats import FeatureStats, PairStats, TrainingStats
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,17 +75,17 @@ def write_bundle(
     seed: int = 0,
     make_current: bool = True,
 ) -> Path:
-    """Write a bundle that `ratecast.model.load` accepts, and make it the current one."""
+    """Write a bundle that `ratecast.model.bundle.load` accepts, and make it the current one."""
     directory = models_dir / version
     directory.mkdir(parents=True, exist_ok=True)
     onnx, probes = forest_on_noise(seed)
     stats = training_stats(version, shrinkage)
-    (directory / model.STATS).write_text(stats.model_dump_json(by_alias=True))
-    (directory / model.ONNX).write_bytes(onnx)
-    (directory / model.PARITY).write_text(probes.model_dump_json())
+    (directory / STATS).write_text(stats.model_dump_json(by_alias=True))
+    (directory / ONNX).write_bytes(onnx)
+    (directory / PARITY).write_text(probes.model_dump_json())
     write_manifest(directory, version)
     if make_current:
-        model.set_current(models_dir, version)
+        set_current(models_dir, version)
     return directory
 
 
@@ -94,10 +94,10 @@ def write_manifest(directory: Path, version: str) -> None:
     manifest = Manifest(
         model_version=version,
         created_at="2025-01-01T00:00:00+00:00",
-        files={name: model.sha256(directory / name) for name in (model.STATS, model.ONNX, model.PARITY)},
+        files={name: sha256(directory / name) for name in (STATS, ONNX, PARITY)},
         libraries={},
         data_digest="",
         split_dates={},
         seed=0,
     )
-    (directory / model.MANIFEST).write_text(manifest.model_dump_json())
+    (directory / MANIFEST).write_text(manifest.model_dump_json())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ratecast.messages import RateHistory
+from ratecast.contract.messages import RateHistory
 
 MAX_DEPTH = (
     200  # containers that hold something, within each other: jiter's limit; RFC 8259, section 9 allows one

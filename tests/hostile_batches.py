@@ -12,7 +12,7 @@ from typing import Any
 
 from aiokafka.record.util import calc_crc32c
 
-from ratecast import tolerant_records
+from ratecast.kafka import tolerant_records
 from tests.batches import ATTRIBUTES_AT, COUNT_AT, CRC_AT, LENGTH_AT, RECORDS_AT
 
 _TRANSACTIONAL_AND_CONTROL = 0b0011_0000  # such a batch is no message: the client passes over it, rightly

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ratecast import wire
-from ratecast.dead_letter import DeadLetterHeaders
+from ratecast.contract import wire
+from ratecast.contract.dead_letter import DeadLetterHeaders
 
 
 def prediction_row(

@@ -10,8 +10,9 @@ import pytest
 from benchmarks.coverage import MOST_POINTS_OFF, coverage, coverage_table
 from benchmarks.detection import CLEAN_PROMISES, PROMISES, STARTS, markdown, promises_table
 from benchmarks.detectors import CASES, TRAINED_UNTIL, Detectors, clean_marks, clean_series, delays
-from ratecast import model, rates
-from ratecast.forecast import LEVELS
+from ratecast.model.bundle import load
+from ratecast.model.ranges import LEVELS
+from ratecast.rates.tables import load_ecb
 from training.fit import ForestSettings
 from training.pipeline import TrainOptions, train
 
@@ -21,7 +22,7 @@ def under_test(tmp_path_factory):
     """Detectors and clean rates; checks and ranges do not look at a forest without a say, so a small one serves."""
     models_dir = tmp_path_factory.mktemp("models")
     train(TrainOptions(models_dir=models_dir, until=TRAINED_UNTIL, forest=ForestSettings(trees=3)))
-    bundle, table = model.load(models_dir), rates.load_ecb()
+    bundle, table = load(models_dir), load_ecb()
     assert bundle.stats.shrinkage.lambda_ == 0
     detectors = Detectors(bundle)
     return detectors, table, clean_series(table, detectors.forecaster.pairs)

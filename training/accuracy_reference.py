@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from monitoring.page_hinkley import PageHinkley
-from ratecast.accuracy_reference import AccuracyReference
+from monitoring.windows.page_hinkley import PageHinkley
+from ratecast.model.references import AccuracyReference
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

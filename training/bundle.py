@@ -11,8 +11,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import ratecast
-from ratecast import model
 from ratecast.errors import ModelBundleError, OperationError
+from ratecast.model.bundle import (
+    JOBLIB,
+    MANIFEST,
+    ONNX,
+    PARITY,
+    REPORT,
+    STATS,
+    Manifest,
+    load,
+    set_current,
+    sha256,
+)
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -21,7 +32,8 @@ if TYPE_CHECKING:
 
     from sklearn.ensemble import RandomForestRegressor
 
-    from ratecast.parity import Probes
+    from ratecast.model.parity import Probes
+    from ratecast.model.training_stats import TrainingStats
 
 _LIBRARIES = ("numpy", "scikit-learn", "joblib", "skl2onnx", "onnx", "onnxruntime", "scipy")
 
@@ -42,11 +54,11 @@ class BundleContent:
         notes: what it was not learnt from, in sentences.
     """
 
-    stats: model.TrainingStats
+    stats: TrainingStats
     forest: RandomForestRegressor
     onnx: bytes
     probes: Probes
-    report: Callable[[model.TrainingStats], str]
+    report: Callable[[TrainingStats], str]
     data_digest: str
     split_dates: dict[str, str]
     seed: int
@@ -58,7 +70,7 @@ class WrittenBundle:
     """Where a bundle lies, and its statistics, which name the version that it got."""
 
     directory: Path
-    stats: model.TrainingStats
+    stats: TrainingStats
 
 
 def write_bundle(models_dir: Path, content: BundleContent, now: dt.datetime) -> WrittenBundle:
@@ -78,7 +90,7 @@ def write_bundle(models_dir: Path, content: BundleContent, now: dt.datetime) -> 
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir(parents=True)
         written = _place(models_dir, scratch, content, now)
-        model.set_current(models_dir, written.stats.model_version)
+        set_current(models_dir, written.stats.model_version)
     except OSError as error:
         raise OperationError(
             f"cannot write the model to {models_dir / version}: {error.strerror or error}"
@@ -96,14 +108,12 @@ def _place(models_dir: Path, scratch: Path, content: BundleContent, now: dt.date
         version = wanted if number == 1 else f"{wanted}.{number}"
         directory = models_dir / version
         stats = content.stats.model_copy(update={"model_version": version})
-        (scratch / model.STATS).write_text(
-            stats.model_dump_json(indent=1, by_alias=True) + "\n", encoding="utf-8"
-        )
+        (scratch / STATS).write_text(stats.model_dump_json(indent=1, by_alias=True) + "\n", encoding="utf-8")
         if directory.exists():
             if _holds_the_same(models_dir, version, scratch):
                 break
             continue
-        (scratch / model.REPORT).write_text(content.report(stats), encoding="utf-8")
+        (scratch / REPORT).write_text(content.report(stats), encoding="utf-8")
         _write_manifest(scratch, version, content, now)
         try:
             scratch.rename(directory)
@@ -121,34 +131,34 @@ def _holds_the_same(models_dir: Path, version: str, scratch: Path) -> bool:
     So may the bytes of its pickle, which depend on more than the forest: the same graph is the same forest.
     """
     try:
-        digests = model.load(models_dir, version).digests
+        digests = load(models_dir, version).digests
     except ModelBundleError:
         return False
-    served = (model.ONNX, model.PARITY, model.STATS)
-    return all(digests[name] == model.sha256(scratch / name) for name in served)
+    served = (ONNX, PARITY, STATS)
+    return all(digests[name] == sha256(scratch / name) for name in served)
 
 
 def _write_model(directory: Path, content: BundleContent) -> None:
     import joblib
 
-    joblib.dump(content.forest, directory / model.JOBLIB, compress=3)
-    (directory / model.ONNX).write_bytes(content.onnx)
-    (directory / model.PARITY).write_text(content.probes.model_dump_json() + "\n", encoding="utf-8")
+    joblib.dump(content.forest, directory / JOBLIB, compress=3)
+    (directory / ONNX).write_bytes(content.onnx)
+    (directory / PARITY).write_text(content.probes.model_dump_json() + "\n", encoding="utf-8")
 
 
 def _write_manifest(directory: Path, version: str, content: BundleContent, now: dt.datetime) -> None:
-    names = (model.JOBLIB, model.ONNX, model.PARITY, model.STATS, model.REPORT)
-    manifest = model.Manifest(
+    names = (JOBLIB, ONNX, PARITY, STATS, REPORT)
+    manifest = Manifest(
         model_version=version,
         created_at=now.isoformat(timespec="seconds"),
-        files={name: model.sha256(directory / name) for name in names},
+        files={name: sha256(directory / name) for name in names},
         libraries=_libraries(),
         data_digest=content.data_digest,
         split_dates=content.split_dates,
         seed=content.seed,
         notes=list(content.notes),
     )
-    (directory / model.MANIFEST).write_text(manifest.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    (directory / MANIFEST).write_text(manifest.model_dump_json(indent=1) + "\n", encoding="utf-8")
 
 
 def _libraries() -> dict[str, str]:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ratecast import rates
 from ratecast.errors import UsageError
-from ratecast.table_screening import Screened, screened
+from ratecast.rates.table_screening import Screened, screened
+from ratecast.rates.tables import DEFAULT_PAIRS, RateTable, load_csv, load_ecb, series
 from training.dataset import PairHistory, pair_sigmas
 
 if TYPE_CHECKING:
@@ -31,12 +31,12 @@ def load_table(options: TrainOptions) -> Screened:
     if options.table is not None:
         return Screened(options.table)
     if options.csv is None:
-        return Screened(rates.load_ecb())
+        return Screened(load_ecb())
     today = options.today or dt.datetime.now(dt.UTC).date()
-    return screened(rates.load_csv(options.csv), today, options.until, keep_outliers=options.keep_outliers)
+    return screened(load_csv(options.csv), today, options.until, keep_outliers=options.keep_outliers)
 
 
-def collect(options: TrainOptions, table: rates.RateTable) -> tuple[list[PairHistory], dict[str, str]]:
+def collect(options: TrainOptions, table: RateTable) -> tuple[list[PairHistory], dict[str, str]]:
     """The pairs to train on, cut at ``until``, and those left out with the reason.
 
     Args:
@@ -47,11 +47,11 @@ def collect(options: TrainOptions, table: rates.RateTable) -> tuple[list[PairHis
         UsageError: a pair that was asked for by name has to be left out, or none is left.
     """
     own = options.csv is not None or options.table is not None
-    chosen = options.pairs or (tuple(table.columns) if own else rates.DEFAULT_PAIRS)
+    chosen = options.pairs or (tuple(table.columns) if own else DEFAULT_PAIRS)
     histories: list[PairHistory] = []
     skipped: dict[str, str] = {}
     for pair in dict.fromkeys(chosen):
-        history = PairHistory(pair, tuple(rates.series(table, pair, end=options.until)))
+        history = PairHistory(pair, tuple(series(table, pair, end=options.until)))
         fault = _fault(history)
         if fault is None:
             histories.append(history)

@@ -1,6 +1,6 @@
 """From histories to rows: what the forest sees, and the next return it should have said.
 
-A row is one history and the return that followed it. Its inputs are computed by ``ratecast.features``, the
+A row is one history and the return that followed it. Its inputs are computed by ``ratecast.model.features``, the
 very functions that serve, so that training and serving cannot part.
 """
 
@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from ratecast import features, ranges
-from ratecast.features import WINDOW
+from ratecast.model import features, ranges
+from ratecast.model.features import WINDOW
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from ratecast.rates import Series
+    from ratecast.rates.tables import Series
 
 MIN_RETURNS = 60  # fewer returns say too little about a pair's volatility
 
@@ -48,7 +48,7 @@ class Rows:
     last: NDArray[np.float64]  # (n,), newest rate of the history
     target: NDArray[np.float64]  # (n,), next log return
     sigma: NDArray[np.float64]  # (n,), EWMA volatility of the history
-    scales: NDArray[np.float64]  # (n, 2), of the ranges, columns `ratecast.forecast.LEVELS`
+    scales: NDArray[np.float64]  # (n, 2), of the ranges, columns `ratecast.model.ranges.LEVELS`
     stored: NDArray[np.float64]  # (n,), the pair's sigma
     inputs: NDArray[np.float32]  # (n, 3)
 

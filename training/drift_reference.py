@@ -27,9 +27,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from monitoring.feature_drift import drift_scores
-from ratecast.drift_reference import DRIFT_FEATURES, DRIFT_TESTS, WINDOW_MESSAGES, FeatureReference
-from ratecast.features import FEATURE_NAMES
+from monitoring.windows.feature_drift import drift_scores
+from ratecast.model.features import FEATURE_NAMES
+from ratecast.model.references import DRIFT_FEATURES, DRIFT_TESTS, WINDOW_MESSAGES, FeatureReference
 from training.dataset import shortest_features
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ratecast.drift_reference import DriftTest
+    from ratecast.model.references import DriftTest
     from training.dataset import PairHistory
 
 BINS = 40

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ratecast.features import WINDOW
-from ratecast.forecast import LEVELS
-from ratecast.ranges import half_widths
+from ratecast.model.features import WINDOW
+from ratecast.model.ranges import LEVELS, half_widths
 from training.dataset import build_rows
 from training.diebold_mariano import DieboldMariano, diebold_mariano
 from training.fit import MIN_FIT_ROWS, FittedModel, fit_model, learnable_rows

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ratecast.features import WINDOW
-from ratecast.forecast import LEVELS
+from ratecast.model.features import WINDOW
+from ratecast.model.ranges import LEVELS
 from training import intervals, pooling
 from training.dataset import Rows, build_rows, pair_sigmas
 from training.shrinkage import fit_shrinkage
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from sklearn.ensemble import RandomForestRegressor
 
-    from ratecast.model import Shrinkage
+    from ratecast.model.training_stats import Shrinkage
     from training.dataset import PairHistory
 
 EARLY_SHARE = 0.75  # of the days; the rest is for lambda

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ratecast.features import WINDOW
-from ratecast.forecast import LEVELS
+from ratecast.model.features import WINDOW
+from ratecast.model.ranges import LEVELS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

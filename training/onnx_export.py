@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ratecast.errors import OperationError
-from ratecast.forecast import OnnxModel
-from ratecast.parity import BOUND, TOLERANCE
+from ratecast.model.onnx_model import OnnxModel
+from ratecast.model.parity import BOUND, TOLERANCE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from sklearn.ensemble import RandomForestRegressor
 
-    from ratecast.forecast import StepModel
+    from ratecast.model.onnx_model import StepModel
 
 _OPSETS = {"": 18, "ai.onnx.ml": 3}  # the newest that ONNX Runtime 1.20, the oldest we allow, can run
 

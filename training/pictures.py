@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ratecast.forecast import LEVELS
+from ratecast.model.ranges import LEVELS
 from training.pages import data_uri, paper
 
 if TYPE_CHECKING:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 import ratecast
-from ratecast import model, rates
 from ratecast.errors import UsageError
-from ratecast.parity import make_probes
+from ratecast.model.bundle import REPORT
+from ratecast.model.parity import make_probes
+from ratecast.rates.tables import DEFAULT_PAIR, RateTable
 from training import evaluate, pooling, report
 from training.bundle import BundleContent, write_bundle
 from training.collect import collect, data_digest, load_table
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from pathlib import Path
 
-    from ratecast.table_screening import Screened
+    from ratecast.model.training_stats import TrainingStats
+    from ratecast.rates.table_screening import Screened
 
 TEST_SHARE = 0.2  # of the days
 
@@ -53,7 +55,7 @@ class TrainOptions:
     until: dt.date | None = None
     pairs: tuple[str, ...] = ()
     csv: Path | None = None
-    table: rates.RateTable | None = None
+    table: RateTable | None = None
     default_pair: str | None = None
     forest: ForestSettings = field(default_factory=ForestSettings)
     keep_outliers: bool = False
@@ -76,7 +78,7 @@ class TrainingResult:
     """
 
     directory: Path
-    stats: model.TrainingStats
+    stats: TrainingStats
     evaluation: evaluate.Evaluation
     skipped: dict[str, str]
     source: Screened
@@ -96,7 +98,7 @@ class TrainingResult:
     @property
     def report(self) -> Path:
         """The page with pictures."""
-        return self.directory / model.REPORT
+        return self.directory / REPORT
 
 
 def train(options: TrainOptions, progress: Progress = silent) -> TrainingResult:
@@ -168,7 +170,7 @@ def _default_pair(options: TrainOptions, histories: Sequence[PairHistory]) -> st
     names = [history.pair for history in histories]
     wanted = options.default_pair
     if wanted is None:
-        return rates.DEFAULT_PAIR if rates.DEFAULT_PAIR in names else names[0]
+        return DEFAULT_PAIR if DEFAULT_PAIR in names else names[0]
     if wanted not in names:
         raise UsageError(f"default pair {wanted} is not among the pairs to train on: {', '.join(names)}")
     return wanted

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ratecast.forecast import LEVELS
+from ratecast.model.ranges import LEVELS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

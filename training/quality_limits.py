@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from monitoring.level_cone import CONE_DAYS, CONE_YEARS, TRADING_DAYS
-from monitoring.quality import REGIME_RETURNS, SPAN_STEPS, trimmed_rms
-from ratecast.features import WINDOW, longest_run
-from ratecast.quality_limits import PairLimits, QualityLimits
+from ratecast.model.features import WINDOW, longest_run
+from ratecast.model.references import PairLimits, QualityLimits
+from ratecast.scoring.level_cone import CONE_DAYS, CONE_YEARS, TRADING_DAYS
+from ratecast.scoring.quality import REGIME_RETURNS, SPAN_STEPS, trimmed_rms
 from training.dataset import MIN_RETURNS, PairHistory, Rows, pair_sigmas
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ratecast.rates import Series
+    from ratecast.rates.tables import Series
 
 JUMP_BUDGET = 3e-4
 CONE_BUDGET = 1e-4

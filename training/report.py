@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ratecast.forecast import LEVELS
+from ratecast.model.ranges import LEVELS
 from training import pages, pictures
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ratecast.model import TrainingStats
+    from ratecast.model.training_stats import TrainingStats
     from training.evaluate import Evaluation
 
 TEMPLATE = "report.html.j2"

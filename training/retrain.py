@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ratecast import model
 from ratecast.errors import OperationError, UsageError
-from ratecast.features import WINDOW
-from ratecast.forecast import LEVELS, OnnxModel
+from ratecast.model.bundle import current_version
+from ratecast.model.features import WINDOW
+from ratecast.model.onnx_model import OnnxModel
+from ratecast.model.ranges import LEVELS
 from training.collect import collect, data_digest
 from training.evaluate import Outcomes, outcomes_of, winkler_score
 from training.fit import MIN_FIT_ROWS, FittedModel, ForestSettings, fit_model, learnable_rows
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from ratecast.model import Bundle
-    from ratecast.rates import RateTable
+    from ratecast.model.bundle import Bundle
+    from ratecast.rates.tables import RateTable
     from training.dataset import PairHistory
 
 HOLD_BACK = 60  # days: with 20 pairs 1,200 rates, of which a 95 % range should miss 60
@@ -155,7 +156,7 @@ def retrain(champion: Bundle, options: RetrainOptions, progress: Progress = sile
     if comparison.objections or options.dry_run:
         progress("judged", total, total)
         return RetrainResult(champion.version, comparison, None)
-    if (now := model.current_version(options.models_dir)) != champion.version:
+    if (now := current_version(options.models_dir)) != champion.version:
         raise OperationError(f"model {now} came into use meanwhile: nothing was changed; run it again")
     promoted = train(training, lambda stage, done, of: progress(stage, _STAGES + done, _STAGES + of))
     return RetrainResult(champion.version, comparison, promoted)

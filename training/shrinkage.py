@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ratecast.model import Shrinkage
+from ratecast.model.training_stats import Shrinkage
 from training.diebold_mariano import newey_west_variance
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ratecast.features import FEATURE_NAMES, longest_run
-from ratecast.model import FeatureStats, PairStats, TrainingStats
+from ratecast.model.features import FEATURE_NAMES, longest_run
+from ratecast.model.training_stats import FeatureStats, PairStats, TrainingStats
 from training.accuracy_reference import accuracy_reference
 from training.dataset import shortest_features
 from training.drift_reference import feature_references
@@ -16,7 +16,7 @@ from training.quality_limits import quality_limits
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ratecast.accuracy_reference import AccuracyReference
+    from ratecast.model.references import AccuracyReference
     from training.dataset import PairHistory, Rows
     from training.fit import FittedModel
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from monitoring.accuracy import MIN_MESSAGES, WINDOW_MESSAGES
 from monitoring.grafana.limits import COVERAGE, OFF_TARGET, WORSE_THAN_LAST_RATE
 from monitoring.grafana.panels import bars, lines, query, with_lines_at
 from monitoring.grafana.promql import PAIR, increase, select
+from monitoring.windows.accuracy import MIN_MESSAGES, WINDOW_MESSAGES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from monitoring.accuracy import MIN_MESSAGES
 from monitoring.grafana.accuracy import ERROR_RATIO, accuracy
 from monitoring.grafana.frame import MODEL_UID, board
 from monitoring.grafana.limits import DAY, DRIFTED_PAIRS, OFF_TARGET, OLD, STALE, WORSE_THAN_LAST_RATE
 from monitoring.grafana.panels import bars, lines, query, rows, single, with_lines_at
 from monitoring.grafana.promql import PAIR, increase, select, total
 from monitoring.grafana.quality import ODD, RATE_AGE, drift, quality
+from monitoring.windows.accuracy import MIN_MESSAGES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

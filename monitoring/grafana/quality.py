@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from monitoring.grafana.limits import DAY, STALE
 from monitoring.grafana.panels import bars, coloured, lines, query, rows, with_lines_at
 from monitoring.grafana.promql import PAIR, increase, select, total
-from ratecast.alerts import Alert
-from ratecast.drift_reference import MIN_MESSAGES
+from ratecast.contract.alerts import Alert
+from ratecast.model.references import MIN_MESSAGES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

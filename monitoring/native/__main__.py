@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from monitoring.native import configuration, programs
-from ratecast import kafka, model
 from ratecast.broker import EmbeddedBroker
 from ratecast.errors import ModelBundleError, OperationError, RatecastError, UsageError
+from ratecast.kafka.topics import ensure_topics
+from ratecast.model.bundle import current_version
 from ratecast.settings import load_settings
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def _interrupt(*_: object) -> NoReturn:
 def _ensure_model(settings: Settings) -> None:
     """Train a first model where there is none."""
     with contextlib.suppress(ModelBundleError):
-        model.current_version(settings.models_dir)
+        current_version(settings.models_dir)
         return
     say(f"training on the ECB's rates until {_TRAIN_UNTIL} (once; kept in {settings.models_dir})")
     command = programs.ratecast("train", "--until", _TRAIN_UNTIL, "--models-dir", str(settings.models_dir))
@@ -101,7 +102,7 @@ def _everything(
         stack.callback(shutil.rmtree, home, ignore_errors=True)
         broker = stack.enter_context(EmbeddedBroker(home / "broker"))
         asyncio.run(
-            kafka.ensure_topics(settings.model_copy(update={"bootstrap_servers": broker.bootstrap_servers}))
+            ensure_topics(settings.model_copy(update={"bootstrap_servers": broker.bootstrap_servers}))
         )
         say(f"Kafka         {broker.bootstrap_servers}")
 

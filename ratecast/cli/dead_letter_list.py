@@ -7,14 +7,14 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ratecast import dead_letter
 from ratecast.cli import console
 from ratecast.cli.reading import whole_topic
+from ratecast.contract import dead_letter
 
 if TYPE_CHECKING:
+    from ratecast.contract.record import Record
     from ratecast.errors import ErrorCode
     from ratecast.settings import Settings
-    from ratecast.tail import Record
 
 _SHOWN_BYTES = 60
 
@@ -76,7 +76,7 @@ def _age(letter: Record) -> tuple[int, int, int]:
 
 
 def _sample(letter: Record) -> dict[str, Any]:
-    from ratecast.tail import dead_letter_as_json
+    from ratecast.kafka.reader import dead_letter_as_json
 
     shown = dead_letter_as_json(letter)
     return {

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from ratecast.demo.observer import Observer
     from ratecast.demo.run import DemoOptions, Stage, Summary
-    from ratecast.model import TrainingStats
+    from ratecast.model.training_stats import TrainingStats
     from ratecast.settings import Settings
 
 _LOG_EVERY_SECONDS = 2.0

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-    from ratecast.model import Bundle
+    from ratecast.model.bundle import Bundle
     from ratecast.settings import Settings
     from training.drift_report.analysis import DriftReport, PairReport
 
@@ -129,7 +129,7 @@ def load_bundle(settings: Settings, version: str | None) -> Bundle:
         UsageError: there is no such version.
         ModelBundleError: there is no model, or it is not sound.
     """
-    from ratecast import model
+    from ratecast.model import bundle as model
 
     if version is not None and not (settings.models_dir / version / model.MANIFEST).is_file():
         there = sorted(path.parent.name for path in settings.models_dir.glob(f"*/{model.MANIFEST}"))

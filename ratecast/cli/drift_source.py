@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from ratecast.model import Bundle
-    from ratecast.rates import RateTable, Series
+    from ratecast.model.bundle import Bundle
+    from ratecast.rates.tables import RateTable, Series
     from ratecast.settings import Settings
     from training.drift_report.messages import Collector, Messages
 
@@ -53,7 +53,7 @@ async def read(settings: Settings, bundle: Bundle, span: Span) -> Messages:
     import msgspec
 
     from ratecast.cli.reading import whole_topic
-    from ratecast.wire import decode_prediction
+    from ratecast.contract.wire import decode_prediction
 
     collector = _collector(bundle, span)
     async with aclosing(whole_topic(settings, settings.output_topic)) as batches:
@@ -87,12 +87,12 @@ class _CsvRecord:
 
 def score(settings: Settings, bundle: Bundle, span: Span, csv: Path) -> tuple[Messages, list[str]]:
     """The predictions a worker would have made of a file's rates, and what was left out of it."""
-    from consumer.scoring import Scorer
     from producer.histories import DEFAULT_WINDOW
-    from ratecast import rates
-    from ratecast.wire import decode_prediction
+    from ratecast.contract.wire import decode_prediction
+    from ratecast.rates.tables import load_csv
+    from ratecast.scoring.scorer import Scorer
 
-    table = rates.load_csv(csv)
+    table = load_csv(csv)
     wanted = span.pairs or tuple(table.columns)
     known = [name for name in wanted if name in bundle.stats.pairs]
     unknown = [name for name in wanted if name not in bundle.stats.pairs]
@@ -129,11 +129,11 @@ def _feed(table: RateTable, pair: str) -> Series:
     """
     import numpy as np
 
-    from ratecast import rates
+    from ratecast.rates.tables import Series, series
 
-    stretches = rates.series(table, pair)
+    stretches = series(table, pair)
     dates = np.concatenate([table.dates[:0], *(stretch.dates for stretch in stretches)])
-    return rates.Series(pair, dates, np.concatenate([np.zeros(0), *(stretch.rates for stretch in stretches)]))
+    return Series(pair, dates, np.concatenate([np.zeros(0), *(stretch.rates for stretch in stretches)]))
 
 
 def _records(feeds: Sequence[Series], span: Span, csv: Path) -> Iterator[_CsvRecord]:

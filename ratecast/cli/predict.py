@@ -12,7 +12,7 @@ from ratecast.errors import RefusedError
 
 if TYPE_CHECKING:
     from producer.publish import Answer
-    from ratecast.wire import PredictionRow
+    from ratecast.contract.wire import PredictionRow
 
 
 def register(app: typer.Typer) -> None:
@@ -46,8 +46,8 @@ def predict(
 
     from producer.publish import new_message, publish_and_wait
     from ratecast.cli.logs import configure_logging
+    from ratecast.contract.wire import to_builtins
     from ratecast.settings import load_settings
-    from ratecast.wire import to_builtins
 
     message = new_message(history, None if pair is None else console.parse_pair(pair), as_of)
     settings = load_settings(bootstrap_servers=bootstrap_servers)

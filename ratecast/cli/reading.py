@@ -10,8 +10,8 @@ from ratecast.cli import console
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 
+    from ratecast.contract.record import Record
     from ratecast.settings import Settings
-    from ratecast.tail import Record
 
 
 async def whole_topic(settings: Settings, topic: str) -> AsyncGenerator[Sequence[Record]]:
@@ -19,7 +19,7 @@ async def whole_topic(settings: Settings, topic: str) -> AsyncGenerator[Sequence
 
     Close it (``aclosing``), so that the connection does not wait for the garbage collector.
     """
-    from ratecast.tail import open_reader
+    from ratecast.kafka.reader import open_reader
 
     read = 0
     with reading_bar(await total_to_read(settings, [topic])) as advance:
@@ -35,7 +35,7 @@ async def whole_topic(settings: Settings, topic: str) -> AsyncGenerator[Sequence
 
 async def total_to_read(settings: Settings, topics: list[str]) -> int:
     """How many records a bar is drawn for; not asked for when none is."""
-    from ratecast.tail import record_counts
+    from ratecast.kafka.reader import record_counts
 
     return sum((await record_counts(settings, topics)).values()) if console.err.is_terminal else 0
 

@@ -98,8 +98,8 @@ def replay(  # noqa: PLR0913 - each argument is an option of the command
     """Read the rates, make the plan, publish it, say what was published."""
     from producer import histories
     from producer.pace import parse_rate
-    from ratecast import rates
     from ratecast.cli.logs import configure_logging
+    from ratecast.rates import tables as rates
     from ratecast.settings import load_settings
 
     settings = load_settings(bootstrap_servers=bootstrap_servers)

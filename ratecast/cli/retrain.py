@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ratecast import left_out
 from ratecast.cli import console
 from ratecast.errors import OperationError, UsageError
+from ratecast.rates import left_out
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ratecast.overlay import Overlay
+    from ratecast.rates.gathered import TopicRates
+    from ratecast.rates.overlay import Overlay
+    from ratecast.rates.table_screening import Screened
     from ratecast.settings import Settings
-    from ratecast.table_screening import Screened
-    from ratecast.topic_rates import TopicRates
     from training.retrain import Comparison, Duel, RetrainResult
 
 # A column for each measure, and how wide its numbers are.
@@ -78,12 +78,12 @@ def retrain(  # noqa: PLR0913 - each argument is an option of the command
     bootstrap_servers: console.BootstrapServers = None,
 ) -> None:
     """Read the topic, let the models meet, promote the new one or say why not."""
-    from ratecast import model
     from ratecast.cli.extras import require_training_extra
     from ratecast.cli.logs import configure_logging
     from ratecast.cli.replay import parse_day, quiet_client
     from ratecast.cli.training import progress_bar
-    from ratecast.overlay import lay_over
+    from ratecast.model.bundle import load
+    from ratecast.rates.overlay import lay_over
     from ratecast.settings import load_settings
 
     require_training_extra()
@@ -98,7 +98,7 @@ def retrain(  # noqa: PLR0913 - each argument is an option of the command
     from training.retrain import retrain as run
 
     more = console.parse_pairs(pair)
-    champion = model.load(settings.models_dir)
+    champion = load(settings.models_dir)
     feed = asyncio.run(_gather(settings, champion.stats.default_pair))
     pairs = tuple(dict.fromkeys((*champion.stats.pairs, *more)))
     table = None if source is None else source.table
@@ -133,14 +133,14 @@ def retrain(  # noqa: PLR0913 - each argument is an option of the command
 
 def _base(text: str, today: dt.date, until: dt.date | None, *, keep_outliers: bool) -> Screened | None:
     """The base; a file without what must not be learnt."""
-    from ratecast import rates
-    from ratecast.table_screening import Screened, screened
+    from ratecast.rates.table_screening import Screened, screened
+    from ratecast.rates.tables import load_csv, load_ecb
 
     if text == "none":
         return None
     if text == "ecb":
-        return Screened(rates.load_ecb())
-    return screened(rates.load_csv(Path(text)), today, until, keep_outliers=keep_outliers)
+        return Screened(load_ecb())
+    return screened(load_csv(Path(text)), today, until, keep_outliers=keep_outliers)
 
 
 def _notes(source: Screened | None, overlay: Overlay) -> tuple[str, ...]:
@@ -150,7 +150,7 @@ def _notes(source: Screened | None, overlay: Overlay) -> tuple[str, ...]:
 
 async def _gather(settings: Settings, default_pair: str) -> TopicRates:
     from ratecast.cli.reading import reading_bar, total_to_read
-    from ratecast.topic_rates import gather
+    from ratecast.kafka.gather import gather
 
     with reading_bar(await total_to_read(settings, [settings.input_topic])) as advance:
         return await gather(settings, default_pair, advance)
@@ -172,7 +172,7 @@ def _print(lines: Iterator[str]) -> None:
 def _remarks(
     settings: Settings, feed: TopicRates, overlay: Overlay, source: Screened | None, unknown: set[str]
 ) -> Iterator[str]:
-    from ratecast.table_screening import describe
+    from ratecast.rates.table_screening import describe
 
     yield (
         f"topic     {feed.messages:,} messages on {settings.input_topic}: {feed.dated:,} with dates, "

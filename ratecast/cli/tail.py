@@ -17,9 +17,9 @@ from ratecast.signals import on_stop_signal
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
+    from ratecast.contract.record import Record
+    from ratecast.contract.wire import PredictionRow
     from ratecast.settings import Settings
-    from ratecast.tail import Record
-    from ratecast.wire import PredictionRow
 
 
 class Which(StrEnum):
@@ -106,7 +106,7 @@ async def _write(
     limit: int | None,
 ) -> None:
     """Write the lines of each batch at once: a reader of a pipe sees a lone record without delay."""
-    from ratecast.tail import open_reader
+    from ratecast.kafka.reader import open_reader
 
     written = 0
     async with open_reader(settings, [topic], from_beginning=from_beginning) as reader:
@@ -161,7 +161,7 @@ class PredictionLines(_Lines):
         """Write the record's line; False when it is not shown."""
         import msgspec
 
-        from ratecast.wire import decode_prediction, encode_prediction
+        from ratecast.contract.wire import decode_prediction, encode_prediction
 
         try:
             prediction = decode_prediction(record.value or b"")
@@ -199,7 +199,7 @@ class DeadLetterLines(_Lines):
 
     def write(self, record: Record) -> bool:
         """Write the record's line; False when it is not shown."""
-        from ratecast.tail import dead_letter_as_json
+        from ratecast.kafka.reader import dead_letter_as_json
 
         if self.pair is not None and record.key != self.pair.encode():
             return False

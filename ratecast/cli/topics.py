@@ -9,7 +9,7 @@ from ratecast.cli import console
 if TYPE_CHECKING:
     import typer
 
-    from ratecast.kafka import TopicState
+    from ratecast.kafka.topics import TopicState
     from ratecast.settings import Settings
 
 
@@ -43,10 +43,11 @@ def topics(*, json: console.Json = False, bootstrap_servers: console.BootstrapSe
 
 
 async def _ensure_and_count(settings: Settings) -> tuple[list[TopicState], dict[str, int]]:
-    from ratecast import kafka, tail
+    from ratecast.kafka.reader import record_counts
+    from ratecast.kafka.topics import ensure_topics
 
-    states = await kafka.ensure_topics(settings)
-    return states, await tail.record_counts(settings, [state.name for state in states])
+    states = await ensure_topics(settings)
+    return states, await record_counts(settings, [state.name for state in states])
 
 
 def show(states: list[TopicState], counts: dict[str, int]) -> None:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ratecast import left_out
 from ratecast.cli import console
 from ratecast.cli.extras import require_training_extra
 from ratecast.errors import UsageError
+from ratecast.rates import left_out
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -158,7 +158,7 @@ def show(result: TrainingResult) -> None:
 
 def _not_learnt(result: TrainingResult) -> Iterator[str]:
     """What was left out of the rates, a line a rule and a run; then what else there is to say."""
-    from ratecast.table_screening import describe
+    from ratecast.rates.table_screening import describe
 
     source = result.source
     yield from left_out.lines(source.left_out, source.table.source)

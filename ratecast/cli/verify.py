@@ -13,7 +13,7 @@ from ratecast.cli.reading import reading_bar, total_to_read
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ratecast.audit_result import Audit, PartitionAudit
+    from ratecast.kafka.audit_result import Audit, PartitionAudit
     from ratecast.settings import Settings
 
 _SHOWN_RUNS = 8
@@ -64,7 +64,7 @@ def verify(
 
 
 async def _audit(settings: Settings, wait_seconds: float) -> Audit:
-    from ratecast.audit import audit
+    from ratecast.kafka.audit import audit
 
     topics = [settings.input_topic, settings.output_topic, settings.dead_letter_topic]
     with reading_bar(await total_to_read(settings, topics)) as advance:
@@ -94,7 +94,7 @@ def as_json(settings: Settings, result: Audit) -> dict[str, Any]:
 
 
 def _partition_as_json(part: PartitionAudit) -> dict[str, Any]:
-    from ratecast.audit_result import ranges
+    from ratecast.kafka.audit_result import ranges
 
     return {
         "partition": part.partition,
@@ -139,7 +139,7 @@ def _counts(part: PartitionAudit) -> tuple[int, ...]:
 
 
 def _remarks(settings: Settings, result: Audit) -> Iterator[str]:
-    from ratecast.audit_result import ranges
+    from ratecast.kafka.audit_result import ranges
 
     for part in result.partitions:
         for name, offsets in (("lost", part.lost), ("duplicated", part.duplicated)):

@@ -7,11 +7,13 @@ from collections import Counter, deque
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
-from ratecast import tail, wire
+from ratecast.contract import wire
+from ratecast.kafka.reader import open_reader
 
 if TYPE_CHECKING:
+    from ratecast.contract.record import Record
+    from ratecast.contract.wire import PredictionRow
     from ratecast.settings import Settings
-    from ratecast.wire import PredictionRow
 
 _RATE_WINDOW_SECONDS = 2.0
 _Place = tuple[int, int]
@@ -63,13 +65,13 @@ class Observer:
         settings = self._settings
         topics = (settings.input_topic, settings.output_topic, settings.dead_letter_topic)
         async with (
-            tail.open_reader(settings, topics, from_beginning=True) as reader,
+            open_reader(settings, topics, from_beginning=True) as reader,
             aclosing(reader.batches(follow=True)) as batches,
         ):
             async for records in batches:
                 self._take(records, time.time() * 1000)
 
-    def _take(self, records: list[tail.Record], now_ms: float) -> None:
+    def _take(self, records: list[Record], now_ms: float) -> None:
         before = self.scored
         for record in records:
             if record.topic == self._settings.input_topic:
@@ -80,7 +82,7 @@ class Observer:
                 self._take_prediction(wire.decode_prediction(record.value), now_ms)
         self._recent.append((time.monotonic(), self.scored - before))
 
-    def _take_input(self, record: tail.Record) -> None:
+    def _take_input(self, record: Record) -> None:
         self.published += 1
         place = (record.partition, record.offset)
         self._published_at[place] = record.timestamp

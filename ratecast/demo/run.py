@@ -14,23 +14,25 @@ from typing import TYPE_CHECKING
 from producer import histories
 from producer.pace import parse_rate
 from producer.replay import replay
-from ratecast import kafka, model, rates
-from ratecast.audit import audit
 from ratecast.broker import EmbeddedBroker
 from ratecast.demo import processes
 from ratecast.demo.observer import Observer
 from ratecast.demo.view import percentiles
 from ratecast.errors import ModelBundleError, OperationError, UsageError
 from ratecast.hindcast import Hindcast, hindcast
+from ratecast.kafka.audit import audit
+from ratecast.kafka.topics import ensure_topics
+from ratecast.model.bundle import current_version, load
+from ratecast.rates.tables import load_ecb
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from producer.histories import Plan
     from producer.replay import ReplaySummary
-    from ratecast.audit_result import Audit
     from ratecast.demo.processes import WorkerProcess
-    from ratecast.model import TrainingStats
+    from ratecast.kafka.audit_result import Audit
+    from ratecast.model.training_stats import TrainingStats
     from ratecast.settings import Settings
 
 TRAIN_UNTIL = dt.date(2024, 12, 31)
@@ -94,7 +96,7 @@ def plan_replay(stats: TrainingStats, options: DemoOptions) -> Plan:
     Raises:
         UsageError: there is nothing to replay.
     """
-    table = rates.load_ecb()
+    table = load_ecb()
     quoted = {"EUR", *table.currencies}
     pairs = options.pairs or tuple(p for p in stats.pairs if set(p.split("/")) <= quoted)
     if unknown := [pair for pair in pairs if pair not in stats.pairs]:
@@ -109,10 +111,10 @@ def current_stats(settings: Settings) -> TrainingStats | None:
         ModelBundleError: there is one, and it is damaged.
     """
     try:
-        version = model.current_version(settings.models_dir)
+        version = current_version(settings.models_dir)
     except ModelBundleError:
         return None
-    return model.load(settings.models_dir, version).stats
+    return load(settings.models_dir, version).stats
 
 
 async def run_demo(settings: Settings, stats: TrainingStats, options: DemoOptions, stage: Stage) -> Summary:
@@ -133,7 +135,7 @@ async def run_demo(settings: Settings, stats: TrainingStats, options: DemoOption
         with EmbeddedBroker(home / "broker") as broker:
             stage.say(f"broker    {broker.bootstrap_servers}, embedded")
             own = settings.model_copy(update={"bootstrap_servers": broker.bootstrap_servers})
-            await kafka.ensure_topics(own)
+            await ensure_topics(own)
             workers = [
                 await processes.start_worker(n + 1, home, _environment(own)) for n in range(options.workers)
             ]

@@ -13,7 +13,7 @@ from typing import Any
 from consumer import beginning, group_client, transactions, worker
 from consumer.positions import Start
 from consumer.publishing import hand_over
-from ratecast.commit_note import CommitNote
+from ratecast.contract.commit_note import CommitNote
 from tests.chaos import armed_worker
 
 BREAKS = ("one-id-a-worker", "commit-outside", "no-seek")

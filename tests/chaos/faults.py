@@ -12,7 +12,7 @@ from aiokafka import TopicPartition
 from aiokafka.client import CoordinationType
 
 from consumer.transactions import PartitionTransactions
-from ratecast import kafka
+from ratecast.kafka.client import wire_client
 from tests.chaos.armed_worker import TRAPS
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ async def stop_coordinator(scene: Scene) -> None:
     settings = scene.fleet.settings
     partition = scene.generator.randrange(settings.topic_partitions)
     name = f"{settings.group_id}-{settings.input_topic}-{partition}"
-    async with kafka.wire_client(settings) as client:
+    async with wire_client(settings) as client:
         number = await client.coordinator_lookup(CoordinationType.TRANSACTION, name)
     await asyncio.to_thread(scene.cluster.stop_broker, number)
     await asyncio.sleep(scene.generator.uniform(2, 6))

@@ -10,8 +10,9 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from producer import histories
-from ratecast import kafka, rates
-from ratecast.clients import stop_producer
+from ratecast.kafka.client import client_options
+from ratecast.kafka.closing import stop_producer
+from ratecast.rates.tables import load_ecb
 
 if TYPE_CHECKING:
     from producer.histories import Message
@@ -29,7 +30,7 @@ class Feed:
 
     def __init__(self, settings: Settings, pairs: list[str], rate: float) -> None:
         self._settings = settings
-        self._plan = histories.plan(rates.load_ecb(), pairs)
+        self._plan = histories.plan(load_ecb(), pairs)
         self._chunk = max(1, round(rate / _CHUNKS_A_SECOND))
         self._stopping = asyncio.Event()
         self.acknowledged = 0
@@ -59,9 +60,7 @@ class Feed:
             await stop_producer(producer)
 
     async def _new_producer(self) -> AIOKafkaProducer:
-        producer = AIOKafkaProducer(
-            **kafka.client_options(self._settings), acks="all", enable_idempotence=True
-        )
+        producer = AIOKafkaProducer(**client_options(self._settings), acks="all", enable_idempotence=True)
         try:
             await producer.start()
         except BaseException:

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ratecast import kafka, tail, wire
-from ratecast.audit import audit
-from ratecast.audit_result import ranges
+from ratecast.contract import wire
+from ratecast.kafka.audit import audit
+from ratecast.kafka.audit_result import ranges
+from ratecast.kafka.reader import read_topic
+from ratecast.kafka.topics import ensure_topics
 from ratecast.settings import Settings
 from tests.bundles import LEVELS
 from tests.chaos import broken_worker
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from ratecast.audit_result import Audit, Place
+    from ratecast.kafka.audit_result import Audit, Place
     from ratecast.kafka_jvm import JvmCluster
 
 _SETTLE_LIMIT_SECONDS = 150.0
@@ -112,7 +114,7 @@ async def run_chaos(
 ) -> ChaosReport:
     """Run it; the report says what happened, the caller judges."""
     settings = chaos_settings(cluster, models_dir)
-    await kafka.ensure_topics(settings)
+    await ensure_topics(settings)
     generator = random.Random(options.seed)
     report = ChaosReport(options.seed)
     proxied = ",".join(f"127.0.0.1:{port}" for port in proxy_ports)
@@ -178,11 +180,11 @@ async def _settled(settings: Settings) -> Audit:
 async def _measure(settings: Settings, report: ChaosReport) -> dict[Place, list[float]]:
     """Pauses and latencies, from the records' own timestamps; returns when each input's outcomes came."""
     published: dict[Place, int] = {}
-    async for record in tail.read_topic(settings, settings.input_topic, from_beginning=True, follow=False):
+    async for record in read_topic(settings, settings.input_topic, from_beginning=True, follow=False):
         published[record.partition, record.offset] = record.timestamp
     sent, came = [], []
     outcomes: dict[Place, list[float]] = defaultdict(list)
-    async for record in tail.read_topic(settings, settings.output_topic, from_beginning=True, follow=False):
+    async for record in read_topic(settings, settings.output_topic, from_beginning=True, follow=False):
         source = wire.decode_prediction(record.value or b"").source
         sent.append(published[source.partition, source.offset])
         came.append(record.timestamp)

@@ -3,8 +3,8 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 from consumer import dead_letters
-from consumer.scoring import DeadLetter
 from ratecast.errors import ErrorCode
+from ratecast.scoring.scorer import DeadLetter
 
 
 def letter(value: bytes | None, headers: list[tuple[str, bytes | None]]) -> DeadLetter:

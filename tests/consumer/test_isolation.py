@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from consumer.isolation import Isolation
-from consumer.scoring import ScoredBatch
 from ratecast.errors import ErrorCode, ModelFailingError
+from ratecast.scoring.scorer import ScoredBatch
 from tests.fakes import FakeRecord
 
 

@@ -13,8 +13,8 @@ from prometheus_client import CollectorRegistry
 
 from consumer.models import CurrentModel
 from monitoring.metrics import WorkerMetrics
-from ratecast import model
 from ratecast.errors import ModelBundleError
+from ratecast.model import bundle as model
 from ratecast.settings import Settings
 from tests.bundles import forest_on_noise, write_bundle, write_manifest
 

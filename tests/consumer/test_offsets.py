@@ -13,7 +13,7 @@ from aiokafka.protocol.commit import OffsetFetchRequest_v3, OffsetFetchResponse_
 
 from consumer.offset_fetch import OffsetFetchRequest_v7, OffsetFetchResponse_v7, StableOffsetFetch
 from consumer.offsets import committed_offset
-from ratecast.commit_note import CommitNote, Committed
+from ratecast.contract.commit_note import CommitNote, Committed
 from ratecast.settings import Settings
 
 SOURCE = TopicPartition("t", 3)

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consumer.positions import Cause, Holding, OffsetBeyondEndError, start_of
-from ratecast import commit_note
-from ratecast.commit_note import CommitNote, Committed, Loss
+from ratecast.contract import commit_note
+from ratecast.contract.commit_note import CommitNote, Committed, Loss
 
 NOW = dt.datetime(2026, 1, 2, tzinfo=dt.UTC)
 

@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING
 import jsonschema
 
 from consumer import dead_letters
-from ratecast import wire
+from ratecast.contract import wire
+from ratecast.contract.messages import Prediction
 from ratecast.errors import ErrorCode, RecordError
-from ratecast.messages import Prediction
 from tests.contract_oracle import accepted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from consumer.scoring import DeadLetter, Record, ScoredBatch
-    from ratecast.messages import RateHistory
+    from ratecast.contract.messages import RateHistory
+    from ratecast.contract.record import Record
+    from ratecast.scoring.scorer import DeadLetter, ScoredBatch
 
 _SCHEMA = Path(__file__).parents[2] / "docs" / "contracts" / "prediction.schema.json"
 _VALIDATOR = jsonschema.Draft202012Validator(json.loads(_SCHEMA.read_text(encoding="utf-8")))

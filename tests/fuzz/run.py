@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, generate_latest
 
-from consumer.scoring import Scorer
 from monitoring.metrics import WorkerMetrics
-from ratecast.model import Bundle
+from ratecast.model.bundle import Bundle
+from ratecast.scoring.scorer import Scorer
 from tests.bundles import forest_on_noise, training_stats
 from tests.fuzz.inputs import exhaustive_batches, random_batches
 from tests.fuzz.promises import hold, quoted
@@ -27,7 +27,7 @@ from tests.fuzz.vocabulary import VALID
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from consumer.scoring import ScoredBatch
+    from ratecast.scoring.scorer import ScoredBatch
     from tests.fakes import FakeRecord
 
 NOW = dt.datetime(2025, 6, 1, 12, tzinfo=dt.UTC)

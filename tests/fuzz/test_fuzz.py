@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from ratecast import wire
+from ratecast.contract import wire
 from tests.contract_oracle import accepted
 from tests.fakes import FakeRecord
 from tests.fuzz import mutations, vocabulary

@@ -9,10 +9,11 @@ import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from tenacity import AsyncRetrying, stop_after_delay, wait_fixed
 
-from ratecast import kafka
-from ratecast.audit import audit
-from ratecast.audit_result import ranges
 from ratecast.errors import OperationError
+from ratecast.kafka.audit import audit
+from ratecast.kafka.audit_result import ranges
+from ratecast.kafka.client import admin, client_options
+from ratecast.kafka.topics import ensure_topics, partition_counts, required_topics
 from tests.bad_records import GOOD
 from tests.integration.workers import publish, until
 from tests.rows import dead_letter, prediction
@@ -20,17 +21,17 @@ from tests.rows import dead_letter, prediction
 
 async def create_topics(settings) -> None:
     """Create them and wait until they can be read: Apache Kafka says "created" a moment earlier."""
-    await kafka.ensure_topics(settings)
-    async with kafka.admin(settings) as client:
+    await ensure_topics(settings)
+    async with admin(settings) as client:
         async for attempt in AsyncRetrying(stop=stop_after_delay(20), wait=wait_fixed(0.02), reraise=True):
             with attempt:
-                assert set(kafka.required_topics(settings)) <= set(await kafka.partition_counts(client))
+                assert set(required_topics(settings)) <= set(await partition_counts(client))
 
 
 @asynccontextmanager
 async def outcomes(settings, transactional_id: str | None = None):
     """A producer of what workers would publish."""
-    producer = AIOKafkaProducer(**kafka.client_options(settings), transactional_id=transactional_id)
+    producer = AIOKafkaProducer(**client_options(settings), transactional_id=transactional_id)
     await producer.start()
     try:
         yield producer
@@ -147,7 +148,7 @@ async def test_waiting_goes_on_until_nothing_is_pending_and_no_longer(settings) 
 
 async def test_an_outcome_committed_behind_an_open_transaction_is_not_lost(settings, caplog) -> None:
     """Readers of committed records do not see past an open transaction, another worker's as a rule."""
-    caplog.set_level(logging.INFO, "ratecast.committed")
+    caplog.set_level(logging.INFO, "ratecast.kafka.committed")
     await create_topics(settings)
     await publish(settings, [(b"k", GOOD, [])], partition=2)
     tag = settings.input_topic

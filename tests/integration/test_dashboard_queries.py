@@ -20,11 +20,10 @@ from producer import histories
 from producer.faults import parse_fault
 from producer.pace import Pace
 from producer.replay import replay
-from ratecast import model
-from ratecast.accuracy_reference import AccuracyReference
 from ratecast.broker import free_port
-from ratecast.drift_reference import DRIFT_FEATURES, FeatureReference
-from ratecast.rates import RateTable
+from ratecast.model.bundle import STATS
+from ratecast.model.references import DRIFT_FEATURES, AccuracyReference, FeatureReference
+from ratecast.rates.tables import RateTable
 from ratecast.settings import Settings
 from tests import brokers, dashboards
 from tests.bad_records import BAD
@@ -85,7 +84,7 @@ def write_full_bundle(models_dir):
             ),
         }
     )
-    (directory / model.STATS).write_text(stats.model_dump_json(by_alias=True))
+    (directory / STATS).write_text(stats.model_dump_json(by_alias=True))
     write_manifest(directory, stats.model_version)
     return models_dir
 

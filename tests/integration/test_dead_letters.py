@@ -13,9 +13,10 @@ from typer.testing import CliRunner
 
 from producer.redelivery import Refusal, Selection, redeliver
 from producer.republishing import Republisher
-from ratecast import kafka, tail
 from ratecast.cli import dead_letters as command
 from ratecast.errors import OperationError, UsageError
+from ratecast.kafka.client import client_options
+from ratecast.kafka.reader import dead_letter_as_json, read_topic
 from tests.bad_records import GOOD
 from tests.bundles import LEVELS, write_bundle
 from tests.integration.test_audit import create_topics
@@ -45,7 +46,7 @@ async def run(*arguments: str):
 async def put(settings, letters, topic: str | None = None) -> None:
     """Dead letters as a worker writes them: (key, value, headers beside ours, code), all on partition 1."""
     await create_topics(settings)
-    producer = AIOKafkaProducer(**kafka.client_options(settings))
+    producer = AIOKafkaProducer(**client_options(settings))
     await producer.start()
     try:
         for offset, (key, value, headers, code) in enumerate(letters):
@@ -58,7 +59,7 @@ async def put(settings, letters, topic: str | None = None) -> None:
 
 
 async def inputs(settings) -> list:
-    reading = tail.read_topic(settings, settings.input_topic, from_beginning=True, follow=False)
+    reading = read_topic(settings, settings.input_topic, from_beginning=True, follow=False)
     return [record async for record in reading]
 
 
@@ -153,7 +154,7 @@ async def test_a_poison_record_is_refused_after_the_most_hops(settings):
     assert len(letters) == 3
     place = json.loads((await run("list", "--json", "--limit", "9")).stdout)[0]["samples"]
     assert sorted(sample["hops"] for sample in place) == [0, 1, 2]
-    source = tail.dead_letter_as_json(newest)["source"]
+    source = dead_letter_as_json(newest)["source"]
     assert result.refused == {
         Refusal.MAX_HOPS: [f"{settings.input_topic}-{source['partition']}@{source['offset']}"]
     }
@@ -282,7 +283,7 @@ async def test_replayed_records_are_found_behind_an_open_transaction_and_beside_
     await publish(settings, foreign)
     odd = [(None, b"o", [("ratecast.replayed.from", value)]) for value in (b"", b"a/b", None, b"\xff/1/0")]
     await publish(settings, odd)
-    feed = AIOKafkaProducer(**kafka.client_options(settings), transactional_id=f"feed-{settings.input_topic}")
+    feed = AIOKafkaProducer(**client_options(settings), transactional_id=f"feed-{settings.input_topic}")
     await feed.start()
     try:
         await feed.begin_transaction()

@@ -14,9 +14,9 @@ from producer import histories
 from producer.faults import parse_fault
 from producer.pace import Pace
 from producer.replay import replay
-from ratecast import wire
+from ratecast.contract import wire
 from ratecast.errors import OperationError, UsageError
-from ratecast.rates import RateTable
+from ratecast.rates.tables import RateTable
 from tests.bundles import LEVELS
 from tests.integration.test_audit import create_topics
 from tests.integration.workers import publish, read, running_worker

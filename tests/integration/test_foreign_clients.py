@@ -13,10 +13,10 @@ import pytest
 from confluent_kafka import Consumer, Producer
 
 from consumer.worker import Worker
-from ratecast import kafka
-from ratecast.audit import audit
+from ratecast.contract.messages import Prediction
 from ratecast.errors import JoinRefusedError
-from ratecast.messages import Prediction
+from ratecast.kafka.audit import audit
+from ratecast.kafka.topics import ensure_topics
 from tests.integration.test_foreign_topics import make_topic, metric
 from tests.integration.workers import read, running_worker, until
 
@@ -46,7 +46,7 @@ def identifiers(records: list[Any]) -> list[str]:
 
 
 async def test_messages_in_every_codec_are_scored(settings) -> None:
-    await kafka.ensure_topics(settings)
+    await ensure_topics(settings)
     for codec in CODECS:
         produce(settings, [value(f"{codec}-{n}") for n in range(20)], **{"compression.codec": codec})
     async with running_worker(settings):
@@ -106,7 +106,7 @@ def other(settings) -> Iterator[OtherApplication]:
 async def test_a_worker_that_another_application_keeps_out_says_why_and_gives_up(
     settings, other, caplog
 ) -> None:
-    await kafka.ensure_topics(settings)
+    await ensure_topics(settings)
     other.start()
     await until(other.joined.is_set)
     worker = Worker(settings.model_copy(update={"give_up_seconds": 3.0}))
@@ -127,7 +127,7 @@ async def test_a_worker_that_another_application_keeps_out_says_why_and_gives_up
 
 async def test_a_worker_joins_once_the_other_application_is_gone(settings, caplog) -> None:
     caplog.set_level(logging.INFO)
-    await kafka.ensure_topics(settings)
+    await ensure_topics(settings)
     produce(settings, [value("x")])
     other = OtherApplication(settings, **{"partition.assignment.strategy": "cooperative-sticky"})
     other.start()

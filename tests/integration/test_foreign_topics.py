@@ -12,9 +12,10 @@ from aiokafka import TopicPartition
 from aiokafka.admin import NewTopic, RecordsToDelete
 
 from consumer import held_back
-from ratecast import kafka
-from ratecast.audit import audit
-from ratecast.messages import Prediction
+from ratecast.contract.messages import Prediction
+from ratecast.kafka.audit import audit
+from ratecast.kafka.client import admin
+from ratecast.kafka.topics import ensure_topics, partition_counts
 from tests.integration.workers import publish, read, running_worker, until
 
 if TYPE_CHECKING:
@@ -32,28 +33,28 @@ def message(number: int) -> tuple[bytes | None, bytes | None, list[Any]]:
 
 
 async def make_topic(settings: Settings, name: str, partitions: int = 4, **config: str) -> None:
-    async with kafka.admin(settings) as client:
+    async with admin(settings) as client:
         response = await client.create_topics([NewTopic(name, partitions, 1, topic_configs=config)])
         assert [error[1] for error in response.topic_errors] == [0]
     await until_made(settings, name)
 
 
 async def until_made(settings: Settings, name: str) -> None:
-    async with kafka.admin(settings) as client:
-        while name not in await kafka.partition_counts(client):
+    async with admin(settings) as client:
+        while name not in await partition_counts(client):
             await asyncio.sleep(0.02)
 
 
 async def make_anew(settings: Settings) -> None:
-    async with kafka.admin(settings) as client:
+    async with admin(settings) as client:
         await client.delete_topics([settings.input_topic])
-        while settings.input_topic in await kafka.partition_counts(client):
+        while settings.input_topic in await partition_counts(client):
             await asyncio.sleep(0.02)
     await make_topic(settings, settings.input_topic)
 
 
 async def trim(settings: Settings, before: int) -> None:
-    async with kafka.admin(settings) as client:
+    async with admin(settings) as client:
         await client.delete_records({TopicPartition(settings.input_topic, 0): RecordsToDelete(before)})
 
 
@@ -151,7 +152,7 @@ async def test_records_behind_a_foreign_open_transaction_are_told(settings, monk
     from confluent_kafka import Producer
 
     monkeypatch.setattr(held_back, "_LIMIT_SECONDS", 0.5)
-    await kafka.ensure_topics(settings)
+    await ensure_topics(settings)
     upstream = Producer(
         {
             "bootstrap.servers": settings.bootstrap_servers,
@@ -205,7 +206,7 @@ async def test_a_dead_letter_without_a_key_gets_one_where_its_topic_takes_none_w
 async def test_batches_are_kept_below_what_the_output_topic_takes(settings, caplog) -> None:
     caplog.set_level(logging.INFO)
     await make_topic(settings, settings.output_topic, **{"max.message.bytes": "100000"})
-    await kafka.ensure_topics(settings)
+    await ensure_topics(settings)
     await publish(settings, [message(n) for n in range(600)], partition=0)
     async with running_worker(settings) as worker:
         await read(settings, settings.output_topic, 600)

@@ -9,13 +9,14 @@ import pytest
 from aiokafka import TopicPartition
 
 from consumer.publishing import Outgoing, Progress
-from consumer.scoring import Scorer
 from consumer.transactions import PartitionTransactions
 from consumer.worker import Worker
-from ratecast import kafka
-from ratecast.audit import audit
+from ratecast.contract.messages import Prediction
 from ratecast.errors import FencedError, ModelFailingError
-from ratecast.messages import Prediction
+from ratecast.kafka.audit import audit
+from ratecast.kafka.client import KafkaConnectionError
+from ratecast.kafka.topics import ensure_topics
+from ratecast.scoring.scorer import Scorer
 from tests.integration.test_worker import history
 from tests.integration.workers import publish, read, running_worker, until
 
@@ -36,7 +37,7 @@ async def test_at_least_once_scores_everything_and_commits_through_the_group(set
 
 
 async def test_a_predecessor_is_fenced_and_its_open_transaction_is_never_seen(settings) -> None:
-    await kafka.ensure_topics(settings)
+    await ensure_topics(settings)
     source = TopicPartition(settings.input_topic, 0)
     old, new = PartitionTransactions(settings, source), PartitionTransactions(settings, source)
 
@@ -97,7 +98,7 @@ async def test_one_failing_partition_does_not_hold_up_the_others(settings, monke
 
     async def failing(self: PartitionTransactions, *what: Any) -> None:
         if self._source.partition == 0 and not mended.is_set():
-            raise kafka.KafkaConnectionError("on purpose")
+            raise KafkaConnectionError("on purpose")
         await publish_in_transaction(self, *what)
 
     mended = asyncio.Event()
@@ -118,11 +119,11 @@ async def test_a_batch_that_is_aborted_and_scored_again_counts_once(settings, mo
     async def failing(self: PartitionTransactions, *what: Any) -> None:
         if len(failures) < 3:
             failures.append("once")
-            raise kafka.KafkaConnectionError("on purpose")
+            raise KafkaConnectionError("on purpose")
         await publish_in_transaction(self, *what)
 
     monkeypatch.setattr(PartitionTransactions, "publish", failing)
-    await kafka.ensure_topics(settings)
+    await ensure_topics(settings)
     await publish(settings, [history(number) for number in range(10)], partition=0)
     async with running_worker(settings) as worker:
         await read(settings, settings.output_topic, 10)
@@ -144,13 +145,13 @@ async def test_what_failed_before_a_quiet_time_counts_no_longer(settings, monkey
     async def failing_start(self: PartitionTransactions) -> None:
         if self._source.partition == 0 and not failed:
             failed.append("start")
-            raise kafka.KafkaConnectionError("on purpose")
+            raise KafkaConnectionError("on purpose")
         await start(self)
 
     async def failing(self: PartitionTransactions, *what: Any) -> None:
         if fail.is_set():
             fail.clear()
-            raise kafka.KafkaConnectionError("on purpose")
+            raise KafkaConnectionError("on purpose")
         await publish_in_transaction(self, *what)
 
     monkeypatch.setattr(PartitionTransactions, "start", failing_start)
@@ -176,7 +177,7 @@ async def test_headers_larger_than_a_topic_takes_stop_no_partition(settings) -> 
 
 async def test_a_partition_that_fails_for_too_long_ends_the_worker(settings, monkeypatch) -> None:
     async def failing(self: PartitionTransactions, *what: Any) -> None:
-        raise kafka.KafkaConnectionError("on purpose")
+        raise KafkaConnectionError("on purpose")
 
     monkeypatch.setattr(PartitionTransactions, "publish", failing)
     worker = Worker(settings.model_copy(update={"give_up_seconds": 0.5}))
@@ -222,7 +223,7 @@ async def test_a_pipeline_that_ends_unasked_ends_the_worker(settings) -> None:
 async def test_heartbeats_go_on_while_a_large_batch_is_scored(settings, monkeypatch) -> None:
     """A batch of the greatest size takes far less than a session; no rebalance may come of it."""
     settings = settings.model_copy(update={"session_timeout_ms": 6000, "max_poll_records": 6_000})
-    await kafka.ensure_topics(settings)
+    await ensure_topics(settings)
     await publish(settings, [history(number) for number in range(6_000)])
     async with running_worker(settings) as worker:
         await read(settings, settings.output_topic, 6_000)
@@ -245,7 +246,7 @@ async def test_a_message_on_which_scoring_raises_is_a_dead_letter_and_the_others
     settings, monkeypatch
 ) -> None:
     monkeypatch.setattr(Scorer, "score", poisoned("EUR/GBP#7", "EUR/GBP#30"))
-    await kafka.ensure_topics(settings)
+    await ensure_topics(settings)
     await publish(settings, [history(number) for number in range(40)], partition=0)
     async with running_worker(settings) as worker:
         letters = await read(settings, settings.dead_letter_topic, 2)
@@ -262,7 +263,7 @@ async def test_a_model_that_fails_for_every_message_ends_the_worker_and_nothing_
     settings, monkeypatch
 ) -> None:
     monkeypatch.setattr(Scorer, "score", poisoned(*(f"EUR/GBP#{number}" for number in range(40))))
-    await kafka.ensure_topics(settings)
+    await ensure_topics(settings)
     await publish(settings, [history(number) for number in range(40)], partition=0)
     with pytest.raises(ModelFailingError, match="20 records in a row"):
         await asyncio.wait_for(Worker(settings).run(), 30)

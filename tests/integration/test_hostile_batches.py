@@ -8,8 +8,9 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.consumer import fetcher
 
-from ratecast import kafka
-from ratecast.audit import audit
+from ratecast.kafka.audit import audit
+from ratecast.kafka.client import client_options
+from ratecast.kafka.topics import ensure_topics
 from tests.bad_records import BAD
 from tests.hostile_batches import HostileRecords
 from tests.integration.workers import publish, read, running_worker, until
@@ -25,7 +26,7 @@ def good(name: str) -> tuple[bytes, bytes, list]:
 
 @pytest.mark.parametrize("seed", [1, 2])
 async def test_every_record_of_hostile_batches_has_one_outcome(settings, monkeypatch, seed: int) -> None:
-    await kafka.ensure_topics(settings)
+    await ensure_topics(settings)
     await publish_batches(settings, 120)
     hostile = HostileRecords(seed)
     # Only the input topic's bytes: outcomes are checked as they lie on the brokers.
@@ -36,7 +37,7 @@ async def test_every_record_of_hostile_batches_has_one_outcome(settings, monkeyp
             return hostile(data) if b"hostile-" in data else strict(data)
 
     monkeypatch.setattr(fetcher, "MemoryRecords", Between)
-    monkeypatch.setattr("ratecast.tolerant_records.install", lambda: False)
+    monkeypatch.setattr("ratecast.kafka.tolerant_records.install", lambda: False)
     async with running_worker(settings.model_copy(update={"max_partition_fetch_bytes": 20_000})) as worker:
         await until(lambda: not any(lag.records is None or lag.records for lag in worker._lags()))
         assert not worker._failure
@@ -50,7 +51,7 @@ async def test_every_record_of_hostile_batches_has_one_outcome(settings, monkeyp
 
 async def publish_batches(settings, count: int) -> None:
     """So many batches of one to five records, on the four partitions in turn."""
-    producer = AIOKafkaProducer(**kafka.client_options(settings))
+    producer = AIOKafkaProducer(**client_options(settings))
     await producer.start()
     try:
         for number in range(count):
@@ -69,7 +70,7 @@ async def test_a_stream_with_poison_of_every_kind_is_scored_and_counted(settings
     messages = [
         (b"k", kinds[n // 20 % len(kinds)][0], []) if n % 20 == 0 else good(f"m-{n}") for n in range(1000)
     ]
-    await kafka.ensure_topics(settings)
+    await ensure_topics(settings)
     await publish(settings, messages)
     async with running_worker(settings):
         await read(settings, settings.output_topic, 950)

@@ -11,7 +11,8 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import NewTopic
 
-from ratecast import kafka
+from ratecast.kafka.client import admin, client_options
+from ratecast.kafka.topics import ensure_topics
 from tests.bad_records import GOOD
 from tests.integration.workers import publish, running_worker
 
@@ -50,8 +51,8 @@ async def test_an_idle_topic_and_one_caught_up_with_have_no_lag(settings):
 
 
 async def test_marks_of_a_transactional_publisher_are_no_lag(settings):
-    await kafka.ensure_topics(settings)
-    producer = AIOKafkaProducer(**kafka.client_options(settings), transactional_id=f"lag-{settings.group_id}")
+    await ensure_topics(settings)
+    producer = AIOKafkaProducer(**client_options(settings), transactional_id=f"lag-{settings.group_id}")
     await producer.start()
     try:
         for _ in range(3):
@@ -77,7 +78,7 @@ async def test_two_workers_share_a_topic_and_each_shows_its_own(settings):
 
 
 async def publish_as_of(settings, seconds_ago: float, count: int) -> None:
-    producer = AIOKafkaProducer(**kafka.client_options(settings))
+    producer = AIOKafkaProducer(**client_options(settings))
     await producer.start()
     try:
         then = int((time.time() - seconds_ago) * 1000)
@@ -92,7 +93,7 @@ async def publish_as_of(settings, seconds_ago: float, count: int) -> None:
 
 async def test_rates_published_with_times_of_their_own_are_no_old_backlog(settings):
     """A publisher may stamp a rate of 2020 with its own time; what waits is as old as its arrival."""
-    await kafka.ensure_topics(settings)
+    await ensure_topics(settings)
     await publish_as_of(settings, 6 * 365 * 86_400, 5)
     async with running_worker(settings) as worker:
         await until(worker, lambda found: len(found["records"]) == 4 and not any(found["records"].values()))
@@ -104,9 +105,9 @@ async def test_rates_published_with_times_of_their_own_are_no_old_backlog(settin
 
 
 async def test_a_backlog_never_looks_young_while_it_is_worked_off(settings):
-    async with kafka.admin(settings) as client:  # whose records keep their publisher's time
+    async with admin(settings) as client:  # whose records keep their publisher's time
         await client.create_topics([NewTopic(settings.input_topic, settings.topic_partitions, 1)])
-    await kafka.ensure_topics(settings)
+    await ensure_topics(settings)
     await publish_as_of(settings, 7200, 20_000)
     async with running_worker(settings.model_copy(update={"max_poll_records": 100})) as worker:
         await until(worker, lambda found: found["seconds"].get(0, 0) > 7000)

@@ -8,7 +8,9 @@ import pytest
 from producer import histories
 from producer.pace import Pace
 from producer.replay import replay
-from ratecast import kafka, rates
+from ratecast.kafka.client import admin
+from ratecast.kafka.topics import ensure_topics
+from ratecast.rates.tables import load_ecb
 from tests.bundles import LEVELS
 from tests.integration.test_processes import finish, free_port, start
 from tests.integration.workers import until
@@ -25,7 +27,7 @@ def status_mib(pid: int, field: str) -> float:
 
 
 async def committed(settings) -> int:
-    async with kafka.admin(settings) as client:
+    async with admin(settings) as client:
         offsets = await client.list_consumer_group_offsets(settings.group_id)
     return sum(offset.offset for offset in offsets.values() if offset.offset > 0)
 
@@ -34,7 +36,7 @@ async def committed(settings) -> int:
 async def test_a_hundred_thousand_waiting_messages_do_not_fill_the_memory(settings, request) -> None:
     if "embedded" in request.node.callspec.id:
         pytest.skip("the embedded broker answers a fetch with all it has, whatever limit it is given")
-    await kafka.ensure_topics(settings)
+    await ensure_topics(settings)
     idle = await start(settings, "worker", "--http-port", str(free_port()))
     assert idle.stderr is not None
     while "assigned" not in (await idle.stderr.readline()).decode():
@@ -43,7 +45,7 @@ async def test_a_hundred_thousand_waiting_messages_do_not_fill_the_memory(settin
     idle.terminate()
     assert (await finish(idle))[0] == 0
 
-    plan, total = histories.plan(rates.load_ecb(), list(LEVELS)), 0
+    plan, total = histories.plan(load_ecb(), list(LEVELS)), 0
     while total < WAITING:
         total += (await replay(settings, plan, Pace())).messages
     busy = await start(settings, "worker", "--http-port", "0")

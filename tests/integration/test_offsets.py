@@ -12,8 +12,9 @@ from aiokafka.client import CoordinationType
 from aiokafka.errors import KafkaError
 
 from consumer.offsets import committed_offset
-from ratecast import kafka
-from ratecast.clients import stop_producer
+from ratecast.kafka.client import client_options, wire_client
+from ratecast.kafka.closing import stop_producer
+from ratecast.kafka.topics import ensure_topics
 from ratecast.settings import Settings
 
 if TYPE_CHECKING:
@@ -33,13 +34,13 @@ async def cluster_settings(kafka_cluster: JvmCluster) -> Settings:
         topic_partitions=1,
         topic_replication_factor=3,
     )
-    await kafka.ensure_topics(settings)
+    await ensure_topics(settings)
     return settings
 
 
 @asynccontextmanager
 async def transactional(settings: Settings) -> AsyncIterator[AIOKafkaProducer]:
-    producer = AIOKafkaProducer(**kafka.client_options(settings), transactional_id="another", acks="all")
+    producer = AIOKafkaProducer(**client_options(settings), transactional_id="another", acks="all")
     await producer.start()
     try:
         yield producer
@@ -65,7 +66,7 @@ async def test_the_next_coordinator_never_answers_with_an_older_offset(
     """Asked without ``require_stable`` it did so every time: messages were scored twice in a chaos run."""
     source = TopicPartition(cluster_settings.input_topic, 0)
     last = 20
-    async with kafka.wire_client(cluster_settings) as client:
+    async with wire_client(cluster_settings) as client:
         coordinator = await client.coordinator_lookup(CoordinationType.GROUP, cluster_settings.group_id)
     async with transactional(cluster_settings) as producer:
         for offset in range(1, last + 1):

@@ -8,10 +8,10 @@ from typing import get_args
 import pytest
 
 from producer.publish import new_message, publish_and_wait
-from ratecast import kafka
 from ratecast.cli import predict as command
+from ratecast.contract.messages import Prediction
 from ratecast.errors import BrokerUnavailableError, OperationError, RefusedError, UsageError
-from ratecast.messages import Prediction
+from ratecast.kafka.topics import ensure_topics
 from ratecast.settings import Settings
 from tests.integration.workers import running_worker
 from tests.producer import commands
@@ -92,7 +92,7 @@ async def test_a_refusal_as_json_is_an_object_with_code_and_message(settings):
 
 
 async def test_without_a_worker_the_error_says_what_to_start(settings):
-    await kafka.ensure_topics(settings)
+    await ensure_topics(settings)
     with pytest.raises(OperationError, match=r"no answer in 0.3 s: .*`ratecast worker`"):
         await publish_and_wait(settings, new_message([1, 2, 3]), 0.3)
 

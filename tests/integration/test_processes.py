@@ -14,8 +14,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from ratecast import kafka
-from ratecast.audit import audit
+from ratecast.kafka.audit import audit
+from ratecast.kafka.topics import ensure_topics
 from tests.integration.test_worker import history
 from tests.integration.workers import DEADLINE_SECONDS, publish, read, until
 
@@ -53,7 +53,7 @@ def free_port() -> int:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_a_signal_in_the_middle_of_the_work_loses_and_repeats_nothing(settings, number) -> None:
-    await kafka.ensure_topics(settings)
+    await ensure_topics(settings)
     messages = [
         history(n, pair) for n in range(1500) for pair in ("EUR/GBP", "EUR/USD", "EUR/JPY", "EUR/CHF")
     ]

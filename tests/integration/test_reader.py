@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from ratecast import kafka, tail
+from ratecast.kafka.reader import open_reader
+from ratecast.kafka.topics import ensure_topics
 from tests.integration.workers import publish
 
 
@@ -10,9 +11,9 @@ def messages(*values: bytes) -> list[tuple[bytes, bytes, list]]:
 
 async def test_what_comes_while_it_reads_to_the_end_is_there_at_the_next_time(settings, monkeypatch) -> None:
     """It was polled with the rest, left out for lying beyond the end, and never seen again."""
-    await kafka.ensure_topics(settings)
+    await ensure_topics(settings)
     await publish(settings, messages(b"0", b"1"), partition=0)
-    async with tail.open_reader(settings, [settings.input_topic], from_beginning=True) as reader:
+    async with open_reader(settings, [settings.input_topic], from_beginning=True) as reader:
         end_offsets = reader._consumer.end_offsets
 
         async def then_more_comes(partitions):

@@ -16,10 +16,10 @@ from consumer.worker import Worker
 from producer import histories
 from producer.pace import Pace
 from producer.replay import replay
-from ratecast import model
-from ratecast.audit import audit
-from ratecast.rates import RateTable
-from ratecast.wire import decode_prediction
+from ratecast.contract.wire import decode_prediction
+from ratecast.kafka.audit import audit
+from ratecast.model.bundle import ONNX, set_current
+from ratecast.rates.tables import RateTable
 from tests.bundles import LEVELS, forest_on_noise, write_bundle, write_manifest
 from tests.integration.workers import read, running_worker, until
 
@@ -97,8 +97,8 @@ async def test_models_are_exchanged_under_a_replay_and_an_unsound_one_is_refused
         await more_predictions(worker)
 
         torn = write_bundle(tmp_path, "torn", seed=3, make_current=False)
-        (torn / model.ONNX).write_bytes(b"torn")
-        model.set_current(tmp_path, "torn")
+        (torn / ONNX).write_bytes(b"torn")
+        set_current(tmp_path, "torn")
         await until(lambda: worker.models.refused)
         await more_predictions(worker)
         status, state = await ready(worker)
@@ -107,9 +107,9 @@ async def test_models_are_exchanged_under_a_replay_and_an_unsound_one_is_refused
         assert "does not match its SHA-256" in state["refused"]["reason"]
 
         odd = write_bundle(tmp_path, "odd", seed=4, make_current=False)
-        (odd / model.ONNX).write_bytes(forest_on_noise(seed=5)[0])
+        (odd / ONNX).write_bytes(forest_on_noise(seed=5)[0])
         write_manifest(odd, "odd")
-        model.set_current(tmp_path, "odd")
+        set_current(tmp_path, "odd")
         await until(lambda: (worker.models.refused or {}).get("version") == "odd")
         await more_predictions(worker)
 

@@ -21,13 +21,14 @@ from producer import histories
 from producer.faults import FaultKind
 from producer.pace import Pace
 from producer.replay import ReplaySummary, replay
-from ratecast import kafka, tail
 from ratecast.broker import EmbeddedBroker
 from ratecast.cli import console
 from ratecast.cli import replay as command
+from ratecast.contract.messages import RateHistory
 from ratecast.errors import BrokerUnavailableError, OperationError, UsageError
-from ratecast.messages import RateHistory
-from ratecast.rates import RateTable
+from ratecast.kafka.reader import read_topic, record_counts
+from ratecast.kafka.topics import ensure_topics
+from ratecast.rates.tables import RateTable
 from ratecast.settings import Settings
 from tests.producer import commands
 
@@ -41,7 +42,7 @@ def plan(days: int, window: int = 5) -> histories.Plan:
 
 
 async def published(settings: Settings) -> list:
-    reading = tail.read_topic(settings, settings.input_topic, from_beginning=True, follow=False)
+    reading = read_topic(settings, settings.input_topic, from_beginning=True, follow=False)
     async with asyncio.timeout(20):
         return [record async for record in reading]
 
@@ -279,7 +280,7 @@ def test_what_took_no_time_has_no_rate(settings, environment):
 
 @pytest.mark.parametrize(("loop", "code", "what"), [([], 130, "interrupted"), (["--loop"], 0, "stopped")])
 def test_ctrl_c_stops_the_program_in_order_and_says_where_to_resume(settings, environment, loop, code, what):
-    asyncio.run(kafka.ensure_topics(settings))
+    asyncio.run(ensure_topics(settings))
     options = ["--from", "2020-01-01", "--rate", "300/s", "--json", *loop]
     with subprocess.Popen(
         [sys.executable, "-m", "producer.replay", *options],
@@ -290,9 +291,7 @@ def test_ctrl_c_stops_the_program_in_order_and_says_where_to_resume(settings, en
     ) as process:
         try:
             deadline = time.monotonic() + 30
-            while (
-                asyncio.run(tail.record_counts(settings, [settings.input_topic]))[settings.input_topic] < 50
-            ):
+            while asyncio.run(record_counts(settings, [settings.input_topic]))[settings.input_topic] < 50:
                 assert process.poll() is None, process.stderr.read()
                 assert time.monotonic() < deadline
             process.send_signal(signal.SIGINT)

@@ -12,11 +12,13 @@ import pytest
 from producer import histories
 from producer.pace import Pace
 from producer.replay import replay
-from ratecast import kafka, left_out, model, screening
 from ratecast.cli import retrain as command
+from ratecast.contract.wire import decode_prediction
 from ratecast.errors import ModelBundleError, OperationError, UsageError
-from ratecast.rates import RateTable
-from ratecast.wire import decode_prediction
+from ratecast.kafka.topics import ensure_topics
+from ratecast.model.bundle import CURRENT, current_version, load
+from ratecast.rates import left_out, screening
+from ratecast.rates.tables import RateTable
 from tests.integration.workers import publish, read, running_worker, until
 from tests.producer import commands
 from training.fit import ForestSettings
@@ -81,7 +83,7 @@ async def test_a_feed_is_scored_learnt_from_and_scored_by_what_was_learnt(learni
     undated = json.dumps({"history": [1.0, 1.01, 1.02], "pair": "EUR/USD"}).encode()
     foreign = json.dumps({"history": [7.4, 7.5, 7.6], "pair": "EUR/DKK", "as_of": "2020-01-02"}).encode()
     ahead = {"history": faulty["EUR/USD"][-3:].tolist(), "pair": "EUR/USD", "as_of": "2099-01-04"}
-    first = model.current_version(learning.models_dir)
+    first = current_version(learning.models_dir)
     async with running_worker(learning) as worker:
         await replay(learning, plan, Pace(None))
         await publish(learning, [(b"k", undated, []), (b"k", b"{", []), (b"k", foreign, [])])
@@ -107,7 +109,7 @@ async def test_a_feed_is_scored_learnt_from_and_scored_by_what_was_learnt(learni
     # Windows of ten reach nine days back into the base's days.
     assert found["taken"] == {"EUR/GBP": 209, "EUR/USD": 208}
 
-    stats = model.load(learning.models_dir).stats
+    stats = load(learning.models_dir).stats
     assert (stats.model_version, stats.trained_until) == (found["promoted"], str(DATES[-1]))
     assert stats.pairs["EUR/USD"].sigma == pytest.approx(0.005, rel=0.1), "the spike was learnt"
     versions = [decode_prediction(record.value).model_version for record in predictions]
@@ -123,15 +125,15 @@ async def test_a_worse_model_is_exit_code_one_and_changes_nothing(learning, tmp_
         factor[640:] = 1
         wild[pair] = np.exp(np.cumsum(factor * returns))
     base = write_csv(tmp_path / "wild.csv", wild)
-    await kafka.ensure_topics(learning)
-    first = model.current_version(learning.models_dir)
+    await ensure_topics(learning)
+    first = current_version(learning.models_dir)
     result = await run("--base", base)
     assert isinstance(result.exception, OperationError)
     assert "worse on the days held back: its Winkler score 95" in str(result.exception)
     assert str(result.exception).endswith(f"{first} stays in use")
     assert "all" in result.stdout.splitlines()[-1]
-    assert model.current_version(learning.models_dir) == first
-    assert sorted(path.name for path in learning.models_dir.iterdir()) == sorted([first, model.CURRENT])
+    assert current_version(learning.models_dir) == first
+    assert sorted(path.name for path in learning.models_dir.iterdir()) == sorted([first, CURRENT])
 
 
 async def test_people_are_told_what_was_read_judged_and_left_out(learning, tmp_path):
@@ -143,7 +145,7 @@ async def test_people_are_told_what_was_read_judged_and_left_out(learning, tmp_p
     ahead = {"history": level, "pair": "EUR/GBP", "as_of": "2099-01-04"}
     newest_first = {"history": level, "pair": "EUR/GBP", "times": DATES[:-4:-1].astype(str).tolist()}
     await publish(learning, [(b"k", json.dumps(message).encode(), []) for message in (ahead, newest_first)])
-    first = model.current_version(learning.models_dir)
+    first = current_version(learning.models_dir)
     result = await run("--base", base, "--dry-run")
     assert result.exit_code == 0, result.exception
     lines = result.stdout.splitlines()
@@ -170,11 +172,11 @@ async def test_people_are_told_what_was_read_judged_and_left_out(learning, tmp_p
     assert any(line.startswith("all") and "1.0000 1.0000" in line for line in lines)
     assert max(len(line) for line in lines if line.startswith(("pair ", "EUR/", "all "))) <= 80
     assert lines[-1].startswith("the new model is not worse")
-    assert model.current_version(learning.models_dir) == first
+    assert current_version(learning.models_dir) == first
 
 
 async def test_a_pair_without_rates_is_refused_rather_than_lost(learning):
-    await kafka.ensure_topics(learning)
+    await ensure_topics(learning)
     result = await run("--base", "none")
     assert isinstance(result.exception, UsageError)
     assert "no rates of EUR/GBP, EUR/USD" in str(result.exception)

@@ -8,9 +8,9 @@ import aiohttp
 import pytest
 
 from consumer.worker import Worker
-from ratecast import kafka
+from ratecast.contract.messages import Prediction
 from ratecast.errors import BrokerUnavailableError, ModelBundleError, UsageError
-from ratecast.messages import Prediction
+from ratecast.kafka.topics import ensure_topics
 from tests.bad_records import BAD, GOOD
 from tests.batches import altered, batch_of, publish_batch
 from tests.bundles import LEVELS
@@ -65,7 +65,7 @@ async def test_odd_but_good_records_are_scored_and_their_headers_carried_over(se
 
 async def test_a_dead_letter_too_large_for_its_topic_is_cut_and_says_so(settings):
     small = settings.model_copy(update={"topic_max_message_bytes": 2**17})
-    await kafka.ensure_topics(small)
+    await ensure_topics(small)
     wide = settings.model_copy(update={"input_topic": settings.input_topic + "-wide"})
     async with running_worker(wide):
         await publish(wide, [(b"k", BAD["2 MB of JSON"][0], []), (b"k", GOOD, [])])
@@ -99,7 +99,7 @@ async def test_two_workers_share_four_partitions_and_every_message_comes_out_onc
 async def test_stopping_and_starting_workers_in_the_middle_loses_and_repeats_nothing(settings):
     messages = [history(number, pair) for number in range(400) for pair in LEVELS]
     publishing = None
-    await kafka.ensure_topics(settings)
+    await ensure_topics(settings)
     for start in range(0, len(messages), 400):
         async with running_worker(settings):
             publishing = asyncio.create_task(publish(settings, messages[start : start + 400]))
@@ -181,7 +181,7 @@ async def test_a_taken_http_port_is_a_usage_error(settings):
 
 
 async def test_an_existing_topic_with_other_partitions_is_used_and_named(settings, caplog):
-    await kafka.ensure_topics(settings.model_copy(update={"topic_partitions": 2}))
+    await ensure_topics(settings.model_copy(update={"topic_partitions": 2}))
     async with running_worker(settings) as worker:
         assert worker.readiness()["assigned"] == [0, 1]
     assert "has 2 partitions, not the configured 4" in caplog.text
@@ -193,7 +193,7 @@ async def test_a_header_key_that_is_not_utf8_does_not_stop_its_partition(setting
 
     # The client's own, which raises: other tests of this process may have made it tolerant. Put back after the test.
     monkeypatch.setattr(fetcher, "MemoryRecords", MemoryRecords)
-    await kafka.ensure_topics(settings)
+    await ensure_topics(settings)
     odd = batch_of(GOOD, GOOD, GOOD, headers=(("key", b"v"),))
     await publish_batch(settings, 0, altered(odd, odd.index(b"key"), 0xFF))  # the first record's
     async with running_worker(settings):

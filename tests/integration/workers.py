@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from consumer.worker import Worker
-from ratecast import kafka
+from ratecast.kafka.client import admin, client_options
+from ratecast.kafka.topics import partition_counts
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -48,7 +49,7 @@ Message = tuple[bytes | None, bytes | None, list[tuple[str, bytes | None]]]
 
 async def publish(settings: Settings, messages: Sequence[Message], partition: int | None = None) -> None:
     """Publish (key, value, headers) to the input topic."""
-    producer = AIOKafkaProducer(**kafka.client_options(settings), max_request_size=8 * 2**20)
+    producer = AIOKafkaProducer(**client_options(settings), max_request_size=8 * 2**20)
     await producer.start()
     try:
         sent = [
@@ -62,9 +63,9 @@ async def publish(settings: Settings, messages: Sequence[Message], partition: in
 
 async def read(settings: Settings, topic: str, count: int, quiet_seconds: float = 0.5) -> list[Any]:
     """Read committed records of a topic from the beginning: at least ``count``, and then until it is quiet."""
-    async with kafka.admin(settings) as client:
-        count_of_partitions = (await kafka.partition_counts(client))[topic]
-    consumer = AIOKafkaConsumer(**kafka.client_options(settings), isolation_level="read_committed")
+    async with admin(settings) as client:
+        count_of_partitions = (await partition_counts(client))[topic]
+    consumer = AIOKafkaConsumer(**client_options(settings), isolation_level="read_committed")
     await consumer.start()
     try:
         consumer.assign([TopicPartition(topic, partition) for partition in range(count_of_partitions)])

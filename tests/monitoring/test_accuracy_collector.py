@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
-from monitoring.accuracy import AccuracyTally, WindowSummary
 from monitoring.accuracy_collector import AccuracyCollector
+from monitoring.windows.accuracy import AccuracyTally, WindowSummary
 
 
 @pytest.fixture

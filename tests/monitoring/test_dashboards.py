@@ -14,9 +14,9 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.gc_collector import GCCollector
 from prometheus_client.process_collector import ProcessCollector
 
-from monitoring import accuracy
 from monitoring.grafana import build, frame, runbooks
 from monitoring.metrics import WorkerMetrics
+from monitoring.windows import accuracy
 from tests import dashboards
 from tests.dashboards import FILES, SELECTOR, metric_names, panels, queries, steps
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, generate_latest
 
-from monitoring.feature_drift import FeatureDriftScore
 from monitoring.feature_drift_collector import FeatureDriftCollector
+from monitoring.windows.feature_drift import FeatureDriftScore
 
 
 def lines(registry):

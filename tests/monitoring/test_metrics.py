@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry
 
-from consumer.scoring import ScoredBatch
 from monitoring.lag import PartitionLag
 from monitoring.metrics import WorkerMetrics
-from monitoring.observations import Judged, Observations
-from ratecast.alerts import Alert
-from ratecast.drift_reference import FeatureReference
+from ratecast.contract.alerts import Alert
 from ratecast.errors import ErrorCode
+from ratecast.model.references import FeatureReference
+from ratecast.scoring.observations import Judged, Observations
+from ratecast.scoring.scorer import ScoredBatch
 from tests.bundles import training_stats
 
 README = Path(__file__).parents[2] / "README.md"

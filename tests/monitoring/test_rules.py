@@ -16,8 +16,8 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.process_collector import ProcessCollector
 
 from monitoring import metrics
-from ratecast.alerts import MARKET_ALERTS
-from ratecast.forecast import LEVELS
+from ratecast.contract.alerts import MARKET_ALERTS
+from ratecast.model.ranges import LEVELS
 from ratecast.settings import Settings
 from training.accuracy_reference import MESSAGES_PER_FALSE_ALARM
 

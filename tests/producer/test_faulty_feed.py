@@ -7,9 +7,8 @@ import pytest
 
 from producer import histories
 from producer.faults import FaultKind, parse_fault
-from ratecast import rates
 from ratecast.errors import UsageError
-from ratecast.rates import RateTable
+from ratecast.rates.tables import DEFAULT_PAIRS, RateTable, load_ecb
 
 DAYS = np.arange("2025-01-01", 40, dtype="datetime64[D]")
 
@@ -145,11 +144,9 @@ def test_message_ids_of_a_faulty_feed_are_never_those_of_the_clean_one_or_of_ano
 
 
 def test_the_same_options_give_the_same_bytes_also_when_a_replay_is_resumed():
-    source, fault = rates.load_ecb(), "wrong-pair@2025-03-03+40"
-    whole, again = (
-        plan(source, fault, window=61, start="2025-03-01", pairs=rates.DEFAULT_PAIRS) for _ in range(2)
-    )
-    resumed = plan(source, fault, window=61, start="2025-04-01", pairs=rates.DEFAULT_PAIRS)
+    source, fault = load_ecb(), "wrong-pair@2025-03-03+40"
+    whole, again = (plan(source, fault, window=61, start="2025-03-01", pairs=DEFAULT_PAIRS) for _ in range(2))
+    resumed = plan(source, fault, window=61, start="2025-04-01", pairs=DEFAULT_PAIRS)
     assert whole.messages(0, len(whole)) == again.messages(0, len(again))
     skipped = len(whole) - len(resumed)
     assert skipped > 0

@@ -9,10 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from producer import histories
-from ratecast import rates
+from ratecast.contract.messages import RateHistory
 from ratecast.errors import UsageError
-from ratecast.messages import RateHistory
-from ratecast.rates import RateTable, Series
+from ratecast.rates.tables import RateTable, Series, windows
 
 
 def table(days: int = 10, **columns: list[float]) -> RateTable:
@@ -45,7 +44,7 @@ def test_messages_hold_exactly_the_windows_of_the_rates_module(number, window, s
     dates = np.arange("2024-12-20", len(number), dtype="datetime64[D]")
     whole = RateTable("t", dates, {"EUR/GBP": np.array(number)})
     start, end = dates[min(skip, len(dates) - 1)].item(), dates[max(0, len(dates) - 1 - cut)].item()
-    expected = list(rates.windows(Series("EUR/GBP", dates, np.array(number)), window, start, end))
+    expected = list(windows(Series("EUR/GBP", dates, np.array(number)), window, start, end))
     if start > end or not expected:
         with pytest.raises(UsageError):
             histories.plan(whole, ["EUR/GBP"], start, end, window)

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from producer.faults import TAKES_RATES_AWAY, FaultKind
 from producer.injection import faulty, inject
-from ratecast import rates
-from ratecast.rates import Series
+from ratecast.rates import tables as rates
+from ratecast.rates.tables import Series
 
 RATES = [0.8341, 0.8352, 0.8338, 0.8361, 0.8349, 0.8355]
 

@@ -11,7 +11,7 @@ from rich.live import Live
 from ratecast.demo import view
 from ratecast.demo.observer import Observer
 from ratecast.demo.run import Summary
-from ratecast.rates import DEFAULT_PAIRS
+from ratecast.rates.tables import DEFAULT_PAIRS
 from ratecast.settings import Settings
 from tests.rows import prediction_row
 

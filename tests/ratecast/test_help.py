@@ -8,8 +8,8 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from ratecast import rates
 from ratecast.cli.main import app, register
+from ratecast.rates.tables import DEFAULT_PAIR
 
 if not app.registered_commands:  # once a process
     register()
@@ -63,4 +63,4 @@ def test_the_list_of_commands_has_a_line_for_each_and_its_own_help_the_rest(name
 
 def test_the_help_of_train_names_the_default_pair_as_it_is() -> None:
     (option,) = [option for option in COMMANDS["train"].params if option.name == "default_pair"]
-    assert f"[default: {rates.DEFAULT_PAIR}," in option.help
+    assert f"[default: {DEFAULT_PAIR}," in option.help

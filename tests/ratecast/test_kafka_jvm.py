@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 from aiokafka.client import AIOKafkaClient
 
-from ratecast import kafka, kafka_jars
+from ratecast import kafka_jars
 from ratecast.errors import OperationError, RatecastError, UsageError
+from ratecast.kafka.topics import ensure_topics
 from ratecast.kafka_jvm import JvmCluster
 from ratecast.kafka_node import free_ports
 from ratecast.settings import Settings
@@ -208,7 +209,7 @@ def test_a_directory_in_use_is_refused_before_kafka_can_damage_it(one_broker: Jv
 
 async def test_data_survives_a_restart(one_broker: JvmCluster, models_dir: Path) -> None:
     settings = settings_for(one_broker, models_dir)
-    await kafka.ensure_topics(settings)
+    await ensure_topics(settings)
     await publish(settings, [(b"k", b"kept", [])])
     pid = one_broker.pid(1)
     one_broker.stop()
@@ -222,7 +223,7 @@ async def test_a_killed_broker_of_three_is_done_without_and_catches_up_when_it_i
     kafka_cluster: JvmCluster, models_dir: Path
 ) -> None:
     settings = settings_for(kafka_cluster, models_dir, replicas=3)
-    await kafka.ensure_topics(settings)
+    await ensure_topics(settings)
     for number in (2, 3):
         pid = kafka_cluster.pid(number)
         kafka_cluster.kill(number)

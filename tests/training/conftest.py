@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ratecast.rates import Series
+from ratecast.rates.tables import Series
 from training.dataset import PairHistory
 from training.fit import ForestSettings
 from training.pipeline import TrainOptions, train

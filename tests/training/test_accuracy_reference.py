@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from monitoring.page_hinkley import PageHinkley
-from ratecast import rates
+from monitoring.windows.page_hinkley import PageHinkley
+from ratecast.rates.tables import load_ecb
 from training import accuracy_reference as fitting
 from training.accuracy_reference import accuracy_reference, bootstrap
 from training.collect import collect
@@ -118,7 +118,7 @@ def test_a_pair_without_errors_changes_nothing(small):
 
 def test_ecb_rates_after_training_stay_quiet_and_a_misfit_is_found():
     """The ECB's rates: reference to the end of 2020, judged on the years after."""
-    histories, _ = collect(TrainOptions(models_dir=Path("unused")), rates.load_ecb())
+    histories, _ = collect(TrainOptions(models_dir=Path("unused")), load_ecb())
     until = np.datetime64("2020-12-31")
     sigmas = pair_sigmas([history.until(until) for history in histories])
 

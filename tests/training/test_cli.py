@@ -12,8 +12,8 @@ import pytest
 import typer
 from rich.console import Console
 
-from ratecast import model
 from ratecast.cli import console, main, training
+from ratecast.model.bundle import MANIFEST, current_version, load
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def csv(invent, write_csv):
 def test_train_on_a_csv_prints_the_headline_and_leaves_a_bundle(ratecast, csv, tmp_path, capsys):
     assert ratecast("train", "--csv", csv, "--models-dir", tmp_path) == 0
     printed = capsys.readouterr()
-    bundle = model.load(tmp_path)
+    bundle = load(tmp_path)
     assert bundle.stats.headline in printed.out
     assert bundle.version in printed.out
     assert str(tmp_path / bundle.version / "report.html") in printed.out
@@ -59,11 +59,11 @@ def test_train_with_json_prints_one_document(ratecast, csv, tmp_path, capsys):
     assert code == 0
     (line,) = capsys.readouterr().out.splitlines()
     found = json.loads(line)
-    assert found["version"] == model.current_version(tmp_path)
+    assert found["version"] == current_version(tmp_path)
     assert list(found["pairs"]) == ["EUR/USD"]
     assert set(found["test"]["coverage"]) == {"80", "95"}
     assert found["shrinkage"]["lambda"] >= 0
-    manifest = json.loads((tmp_path / found["version"] / model.MANIFEST).read_text())
+    manifest = json.loads((tmp_path / found["version"] / MANIFEST).read_text())
     assert manifest["seed"] == 7
 
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ratecast import features
-from ratecast.rates import Series
+from ratecast.model import features
+from ratecast.rates.tables import Series
 from training.dataset import PairHistory, build_rows, pair_sigmas
 
 

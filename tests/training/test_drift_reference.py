@@ -11,10 +11,9 @@ from pydantic import ValidationError
 from scipy.stats import ks_2samp
 
 from benchmarks.drift_windows import window_counts
-from monitoring.feature_drift import drift_scores
-from ratecast import rates
-from ratecast.drift_reference import DRIFT_FEATURES, DRIFT_TESTS, FeatureReference
-from ratecast.rates import Series
+from monitoring.windows.feature_drift import drift_scores
+from ratecast.model.references import DRIFT_FEATURES, DRIFT_TESTS, FeatureReference
+from ratecast.rates.tables import DEFAULT_PAIRS, Series, load_ecb, series
 from training.dataset import PairHistory
 from training.drift_reference import WINDOW_LENGTHS, feature_references
 
@@ -141,13 +140,13 @@ def test_a_malformed_reference_is_refused(change, fault):
 
 def test_clean_years_after_training_stay_under_and_three_times_their_volatility_does_not():
     """The claim of the module, on the ECB's rates: trained to 2020, held against 2021 to the end."""
-    table = rates.load_ecb()
-    pairs = rates.DEFAULT_PAIRS
-    histories = [PairHistory(p, tuple(rates.series(table, p, end=dt.date(2020, 12, 31)))) for p in pairs]
+    table = load_ecb()
+    pairs = DEFAULT_PAIRS
+    histories = [PairHistory(p, tuple(series(table, p, end=dt.date(2020, 12, 31)))) for p in pairs]
     references = feature_references(histories, seed=0)
     clean, wild = {test: [] for test in DRIFT_TESTS}, {test: [] for test in DRIFT_TESTS}
     for pair in pairs:
-        (later,) = rates.series(table, pair, start=dt.date(2021, 1, 1))
+        (later,) = series(table, pair, start=dt.date(2021, 1, 1))
         returns = np.diff(np.log(later.rates))
         reference = references[pair]["return_1"]
         for factor, into in ((1, clean), (3, wild)):

@@ -8,8 +8,9 @@ import json
 import numpy as np
 import pytest
 
-from ratecast import model, rates
 from ratecast.errors import UsageError
+from ratecast.model.bundle import MANIFEST
+from ratecast.rates.tables import RateTable, load_ecb, series
 from training.fit import ForestSettings
 from training.pipeline import TrainOptions, train
 
@@ -19,7 +20,7 @@ PAIRS = ("EUR/USD", "EUR/JPY")
 
 
 def stretch(pair):
-    (found,) = rates.series(rates.load_ecb(), pair, FIRST, LAST)
+    (found,) = series(load_ecb(), pair, FIRST, LAST)
     return found
 
 
@@ -43,7 +44,7 @@ def fit(tmp_path):
 
 @pytest.fixture(scope="module")
 def clean(tmp_path_factory):
-    table = rates.RateTable("clean", DAYS, CLEAN)
+    table = RateTable("clean", DAYS, CLEAN)
     return train(TrainOptions(models_dir=tmp_path_factory.mktemp("clean"), table=table, forest=SMALL)).stats
 
 
@@ -100,7 +101,7 @@ def test_faulty_rates_are_named_and_the_model_is_as_without_them(fit, clean, fau
 def test_what_was_left_out_is_in_the_manifest_and_the_report(fit):
     result = fit(damaged(*FAULTS["one rate a hundredth"]))
     sentence = "1 rate that looks like a fault in "
-    (note,) = json.loads((result.directory / model.MANIFEST).read_text())["notes"]
+    (note,) = json.loads((result.directory / MANIFEST).read_text())["notes"]
     assert note.startswith(sentence)
     assert note.endswith("not learnt from: EUR/JPY 2023-04-04: 1.4494 (excursion).")
     assert sentence in result.report.read_text()

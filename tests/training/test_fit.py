@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ratecast.rates import Series
+from ratecast.rates.tables import Series
 from training.dataset import build_rows
 from training.evaluate import measure, outcomes_of
 from training.fit import ForestSettings, fit_model, grow_forest

@@ -9,10 +9,11 @@ import re
 import numpy as np
 import pytest
 
-from ratecast import features, model
 from ratecast.errors import UsageError
-from ratecast.features import FEATURE_NAMES
-from ratecast.rates import Series
+from ratecast.model import features
+from ratecast.model.bundle import JOBLIB, ONNX, PARITY, REPORT, STATS, current_version
+from ratecast.model.features import FEATURE_NAMES
+from ratecast.rates.tables import Series
 from training.dataset import PairHistory
 from training.fit import ForestSettings
 from training.pipeline import TrainOptions, train
@@ -23,7 +24,7 @@ PNG = b"\x89PNG\r\n\x1a\n"
 
 def test_the_version_names_the_last_day_and_a_digest(trained):
     assert re.fullmatch(rf"{trained.stats.trained_until}-[0-9a-f]{{8}}", trained.version)
-    assert model.current_version(trained.directory.parent) == trained.version
+    assert current_version(trained.directory.parent) == trained.version
 
 
 def test_the_report_holds_its_headline_every_pair_and_three_pictures(trained):
@@ -75,7 +76,7 @@ def test_the_same_data_and_seed_give_the_same_model_and_later_rates_change_nothi
     first = run(tmp_path / "a", write_csv(histories), until=until)
     again = run(tmp_path / "b", write_csv(future), until=until)
     assert first.version == again.version
-    for name in (model.ONNX, model.PARITY, model.STATS, model.JOBLIB, model.REPORT):
+    for name in (ONNX, PARITY, STATS, JOBLIB, REPORT):
         assert (first.directory / name).read_bytes() == (again.directory / name).read_bytes(), name
     assert first.stats.trained_until == str(until)
 

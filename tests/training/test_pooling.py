@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ratecast import rates
-from ratecast.rates import Series
+from ratecast.rates.tables import DEFAULT_PAIRS, Series, load_ecb, series
 from training.dataset import PairHistory, build_rows, pair_sigmas
 from training.fit import MIN_FIT_ROWS, fit_model
 from training.pooling import not_pooled, sentences
@@ -37,8 +36,8 @@ def pegged(history):
 
 @pytest.fixture(scope="module")
 def ecb_histories():
-    table = rates.load_ecb()
-    return [PairHistory(pair, tuple(rates.series(table, pair))) for pair in rates.DEFAULT_PAIRS]
+    table = load_ecb()
+    return [PairHistory(pair, tuple(series(table, pair))) for pair in DEFAULT_PAIRS]
 
 
 @pytest.mark.parametrize("year", [2001, 2005, 2008, 2012, 2020, 2026])
@@ -47,8 +46,8 @@ def test_every_default_pair_is_pooled_in_any_year(ecb_histories, year):
 
 
 def test_pegs_of_the_ecb_are_not_pooled_with_the_default_pairs(ecb_histories):
-    table = rates.load_ecb()
-    pegs = [PairHistory(pair, tuple(rates.series(table, pair))) for pair in ("EUR/BGN", "EUR/LTL", "EUR/CYP")]
+    table = load_ecb()
+    pegs = [PairHistory(pair, tuple(series(table, pair))) for pair in ("EUR/BGN", "EUR/LTL", "EUR/CYP")]
     found = unlike([*ecb_histories[:6], *pegs])
     assert list(found) == [6, 7, 8]
     assert found[6] == "pegged: 85 % of its returns are zero"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ratecast.rates import Series
+from ratecast.rates.tables import Series
 from training.dataset import PairHistory, build_rows, pair_sigmas
 from training.quality_limits import (
     CAUTIOUS_JUMP,

@@ -8,11 +8,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ratecast import model
 from ratecast.errors import OperationError, UsageError
-from ratecast.features import WINDOW
-from ratecast.forecast import Forecaster
-from ratecast.rates import RateTable, Series
+from ratecast.model.bundle import ONNX, PARITY, STATS, current_version, load, set_current
+from ratecast.model.features import WINDOW
+from ratecast.model.forecast import Forecaster
+from ratecast.rates.tables import RateTable, Series
 from training import retrain as module
 from training.dataset import PairHistory
 from training.evaluate import outcomes_of
@@ -53,7 +53,7 @@ def options(models_dir, histories, small_forest):
 
 @pytest.fixture
 def champion(models_dir):
-    return model.load(models_dir)
+    return load(models_dir)
 
 
 def with_wild_days(histories, until=640):
@@ -100,8 +100,8 @@ def test_a_challenger_that_is_not_worse_is_trained_on_everything_and_promoted(
     assert (comparison.first_day, comparison.last_day) == (str(dates[640]), str(dates[699]))
     assert comparison.seen == 0
     assert list(comparison.pairs) == [history.pair for history in histories]
-    assert model.current_version(models_dir) == result.promoted.version != champion.version
-    assert model.load(models_dir).stats.trained_until == str(dates[699])
+    assert current_version(models_dir) == result.promoted.version != champion.version
+    assert load(models_dir).stats.trained_until == str(dates[699])
     assert result.promoted.stats.default_pair == champion.stats.default_pair
 
 
@@ -109,7 +109,7 @@ def test_what_is_promoted_is_what_train_makes_of_the_same_rates(champion, option
     promoted = retrain(champion, options).promoted
     alone = train(TrainOptions(models_dir=tmp_path / "x", table=table(histories), forest=options.forest))
     assert promoted.version == alone.version
-    for name in (model.ONNX, model.STATS, model.PARITY):
+    for name in (ONNX, STATS, PARITY):
         assert (promoted.directory / name).read_bytes() == (alone.directory / name).read_bytes()
 
 
@@ -238,7 +238,7 @@ def test_the_champion_is_scored_as_it_serves(champion, options, histories):
 
 def test_a_champion_that_knows_the_span_is_said_to(models_dir, histories, options):
     train(TrainOptions(models_dir=models_dir, table=table(histories, 670), forest=options.forest))
-    comparison = retrain(model.load(models_dir), replace(options, dry_run=True)).comparison
+    comparison = retrain(load(models_dir), replace(options, dry_run=True)).comparison
     assert comparison.seen == 30
 
 
@@ -276,13 +276,13 @@ def test_a_model_that_came_into_use_meanwhile_is_not_overwritten(champion, optio
     compare = module.compare
 
     def slow(*arguments):
-        model.set_current(models_dir, "another")
+        set_current(models_dir, "another")
         return compare(*arguments)
 
     monkeypatch.setattr(module, "compare", slow)
     with pytest.raises(OperationError, match="another came into use meanwhile"):
         retrain(champion, options)
-    assert model.current_version(models_dir) == "another"
+    assert current_version(models_dir) == "another"
 
 
 def scores(mae=1.0, winkler=4.0):

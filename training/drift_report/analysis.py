@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from ratecast.drift_reference import FeatureReference
-    from ratecast.model import PairStats, TrainingStats
+    from ratecast.model.references import FeatureReference
+    from ratecast.model.training_stats import PairStats, TrainingStats
     from training.drift_report.findings import Finding
     from training.drift_report.measures import Answers, RollingAccuracy, ScorePath
     from training.drift_report.messages import Messages, PairMessages

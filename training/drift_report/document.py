@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ratecast.features import FEATURE_NAMES
-from ratecast.forecast import LEVELS
+from ratecast.model.features import FEATURE_NAMES
+from ratecast.model.ranges import LEVELS
 
 if TYPE_CHECKING:
     from training.drift_report.analysis import DriftReport, PairReport

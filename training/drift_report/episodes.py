@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ratecast.alerts import Alert
+from ratecast.contract.alerts import Alert
 from training.drift_report.findings import RETURN
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from monitoring.quality import SPAN_STEPS
-from ratecast.alerts import Alert
-from ratecast.features import WINDOW
+from ratecast.contract.alerts import Alert
+from ratecast.model.features import WINDOW
+from ratecast.scoring.quality import SPAN_STEPS
 from training.drift_report.episodes import SILENCE, TELLING, days_between, days_silent, episodes, holes
 from training.drift_report.findings import RETURN, Action, Finding, in_words, times
 
@@ -24,7 +24,7 @@ TAKEN_BACK = 0.25  # what may be left of a step that was taken back
 
 @dataclass(frozen=True)
 class FeedLimits:
-    """What a clean feed of a pair does not do; from the bundle's `ratecast.quality_limits`."""
+    """What a clean feed of a pair does not do; from the bundle's `ratecast.model.quality_limits`."""
 
     gap_days: int  # be silent for longer
     level_step: float  # move by more in one step, log return

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ratecast.alerts import Alert
-from ratecast.drift_reference import WINDOW_MESSAGES
+from ratecast.contract.alerts import Alert
+from ratecast.model.references import WINDOW_MESSAGES
 from training.drift_report.episodes import episodes
 from training.drift_report.findings import RETURN, Action, Finding, in_words, times
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ratecast.model import PairStats
+    from ratecast.model.training_stats import PairStats
     from training.drift_report.episodes import Episode
     from training.drift_report.measures import ScorePath
     from training.drift_report.messages import PairMessages

@@ -13,19 +13,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from monitoring import accuracy
-from monitoring.feature_drift import drift_scores
-from ratecast.alerts import MARKET_ALERTS, Alert
-from ratecast.drift_reference import DRIFT_FEATURES, DRIFT_TESTS, MIN_MESSAGES, WINDOW_MESSAGES
-from ratecast.features import FEATURE_NAMES, WINDOW
+from monitoring.windows import accuracy
+from monitoring.windows.feature_drift import drift_scores
+from ratecast.contract.alerts import MARKET_ALERTS, Alert
+from ratecast.model.features import FEATURE_NAMES, WINDOW
+from ratecast.model.references import DRIFT_FEATURES, DRIFT_TESTS, MIN_MESSAGES, WINDOW_MESSAGES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
-    from ratecast.drift_reference import DriftTest, FeatureReference
-    from ratecast.model import PairStats
+    from ratecast.model.references import DriftTest, FeatureReference
+    from ratecast.model.training_stats import PairStats
     from training.drift_report.messages import PairMessages
 
 MIN_ANSWERS, ANSWERS = accuracy.MIN_MESSAGES, accuracy.WINDOW_MESSAGES

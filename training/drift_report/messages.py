@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
-from ratecast.alerts import MARKET_ALERTS, Alert
-from ratecast.carried_forward import SATURDAY, weekdays
-from ratecast.features import FEATURE_NAMES
+from ratecast.contract.alerts import MARKET_ALERTS, Alert
+from ratecast.model.features import FEATURE_NAMES
+from ratecast.rates.closed_days import SATURDAY, weekdays
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from numpy.typing import NDArray
 
-    from ratecast.wire import PredictionRow
+    from ratecast.contract.wire import PredictionRow
 
 _RETURN = FEATURE_NAMES.index("return_1")
 _WIDTH = 10  # numbers kept of a prediction: five features, the forecast, two bounds of each range

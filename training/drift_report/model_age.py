@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ratecast.forecast import LEVELS
+from ratecast.model.ranges import LEVELS
 from training.diebold_mariano import diebold_mariano
 from training.drift_report import measures
 from training.drift_report.findings import LEVELS_END, Action, Finding

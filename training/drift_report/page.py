@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ratecast.alerts import MARKET_ALERTS
-from ratecast.forecast import LEVELS
+from ratecast.contract.alerts import MARKET_ALERTS
+from ratecast.model.ranges import LEVELS
 from training import pages
 from training.drift_report import market, measures, model_age
 from training.drift_report.sheet import sheet

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.ticker import FuncFormatter, LogLocator
 
-from ratecast.alerts import MARKET_ALERTS, Alert
-from ratecast.drift_reference import WINDOW_MESSAGES
-from ratecast.features import FEATURE_NAMES
-from ratecast.forecast import LEVELS
+from ratecast.contract.alerts import MARKET_ALERTS, Alert
+from ratecast.model.features import FEATURE_NAMES
+from ratecast.model.ranges import LEVELS
+from ratecast.model.references import WINDOW_MESSAGES
 from training.drift_report.canvas import (
     BLUE,
     COLOURS,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ratecast import wire
-from ratecast.drift_reference import DRIFT_FEATURES, FeatureReference
+from ratecast.contract import wire
+from ratecast.model.references import DRIFT_FEATURES, FeatureReference
 from tests.bundles import LEVELS, SIGMA, training_stats
 from training.drift_report.analysis import analyse
 from training.drift_report.messages import Collector

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ratecast.alerts import Alert
-from ratecast.drift_reference import DRIFT_FEATURES
+from ratecast.contract.alerts import Alert
+from ratecast.model.references import DRIFT_FEATURES
 from tests.bundles import SIGMA
 from tests.training.drift_report.planted import SLIP, days, one, report, rows, stats, walk
 from training.drift_report.episodes import TELLING

@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from monitoring.feature_drift import FeatureDriftWindows, merged_scores
-from monitoring.quality import Quality
-from ratecast.alerts import Alert
-from ratecast.forecast import Forecaster
+from monitoring.windows.feature_drift import FeatureDriftWindows, merged_scores
+from ratecast.contract.alerts import Alert
+from ratecast.model.forecast import Forecaster
+from ratecast.scoring.quality import Quality
 from tests.bundles import LEVELS
 from tests.training.drift_report.planted import SLIP, collected, one, rows, stats, walk
 from training.drift_report import measures

@@ -1,0 +1,239 @@
+"""Drift of a feature's distribution, pair by pair: the last messages of a window against training.
+
+Values are kept as the number of their bin, one byte each, in a ring of ``WINDOW_MESSAGES`` a pair and feature:
+memory depends on the number of pairs, never on traffic.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ratecast.model.features import FEATURE_NAMES
+from ratecast.model.references import DRIFT_FEATURES, DRIFT_TESTS, MIN_MESSAGES, WINDOW_MESSAGES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from ratecast.model.references import DriftTest, FeatureReference
+
+PSI_BINS = 10
+# Folding costs some 100 us however little there is to fold: enough messages must share it.
+FOLD_AT = 2048
+
+_COLUMNS = [FEATURE_NAMES.index(name) for name in DRIFT_FEATURES]
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureDriftScore:
+    """How far one feature of one pair is from training, and how far clean windows were."""
+
+    pair: str
+    feature: str
+    test: DriftTest
+    score: float
+    threshold: float
+    n: int  # messages in the window
+
+
+class FeatureDriftWindows:
+    """The last messages of each pair in one input partition; dropped with it when it is revoked.
+
+    Args:
+        pairs: names of the rows that ``add`` is told.
+        references: pair -> feature -> training distribution; a pair without one is not watched.
+        window: messages kept of each pair.
+        fold_at: messages that may wait to be put into bins.
+    """
+
+    def __init__(
+        self,
+        pairs: Sequence[str],
+        references: Mapping[str, Mapping[str, FeatureReference]],
+        window: int = WINDOW_MESSAGES,
+        fold_at: int = FOLD_AT,
+    ) -> None:
+        self.pairs = pairs
+        self.references = references
+        self._window = window
+        self._fold_at = fold_at
+        edges = [[_edges(references, pair, name) for name in DRIFT_FEATURES] for pair in pairs]
+        longest = max((len(e) for pair in edges for e in pair), default=0)
+        self._edges = np.full((len(pairs), len(DRIFT_FEATURES), longest), np.inf)
+        for row, of_pair in enumerate(edges):
+            for column, values in enumerate(of_pair):
+                self._edges[row, column, : len(values)] = values
+        self._none = longest + 1  # the bin of a slot that no message has filled yet
+        self._rings = np.full((len(pairs), len(DRIFT_FEATURES), window), self._none, dtype=np.uint8)
+        self._next = np.zeros(len(pairs), dtype=np.intp)
+        self._pending: list[tuple[NDArray[np.intp], NDArray[np.float64]]] = []
+        self._pending_messages = 0
+
+    def add(self, pair_rows: NDArray[np.intp], features: NDArray[np.float64]) -> None:
+        """Take in a batch, oldest message first.
+
+        The arrays are kept as they are until they are folded: the caller must not write to them again.
+
+        Args:
+            pair_rows: position of each message's pair in ``pairs``, shape ``(n,)``.
+            features: columns ``FEATURE_NAMES``, shape ``(n, 5)``.
+        """
+        if not len(pair_rows):
+            return  # or a feed of nothing but faults would fill the list
+        self._pending.append((pair_rows, features))
+        self._pending_messages += len(pair_rows)
+        if self._pending_messages >= self._fold_at:
+            self._fold()
+
+    def counts(self) -> NDArray[np.int64]:
+        """Messages of the window in each bin of the reference, shape ``(pairs, 2, bins)``.
+
+        A reference of fewer bins than the widest one leaves its last columns 0.
+        """
+        self._fold()
+        pairs, features, _ = self._rings.shape
+        groups = np.arange(pairs * features).reshape(pairs, features, 1) * (self._none + 1)
+        flat = np.bincount((self._rings + groups).ravel(), minlength=pairs * features * (self._none + 1))
+        return flat.reshape(pairs, features, self._none + 1)[:, :, : self._none]
+
+    def _fold(self) -> None:
+        if not self._pending:
+            return
+        rows = np.concatenate([rows for rows, _ in self._pending])
+        values = np.concatenate([features for _, features in self._pending])[:, _COLUMNS]
+        self._pending.clear()
+        self._pending_messages = 0
+        # In steps: a caller's one huge batch must not become forty times as many edges at once.
+        for start in range(0, len(rows), self._fold_at):
+            step = slice(start, start + self._fold_at)
+            self._fold_step(rows[step], values[step])
+
+    def _fold_step(self, rows: NDArray[np.intp], values: NDArray[np.float64]) -> None:
+        order = np.argsort(rows, kind="stable")
+        rows, values = rows[order], values[order]
+        arrived = np.bincount(rows, minlength=len(self.pairs))
+        nth = np.arange(len(rows)) - (np.cumsum(arrived) - arrived)[rows]
+        slots = (self._next[rows] + nth) % self._window
+        self._next = (self._next + arrived) % self._window
+        bins = (self._edges[rows] < values[:, :, None]).sum(axis=2, dtype=np.uint8)
+        # More messages than slots: of two for one slot the later stays, as numpy promises of repeated indices.
+        self._rings[rows, :, slots] = bins
+
+
+def merged_scores(windows: Iterable[FeatureDriftWindows]) -> list[FeatureDriftScore]:
+    """Scores of what several partitions saw together, by pair, feature and test.
+
+    Without a message key a pair is spread over partitions; its windows are one sample then, of up to
+    ``WINDOW_MESSAGES`` from each. There is no score under ``MIN_MESSAGES`` in all, and none without a reference.
+
+    Raises:
+        ValueError: the windows are not of the same model.
+    """
+    partitions = list(windows)
+    if not partitions:
+        return []
+    pairs, references = partitions[0].pairs, partitions[0].references
+    if any(other.pairs != pairs or other.references != references for other in partitions):
+        raise ValueError("windows of different models cannot be merged")
+    counts = np.sum([partition.counts() for partition in partitions], axis=0)
+    watched = [
+        (row, column, reference)
+        for row in np.flatnonzero(counts[:, 0].sum(axis=1) >= MIN_MESSAGES).tolist()
+        for column, feature in enumerate(DRIFT_FEATURES)
+        if (reference := references.get(pairs[row], {}).get(feature)) is not None
+    ]
+    if not watched:
+        return []
+    windows = np.stack([counts[row, column] for row, column, _ in watched])
+    training = np.zeros_like(windows)
+    for position, (_, _, reference) in enumerate(watched):
+        training[position, : len(reference.counts)] = reference.counts
+    found = {test: values.tolist() for test, values in drift_scores(windows, training).items()}
+    return [
+        FeatureDriftScore(pairs[row], DRIFT_FEATURES[column], test, found[test][position], threshold, n)
+        for position, ((row, column, reference), n) in enumerate(
+            zip(watched, windows.sum(axis=1).tolist(), strict=True)
+        )
+        for test in DRIFT_TESTS
+        if (threshold := reference.threshold(test, n)) is not None
+    ]
+
+
+def drift_scores(
+    windows: NDArray[np.int64], reference: NDArray[np.int64]
+) -> dict[DriftTest, NDArray[np.float64]]:
+    """Both statistics of many windows, test -> ``(w,)``.
+
+    Args:
+        windows: values of each window in each bin, ``(w, bins)``; no window may be empty.
+        reference: training values in each bin, ``(bins,)``, or of each window its own, ``(w, bins)``.
+    """
+    return {
+        "psi": population_stability_index(windows, reference),
+        "ks": kolmogorov_smirnov(windows, reference),
+    }
+
+
+def kolmogorov_smirnov(windows: NDArray[np.int64], reference: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The two-sample statistic ``max |F_window - F_training|`` at the edges of the bins, ``(w,)``.
+
+    Smirnov (1939), with the maximum taken over the edges instead of over all values: never above the exact
+    statistic, and below it by no more than the fullest bin's share. Arguments as of ``drift_scores``.
+
+    >>> kolmogorov_smirnov(np.array([[10, 0, 0], [3, 4, 3]]), np.array([30, 40, 30])).round(3).tolist()
+    [0.7, 0.0]
+    """
+    window = np.cumsum(windows, axis=1) / windows.sum(axis=1, keepdims=True)
+    training = np.cumsum(reference, axis=-1) / reference.sum(axis=-1, keepdims=True)
+    distance: NDArray[np.float64] = np.abs(window - training).max(axis=1)
+    return distance
+
+
+def population_stability_index(
+    windows: NDArray[np.int64], reference: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """``sum((q - p) ln(q / p))`` over ten bins of about equal training share, ``(w,)``.
+
+    p are training's shares, q the window's (Siddiqi, Credit Risk Scorecards, 2006). The given bins are merged
+    to ``PSI_BINS``, or to fewer where equal values leave no ten. An empty bin of the window counts as half a
+    message, because the logarithm of none is infinite. Arguments as of ``drift_scores``.
+
+    >>> population_stability_index(np.array([[30, 70], [50, 50]]), np.array([500, 500])).round(3).tolist()
+    [0.169, 0.0]
+    """
+    starts = np.broadcast_to(_psi_starts(np.atleast_2d(reference)), windows.shape)
+    training = np.broadcast_to(reference, windows.shape)
+    row = np.nonzero(starts)[0]
+    first = np.flatnonzero(starts)
+    q = np.maximum(np.add.reduceat(windows.ravel(), first), 0.5) / windows.sum(axis=1)[row]
+    p = np.add.reduceat(training.ravel(), first) / training.sum(axis=1)[row]
+    index: NDArray[np.float64] = np.zeros(len(windows))
+    np.add.at(index, row, (q - p) * np.log(q / p))
+    return index
+
+
+def _psi_starts(reference: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Where a merged bin starts, ``(w, bins)``: cut where the cumulative share comes nearest to each tenth."""
+    starts = np.zeros(reference.shape, dtype=np.bool_)
+    starts[:, 0] = True
+    below = np.cumsum(reference, axis=1)[:, :-1]
+    total = reference.sum(axis=1, keepdims=True)
+    tenths = np.arange(1, PSI_BINS) / PSI_BINS * total
+    if below.shape[1]:
+        cuts = np.abs(below[:, None, :] - tenths[:, :, None]).argmin(axis=2)
+        share = np.take_along_axis(below, cuts, axis=1)
+        # A merged bin that training left empty has no logarithm either.
+        row, tenth = np.nonzero((share > 0) & (share < total))
+        starts[row, cuts[row, tenth] + 1] = True
+    return starts
+
+
+def _edges(
+    references: Mapping[str, Mapping[str, FeatureReference]], pair: str, feature: str
+) -> tuple[float, ...]:
+    reference = references.get(pair, {}).get(feature)
+    return () if reference is None else reference.edges

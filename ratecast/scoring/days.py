@@ -1,0 +1,68 @@
+"""When the rates of a message were fixed, as far as it says: what checks for gaps and for age go by."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ratecast.contract import dates
+from ratecast.model.features import WINDOW
+from ratecast.rates.closed_days import weekdays
+from ratecast.scoring.quality import SPAN_STEPS, Days
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from ratecast.contract.wire import History
+
+
+_WORKING_SPAN = SPAN_STEPS / 5 * 7  # days that twenty steps from working day to working day take at least
+_USUAL_SPAN = 30.0  # days of twenty steps: four weeks, and a holiday or two
+
+
+def message_days(histories: Sequence[History]) -> Days:
+    """The days of a batch of messages: from ``times``, and from ``as_of`` where it says more.
+
+    An ``as_of`` after the last of ``times`` is a gap too: rates were fixed since, or should have been.
+
+    >>> from ratecast.contract.wire import decode_histories
+    >>> value = b'{"history": [1, 2, 3], "times": ["2026-01-02", "2026-01-05", "2026-01-06"]}'
+    >>> days = message_days(decode_histories([value], 1000))
+    >>> days.newest.tolist(), days.gap.tolist(), days.span.tolist()
+    ([20459.0], [1.0], [nan])
+    """
+    days = Days.unknown(len(histories))
+    timed = [row for row, item in enumerate(histories) if item.has_times]
+    if timed:
+        arrays = [(histories[row].times, len(histories[row].history)) for row in timed]
+        last, previous, far, first = dates.day_numbers(arrays, (0, 1, SPAN_STEPS, -1)).T
+        days.newest[timed], days.gap[timed], days.span[timed] = last, last - previous, last - far
+        if unusual := np.flatnonzero(last - far > _USUAL_SPAN).tolist():
+            each = dates.day_numbers([arrays[i] for i in unusual], range(SPAN_STEPS + 1))
+            days.longest[[timed[i] for i in unusual]] = -np.diff(each, axis=1).min(axis=1)
+        # More rates than there are working days: among the last twenty steps, or in all of a history.
+        steps = np.array([count - 1 for _, count in arrays])
+        dense = (last - far < _WORKING_SPAN) | (
+            steps > _working_days_until(last) - _working_days_until(first)
+        )
+        if rows := np.flatnonzero(dense).tolist():
+            each = dates.day_numbers([arrays[i] for i in rows], range(WINDOW - 2, -1, -1))
+            known = np.where(np.isnan(each), -1, weekdays(np.nan_to_num(each).astype(np.int64)))
+            days.weekdays.update(zip((timed[i] for i in rows), known, strict=True))
+    for row, history in enumerate(histories):
+        if history.as_of is not None:
+            as_of = dates.day_number(history.as_of)
+            if days.newest[row] != as_of:
+                days.gap[row] = np.fmax(days.gap[row], as_of - days.newest[row])
+                days.newest[row] = as_of
+    return days
+
+
+def _working_days_until(days: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mondays to Fridays from 1970-01-05, a Monday, to each day, ``(n,)``."""
+    weeks, weekday = np.divmod(days - 4, 7)
+    working: NDArray[np.float64] = 5 * weeks + np.minimum(weekday + 1, 5)
+    return working

@@ -1,0 +1,188 @@
+"""From records to predictions and dead letters: pure, a batch at a time, one predict a batch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ratecast.contract import wire
+from ratecast.contract.unreadable import Unreadable
+from ratecast.errors import ErrorCode, RecordError
+from ratecast.model.forecast import Forecaster
+from ratecast.scoring.days import message_days
+from ratecast.scoring.encoding import encode_predictions
+from ratecast.scoring.observations import Observations, observe
+from ratecast.scoring.quality import QualityChecker
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from ratecast.contract.record import Record
+    from ratecast.contract.wire import History
+    from ratecast.model.bundle import Bundle
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A record that cannot be scored, and why."""
+
+    record: Record
+    code: ErrorCode
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredBatch:
+    """The outcome of every record of a batch: the first four are parallel, in the records' order."""
+
+    records: list[Record]
+    pairs: list[str]
+    values: list[bytes]  # encoded predictions
+    drifted: NDArray[np.bool_]  # (n,)
+    as_of: dict[str, str]  # pair -> as_of of its newest scored message
+    alerts: list[tuple[str, str]]  # pair and code, one an alert
+    observations: list[Observations]  # for live monitoring; empty when nothing was scored
+    dead_letters: list[DeadLetter]
+    failures: int = 0  # records that scoring raised on
+
+    @classmethod
+    def refused(cls, letters: list[DeadLetter], failures: int = 0) -> ScoredBatch:
+        """Of records none of which was scored."""
+        return cls([], [], [], np.zeros(0, dtype=np.bool_), {}, [], [], letters, failures)
+
+    @classmethod
+    def joined(cls, parts: Sequence[ScoredBatch]) -> ScoredBatch:
+        """Several batches, in order, as one."""
+        return cls(
+            records=[record for part in parts for record in part.records],
+            pairs=[pair for part in parts for pair in part.pairs],
+            values=[value for part in parts for value in part.values],
+            drifted=np.concatenate([part.drifted for part in parts]),
+            as_of={pair: as_of for part in parts for pair, as_of in part.as_of.items()},
+            alerts=[alert for part in parts for alert in part.alerts],
+            observations=[seen for part in parts for seen in part.observations],
+            dead_letters=[letter for part in parts for letter in part.dead_letters],
+            failures=sum(part.failures for part in parts),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Decoded:
+    """The records of a batch that hold a history of a known pair; parallel."""
+
+    records: list[Record]
+    histories: list[History]
+    pair_rows: list[int]
+
+
+class Scorer:
+    """Scores batches of records with one model.
+
+    Args:
+        bundle: the model in use.
+        max_message_bytes: longer values become dead letters, unread.
+        std_threshold: the classic drift rule's bound in standard deviations; the bundle's when None.
+    """
+
+    def __init__(self, bundle: Bundle, max_message_bytes: int, std_threshold: float | None = None) -> None:
+        self.bundle = bundle
+        self._forecaster = Forecaster.from_bundle(bundle, std_threshold)
+        self._checker = QualityChecker.from_stats(bundle.stats)
+        self._max_message_bytes = max_message_bytes
+
+    def score(self, records: Sequence[Record], now: dt.datetime, topic_id: str | None = None) -> ScoredBatch:
+        """Score records of one partition, in order.
+
+        Args:
+            records: what was polled, at least one.
+            now: what predictions carry as ``scored_at``.
+            topic_id: the broker's id of the records' topic, when it is known.
+        """
+        decoded, dead_letters = self._decode(records)
+        if not decoded.records:
+            return ScoredBatch.refused(dead_letters)
+        windows = self._forecaster.windows(
+            [item.history for item in decoded.histories], np.array(decoded.pair_rows, dtype=np.intp)
+        )
+        quality = self._checker.check(windows, message_days(decoded.histories))
+        windows = windows.without(quality.disbelieved)
+        forecasts = self._forecaster.forecast(windows)
+        # A lower bound that underflows to 0 is no rate either.
+        finite = (
+            np.isfinite(forecasts.prediction)
+            & np.isfinite(forecasts.upper).all(axis=1)
+            & (forecasts.lower > 0).all(axis=1)
+        )
+        for row in np.flatnonzero(~finite).tolist():
+            message = "the forecast leaves the range of a float64"
+            dead_letters.append(DeadLetter(decoded.records[row], ErrorCode.SCORING_FAILED, message))
+            quality.alerts.pop(row, None)
+        kept = np.flatnonzero(finite).tolist()
+        pairs = [self._forecaster.pairs[decoded.pair_rows[row]] for row in kept]
+        scored = (
+            (row, _source(decoded.records[row]), decoded.histories[row], pair)
+            for row, pair in zip(kept, pairs, strict=True)
+        )
+        return ScoredBatch(
+            records=[decoded.records[row] for row in kept],
+            pairs=pairs,
+            values=encode_predictions(
+                scored, forecasts, quality.alerts, self._forecaster.version, now.isoformat(), topic_id
+            ),
+            drifted=np.any(forecasts.drifted[finite], axis=1),
+            as_of={
+                pair: as_of
+                for row, pair in zip(kept, pairs, strict=True)
+                if (as_of := decoded.histories[row].as_of) is not None
+            },
+            alerts=[
+                (self._forecaster.pairs[decoded.pair_rows[row]], code.value)
+                for row, found in quality.alerts.items()
+                for code in found
+            ],
+            observations=[observe(self._forecaster, windows, forecasts, quality.faulty(), finite)],
+            dead_letters=dead_letters,
+        )
+
+    def _decode(self, records: Sequence[Record]) -> tuple[_Decoded, list[DeadLetter]]:
+        decoded, dead_letters = _Decoded([], [], []), []
+        pair_index, default_pair = self._forecaster.pair_index, self._forecaster.default_pair
+        histories = wire.decode_histories([record.value for record in records], self._max_message_bytes)
+        for record, history in zip(records, histories, strict=True):
+            if isinstance(history, RecordError):
+                if isinstance(record.value, Unreadable):  # an empty value to whoever does not know
+                    history = RecordError(ErrorCode.INVALID_ENCODING, record.value.reason)  # noqa: PLW2901
+                dead_letters.append(DeadLetter(record, history.code, history.message))
+                continue
+            if (size := _carried_bytes(record)) > self._max_message_bytes:
+                message = (
+                    f"key and headers of {size} bytes, more than the {self._max_message_bytes} that are read"
+                )
+                dead_letters.append(DeadLetter(record, ErrorCode.TOO_LARGE, message))
+                continue
+            row = pair_index.get(history.pair or default_pair)
+            if row is None:
+                message = f"the model does not know {history.pair}"
+                dead_letters.append(DeadLetter(record, ErrorCode.UNKNOWN_PAIR, message))
+                continue
+            decoded.records.append(record)
+            decoded.histories.append(history)
+            decoded.pair_rows.append(row)
+        return decoded, dead_letters
+
+
+def _carried_bytes(record: Record) -> int:
+    """Bytes of a record's key and headers: they go out again, and the output topic must be able to take them."""
+    size = len(record.key or b"")
+    for name, value in record.headers:
+        size += len(name.encode()) + len(value or b"")
+    return size
+
+
+def _source(record: Record) -> tuple[str, int, int]:
+    return record.topic, record.partition, record.offset

@@ -1,0 +1,253 @@
+from __future__ import annotations
+
+import json
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from ratecast.contract import wire
+from ratecast.contract.messages import Prediction, RateHistory
+from ratecast.errors import ErrorCode, RecordError
+from tests.bad_records import BAD, GOOD
+from tests.contract_oracle import accepted
+from tests.fuzz.vocabulary import VALID
+
+LIMIT = 1_000_000
+
+
+def decode(value: bytes | None) -> wire.History | RecordError:
+    return wire.decode_histories([value], LIMIT)[0]
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, (_, code) in BAD.items() if code not in ("unknown_pair", "scoring_failed")]
+)
+def test_a_bad_value_gets_its_code_and_its_neighbours_are_decoded(name: str) -> None:
+    value, code = BAD[name]
+    first, bad, last = wire.decode_histories([GOOD, value, GOOD], LIMIT)
+    assert isinstance(bad, RecordError)
+    assert bad.code == code, bad.message
+    assert bad.message
+    assert first.history == last.history == [0.85, 0.86, 0.87]
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"history": [1, 2]}, "history: 2 rates; at least 3 are needed"),
+        ({"history": [1] * 1025}, "history: 1025 rates; at most 1024 are taken"),
+        ({"history": [1, 2, 0]}, "history.2: not greater than 0"),
+        ({"history": [1, 2, "3"]}, "history.2: not a number"),
+        ({"history": [1, 2, 10**400]}, "history.2: too large for a number of 64 bits"),
+        ({"history": "{gt}"}, "history: not a list"),
+        ({"history": None, "pair": 3}, "history: not a list"),
+        ({"pair": "eur/gbp"}, "pair: not a pair like EUR/USD"),
+        ({"pair": 3}, "pair: not a string"),
+        ({"message_id": ""}, "message_id: empty"),
+        ({"message_id": "x" * 129}, "message_id: longer than 128 characters"),
+        ({"as_of": "yesterday"}, "as_of: not an ISO 8601 date or date-time"),
+        ({"as_of": "2025-01-02{gt}"}, "as_of: not an ISO 8601 date or date-time"),
+        ({"as_of": "2025-01-02T25:00:00"}, "as_of: not an ISO 8601 date or date-time"),
+        ({"as_of": "2025-01-02T10:00\0"}, "as_of: not an ISO 8601 date or date-time"),
+        ({"as_of": "٢٠٢٥-01-02"}, "as_of: not an ISO 8601 date or date-time"),
+        ({"as_of": "2025-02-29"}, "as_of: there is no such day"),
+        ({"times": ["2025-02-28", "2025-02-29", "2025-03-01"]}, "times.1: there is no such day"),
+        ({"times": ["2025-01-02"]}, "history has 3 rates, times has 1"),
+    ],
+)
+def test_a_fault_is_told_in_plain_words(fields: dict, words: str) -> None:
+    refused = decode(json.dumps({"history": [0.85, 0.86, 0.87], **fields}).encode())
+    assert isinstance(refused, RecordError)
+    assert refused.message == words
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (b"\xef\xbb\xbf" + GOOD, "begins with a UTF-8 byte-order mark"),
+        (b"\0\0\0\0\x2a" + GOOD, "Confluent wire format, schema id 42"),
+        (GOOD.decode().encode("utf-16"), "UTF-16 text with a byte-order mark"),
+        (b'{"history": [1, 2, 3], "pair": "\xe9"}', "not UTF-8: invalid continuation byte at byte 32 (0xe9)"),
+    ],
+)
+def test_a_value_in_another_encoding_is_told_its_kind_and_the_remedy(value: bytes, words: str) -> None:
+    refused = decode(value)
+    assert isinstance(refused, RecordError)
+    assert refused.code == ErrorCode.INVALID_ENCODING
+    assert refused.message.startswith(words)
+    assert "UTF-8" in refused.message or "send the JSON" in refused.message
+
+
+def test_a_line_break_in_a_quoted_key_does_not_break_the_line_of_the_log() -> None:
+    refused = decode(b'{"a\\nb": 1, "a\\nb": 2}')
+    assert "a\\nb" in refused.message
+    assert refused.message.isprintable()
+
+
+def test_a_message_without_rates_is_told_what_is_missing() -> None:
+    refused = decode(b'{"pair": "EUR/GBP"}')
+    assert (refused.code, refused.message) == (ErrorCode.SCHEMA_VIOLATION, "history: missing")
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"unknown": {"history": [1]}},
+        {"pair": None, "as_of": None, "times": None, "message_id": None},
+        {"pair": "EUR/GBP", "as_of": "2025-01-03T14:15:00+00:00", "message_id": "a:b:c"},
+        {"message_id": 'quote " and ü'},
+        {"times": ["2024-02-28", "2024-02-29", "2024-03-01"]},
+    ],
+)
+@pytest.mark.parametrize("separators", [(",", ":"), (", ", ": "), (" , ", " : ")])
+def test_every_spelling_of_a_good_message_is_decoded(extra: dict, separators: tuple[str, str]) -> None:
+    message = {"history": [0.85, 1, 8.7e-1], **extra}
+    decoded = decode(json.dumps(message, separators=separators).encode())
+    assert isinstance(decoded, wire.History), decoded
+    assert decoded.history == [0.85, 1.0, 0.87]
+    assert decoded.pair == extra.get("pair")
+    assert decoded.message_id == extra.get("message_id")
+    if extra.get("times"):
+        assert msgspec.json.decode(decoded.times) == extra["times"]
+
+
+dates = st.dates().map(lambda day: day.isoformat())
+odd_dates = dates | st.sampled_from(
+    [
+        "2025-02-29",
+        "2025-13-01",
+        "2025-00-10",
+        "0000-01-01",
+        "2025-1-1",
+        "",
+        "20250101",
+        "2025-W01-1",
+        "2025-01-01T00:00:00",
+    ]
+)
+numbers = st.floats(allow_nan=False) | st.integers(-3, 10**20)
+odd = st.none() | st.booleans() | st.text(max_size=5) | st.lists(st.integers(), max_size=2)
+documents = st.fixed_dictionaries(
+    {},
+    optional={
+        "history": st.lists(numbers.map(abs), min_size=2, max_size=6)
+        | st.lists(numbers | odd, max_size=5)
+        | odd,
+        "pair": st.sampled_from(["EUR/GBP", "XXX/YYY", "eur/gbp", "EUR/GBP\n", ""]) | odd,
+        "as_of": odd_dates | odd,
+        "times": st.lists(odd_dates, max_size=6) | odd,
+        "message_id": st.text(max_size=130) | odd,
+        "more": odd,
+        "a:b": odd,
+    },
+)
+
+
+@settings(max_examples=600, deadline=None)
+@given(documents, st.booleans(), st.sampled_from([(",", ":"), (", ", ": ")]))
+def test_the_fast_path_accepts_exactly_what_the_contract_accepts(
+    document: dict, ascii_only: bool, separators: tuple
+) -> None:
+    value = json.dumps(document, ensure_ascii=ascii_only, separators=separators, allow_nan=True)
+    try:
+        encoded = value.encode()
+        expected: RateHistory | None = RateHistory.model_validate_json(encoded)
+    except (ValidationError, UnicodeEncodeError):
+        expected = None
+        encoded = value.encode("utf-8", "surrogatepass")
+    assert_agrees(encoded, expected)
+
+
+def assert_agrees(value: bytes, expected: RateHistory | None) -> None:
+    decoded = decode(value)
+    assert isinstance(decoded, wire.History) == (expected is not None), (decoded, value)
+    if expected is not None:
+        assert decoded.history == expected.history
+        assert (decoded.pair, decoded.as_of, decoded.message_id) == (
+            expected.pair,
+            expected.as_of,
+            expected.message_id,
+        )
+        assert (msgspec.json.decode(decoded.times) if decoded.has_times else None) == expected.times
+
+
+# Good ones mostly: a mutation of what is refused anyway shows little.
+spelled = st.sampled_from(VALID) | documents.map(lambda document: json.dumps(document).encode())
+inserted = st.sampled_from(
+    [*(bytes((i,)) for i in range(256)), b'"history":[1,2,3],', b"\\u0061", b"\xc3\xa9", b"\\ud800"]
+)
+mutations = st.lists(st.tuples(st.integers(0, 400), st.integers(0, 3), inserted | st.just(b"")), max_size=3)
+
+
+@settings(max_examples=1500, deadline=None)
+@given(spelled, mutations)
+def test_the_fast_path_agrees_with_the_contract_after_any_mutation_of_bytes(
+    value: bytes, changes: list[tuple[int, int, bytes]]
+) -> None:
+    for at, removed, put in changes:
+        place = at % (len(value) + 1)
+        value = value[:place] + put + value[place + removed :]
+    assert_agrees(value, accepted(value))
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.binary(max_size=60))
+def test_any_bytes_are_decoded_or_refused_with_a_code(value: bytes) -> None:
+    decoded = decode(value)
+    assert isinstance(decoded, wire.History) or decoded.code in ErrorCode
+
+
+def test_a_predicted_row_is_the_contracts_prediction() -> None:
+    scores = wire.FeaturesRow(0.1, 0.2, 0.3, 4.0, -5.0)
+    row = wire.PredictionRow(
+        "id", "EUR/GBP", None, 0.87, 0.87,
+        wire.IntervalsRow((0.86, 0.88), (0.85, 0.89)), "static",
+        wire.FeaturesRow(0.87, 0.86, 0.85, 0.01, 0.01),
+        wire.DriftRow(True, ["return_1"], scores), [], "v", "2025-01-01T00:00:00+00:00",
+        wire.SourceRow("t", 1, 2),
+    )  # fmt: skip
+    encoded = wire.encode_prediction(row)
+    parsed = Prediction.model_validate_json(encoded)
+    assert parsed.intervals.level_95 == (0.85, 0.89)
+    assert parsed.drift.scores == {
+        "lag_1": 0.1,
+        "lag_2": 0.2,
+        "lag_3": 0.3,
+        "return_1": 4.0,
+        "return_2": -5.0,
+    }
+    assert wire.decode_prediction(encoded) == row
+    assert json.loads(encoded).keys() == set(Prediction.model_fields) - {"alert_messages"}
+    words = {"jump": "jump: +14 % in one step, 9 sigma"}
+    marked = msgspec.structs.replace(row, alerts=["jump"], alert_messages=words)
+    assert Prediction.model_validate_json(wire.encode_prediction(marked)).alert_messages == words
+    assert wire.decode_prediction(wire.encode_prediction(marked)) == marked
+
+
+def test_the_words_of_an_error_are_few_however_much_they_quote() -> None:
+    key = "\x7f" * 400_000
+    twice = json.dumps({key: 1}, ensure_ascii=False)[:-1] + "," + json.dumps({key: 2}, ensure_ascii=False)[1:]
+    error = decode(twice.encode())
+    assert isinstance(error, RecordError)
+    assert error.code == ErrorCode.INVALID_JSON
+    assert 100 < len(error.message) <= RecordError.MAX_WORDS
+
+
+@pytest.mark.parametrize("field", ["pair", "as_of"])
+def test_long_texts_are_not_remembered(field: str) -> None:
+    """A cache of them would fill the memory of a worker."""
+    wire._is_pair.cache_clear()
+    wire._is_time.cache_clear()
+    for number in range(50):
+        assert isinstance(
+            decode(json.dumps({"history": [1, 2, 3], field: "x" * 900 + str(number)}).encode()), RecordError
+        )
+    fraction = "0" * 900
+    for number in range(50):
+        decode(
+            json.dumps({"history": [1, 2, 3], "as_of": f"2026-10-30T10:00:00.{fraction}{number}"}).encode()
+        )
+    assert wire._is_pair.cache_info().currsize == wire._is_time.cache_info().currsize == 0

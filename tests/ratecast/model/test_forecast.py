@@ -1,0 +1,219 @@
+"""The forecast, its range, its hindcast and the classic drift rule, by their definitions."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ratecast.model import features, ranges
+from ratecast.model.features import DECAY_WEIGHTS, FEATURE_NAMES, FLOOR_SHARE, PRIOR_WEIGHT
+from ratecast.model.forecast import MAX_SCORE, Forecaster
+from tests.bundles import LEVELS, QUANTILES, SIGMA, training_stats
+
+
+class Steps:
+    """A forest whose word is known: a constant, or one of its inputs; it remembers what it was asked."""
+
+    def __init__(self, constant: float = 0.0, column: int | None = None) -> None:
+        self._constant, self._column = constant, column
+        self.asked: list[np.ndarray] = []
+
+    def predict(self, inputs: np.ndarray) -> np.ndarray:
+        self.asked.append(inputs)
+        found = np.full(len(inputs), self._constant)
+        return found if self._column is None else found + inputs[:, self._column]
+
+
+def history(count: int = 61, seed: int = 2, level: float = LEVELS["EUR/GBP"]) -> list[float]:
+    steps = np.random.default_rng(seed).normal(scale=SIGMA, size=count)
+    return [float(rate) for rate in level * np.exp(np.cumsum(steps))]
+
+
+def forecaster(shrinkage: float = 0.0, model: Steps | None = None, std: float | None = None) -> Forecaster:
+    return Forecaster(training_stats(shrinkage=shrinkage), model or Steps(), std)
+
+
+def made_ready(maker: Forecaster, *histories: list[float], pair: str = "EUR/GBP"):
+    return maker.windows(list(histories), np.full(len(histories), maker.pair_index[pair], dtype=np.intp))
+
+
+@pytest.mark.parametrize("shrinkage", [0.0, 0.25, 1.0])
+def test_a_forecast_is_the_last_rate_times_a_shrunken_step_in_units_of_volatility(shrinkage: float) -> None:
+    maker = forecaster(shrinkage, Steps(0.7))
+    windows = made_ready(maker, history(), history(30, seed=5))
+    found = maker.forecast(windows)
+    expected = [
+        rates[-1] * math.exp(shrinkage * 0.7 * sigma)
+        for rates, sigma in zip((history(), history(30, seed=5)), windows.sigma, strict=True)
+    ]
+    assert found.prediction == pytest.approx(expected, rel=1e-12)
+
+
+def test_the_forest_is_asked_the_last_two_returns_in_sigmas_and_how_wild_the_times_are() -> None:
+    maker = forecaster(1.0, model := Steps())
+    windows = made_ready(maker, rates := history())
+    maker.forecast(windows)
+    sigma = windows.sigma[0]
+    returns = np.diff(np.log(rates))
+    expected = [returns[-1] / sigma, returns[-2] / sigma, math.log(sigma / SIGMA)]
+    assert model.asked[0][0].tolist() == pytest.approx(expected, rel=1e-5)
+
+
+# The tables are of 3, 21 and 61 rates: a history takes that of the longest not longer than itself.
+@pytest.mark.parametrize(
+    ("count", "table"), [(3, 3), (20, 3), (21, 21), (60, 21), (61, 61), (62, 61), (500, 61)]
+)
+def test_a_range_is_a_quantile_of_its_length_times_its_scale_around_the_forecast(
+    count: int, table: int
+) -> None:
+    maker = forecaster(1.0, Steps(0.3))
+    windows = made_ready(maker, history(count))
+    found = maker.forecast(windows)
+    scales = ranges.range_scales(windows.returns, windows.sigma, np.array([SIGMA]))[0]
+    widths = [QUANTILES[level][table] * scale for level, scale in zip(("80", "95"), scales, strict=True)]
+    assert widths[0] < widths[1]
+    centre = float(found.prediction[0])
+    assert found.lower[0].tolist() == pytest.approx([centre * math.exp(-width) for width in widths])
+    assert found.upper[0].tolist() == pytest.approx([centre * math.exp(width) for width in widths])
+
+
+@pytest.mark.parametrize(("count", "adaptive"), [(3, False), (20, False), (21, True), (61, True)])
+def test_from_twenty_one_rates_on_a_range_stands_on_its_own_feet(count: int, adaptive: bool) -> None:
+    maker = forecaster()
+    assert maker.forecast(made_ready(maker, history(count))).adaptive.tolist() == [adaptive]
+
+
+@given(st.floats(1e-6, 2.0), st.integers(3, 61))
+def test_a_floored_range_is_that_of_the_floor_and_every_other_its_own(share: float, count: int) -> None:
+    """Invented steps, from those of minutes to those of days: the label follows the range and never changes it."""
+    maker = forecaster()
+    level, rates = LEVELS["EUR/GBP"], np.array(history(count))
+    windows = made_ready(maker, (level * (rates / level) ** share).tolist())
+    found = maker.forecast(windows)
+    returns = windows.returns[:, -(count - 1) :]
+    weights = DECAY_WEIGHTS[-(count - 1) :]
+    prior = 0.0 if count >= 21 else PRIOR_WEIGHT
+    own = float(np.sqrt(((returns**2 * weights).sum() + prior * SIGMA**2) / (weights.sum() + prior)))
+    floor = FLOOR_SHARE * SIGMA
+    table = max(length for length in QUANTILES["95"] if length <= count)
+    half = np.log(found.upper[0, 1] / found.prediction[0]) / QUANTILES["95"][table]
+    assert half == pytest.approx(max(own, floor), rel=1e-6)
+    if abs(own / floor - 1.0) > 1e-9:
+        assert found.floored.tolist() == [own < floor]
+
+
+@pytest.mark.parametrize("shrinkage", [0.0, 0.5])
+@pytest.mark.parametrize("count", [4, 21, 22, 30, 61])
+def test_a_hindcast_is_the_forecast_from_the_rates_before(count: int, shrinkage: float) -> None:
+    maker = forecaster(shrinkage, Steps(0.2, column=0))
+    rates = history(count)
+    found = maker.hindcast(made_ready(maker, rates))
+    before = made_ready(maker, rates[:-1])
+    forecast = maker.forecast(before)
+    error = abs(math.log(rates[-1] / forecast.prediction[0]))
+    assert found.error[0] == pytest.approx(error, rel=1e-9)
+    assert found.naive[0] == pytest.approx(abs(math.log(rates[-1] / rates[-2])))
+    assert found.standardised[0] == pytest.approx(error / before.sigma[0], rel=1e-9)
+    held = (forecast.lower[0] <= rates[-1]) & (rates[-1] <= forecast.upper[0])
+    assert found.inside[0].tolist() == held.tolist()
+
+
+def test_hindcasts_tell_answers_in_no_range_in_the_wide_one_and_in_both() -> None:
+    maker = forecaster()
+    start = history(60)
+    forecast = maker.forecast(made_ready(maker, start))
+    answers = [
+        start[-1],
+        0.5 * (forecast.upper[0, 0] + forecast.upper[0, 1]),
+        1.001 * forecast.upper[0, 1],
+        0.5 * (forecast.lower[0, 0] + forecast.lower[0, 1]),
+        0.999 * forecast.lower[0, 1],
+    ]
+    found = maker.hindcast(made_ready(maker, *([*start, float(answer)] for answer in answers)))
+    assert found.inside.tolist() == [
+        [True, True],
+        [False, True],
+        [False, False],
+        [False, True],
+        [False, False],
+    ]
+
+
+# What training saw of EUR/GBP: lags from 0.7 to 1.3 times the level, std a tenth of it; returns up to 6 SIGMA, std SIGMA.
+LEVEL = LEVELS["EUR/GBP"]
+
+
+def drifted(rates: list[float], std: float | None = None) -> list[str]:
+    maker = forecaster(std=std)
+    found = maker.forecast(made_ready(maker, rates))
+    return [name for name, is_out in zip(FEATURE_NAMES, found.drifted[0], strict=True) if is_out]
+
+
+def ending(*multiples: float) -> list[float]:
+    return [LEVEL] * 20 + [LEVEL * multiple for multiple in multiples]
+
+
+@pytest.mark.parametrize(
+    ("rates", "names"),
+    [
+        (ending(1.0, 1.0, 1.0), []),
+        (ending(1.29, 1.29, 1.29), []),  # 2.9 std and inside
+        (ending(1.31, 1.31, 1.31), ["lag_1", "lag_2", "lag_3"]),
+        (ending(0.69, 0.69, 0.69), ["lag_1", "lag_2", "lag_3"]),
+        (ending(1.0, 1.0, math.exp(2.9 * SIGMA)), []),
+        (ending(1.0, 1.0, math.exp(3.1 * SIGMA)), ["return_1"]),  # within min and max, beyond 3 std
+        (ending(1.0, 1.0, math.exp(-3.1 * SIGMA)), ["return_1"]),
+        (ending(1.0, math.exp(3.1 * SIGMA), math.exp(3.1 * SIGMA)), ["return_2"]),
+        (ending(0.69, 0.71, 0.71), ["lag_3", "return_2"]),
+    ],
+)
+def test_a_feature_drifts_outside_of_training_or_beyond_three_std(
+    rates: list[float], names: list[str]
+) -> None:
+    assert drifted(rates) == names
+
+
+def test_outside_of_training_is_drift_whatever_the_threshold_and_within_it_the_threshold_rules() -> None:
+    assert drifted(ending(1.0, 1.0, math.exp(3.1 * SIGMA)), std=3.2) == []
+    assert drifted(ending(1.0, 1.0, math.exp(2.9 * SIGMA)), std=2.8) == ["return_1"]
+    assert drifted(ending(1.0, 1.0, math.exp(6.1 * SIGMA)), std=100.0) == ["return_1"]
+    assert drifted(ending(1.31, 1.31, 1.31), std=100.0) == ["lag_1", "lag_2", "lag_3"]
+
+
+def test_scores_are_distances_from_the_mean_in_std_and_never_infinite() -> None:
+    maker = forecaster()
+    rates = ending(0.9, 1.0, 1.2)
+    scores = maker.forecast(made_ready(maker, rates)).drift_scores[0]
+    expected = [2.0, 0.0, -1.0, math.log(1.2) / SIGMA, math.log(1 / 0.9) / SIGMA]
+    assert scores.tolist() == pytest.approx(expected, abs=1e-9)
+    huge = maker.forecast(made_ready(maker, [LEVEL, LEVEL, 1e300]))
+    assert huge.drift_scores[0, 0] == MAX_SCORE
+
+
+def test_each_history_is_held_to_its_own_pair() -> None:
+    maker = forecaster()
+    rows = np.array([maker.pair_index["EUR/JPY"], maker.pair_index["EUR/GBP"]], dtype=np.intp)
+    windows = maker.windows([history(level=160.0), history(level=160.0)], rows)
+    assert maker.forecast(windows).drifted[:, 0].tolist() == [False, True]
+
+
+def test_a_forecast_does_not_depend_on_its_batch() -> None:
+    maker = forecaster(1.0, Steps(column=1))
+    some = [history(61, seed=1), history(5, seed=2), history(30, seed=3)]
+    together = maker.forecast(made_ready(maker, *some)).prediction
+    alone = np.concatenate([maker.forecast(made_ready(maker, one)).prediction for one in some])
+    assert together.tobytes() == alone.tobytes()
+
+
+def test_the_newest_sixty_one_rates_count() -> None:
+    assert features.WINDOW == 61
+    maker = forecaster(1.0, Steps(column=1))
+    long = history(500)
+    found = [maker.forecast(made_ready(maker, rates)) for rates in (long, long[-61:])]
+    for name in ("prediction", "lower", "upper", "drift_scores"):
+        one, other = (getattr(forecasts, name) for forecasts in found)
+        assert one.tobytes() == other.tobytes(), name
