@@ -15,6 +15,8 @@ RUN python -m venv /opt/build \
  && /opt/build/bin/python -m pip install --require-hashes --only-binary :all: -r constraints/build.txt
 COPY pyproject.toml README.md ./
 COPY ratecast ratecast
+COPY ratecast_cli ratecast_cli
+COPY ratecast_stack ratecast_stack
 COPY producer producer
 COPY consumer consumer
 COPY training training

@@ -36,7 +36,7 @@ demo: $(VENV)/.all ## from nothing to predictions: train, broker, two workers, r
 
 .PHONY: monitoring
 monitoring: $(VENV)/.all ## broker, workers, a feed, Prometheus, Alertmanager; no Docker
-	@$(BIN)/python -m monitoring.native
+	@$(BIN)/python -m ratecast_stack.native
 
 # Their services need not run (RUNLEVEL=1): tests and `make monitoring` start their own.
 .PHONY: tools

@@ -177,8 +177,8 @@ def report(models_dir: Path) -> str:
 
 def train(models_dir: Path) -> None:
     """The model under test."""
-    from training.pipeline import TrainOptions
     from training.pipeline import train as run
+    from training.train_options import TrainOptions
 
     run(
         TrainOptions(models_dir=models_dir, until=TRAINED_UNTIL),

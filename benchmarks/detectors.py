@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from producer.faults import Fault, FaultKind
-from producer.faulty_feed import inject_all
+from producer.plan.faults import Fault, FaultKind
+from producer.plan.faulty_feed import inject_all
 from ratecast.contract.alerts import MARKET_ALERTS, Alert
 from ratecast.model.features import FEATURE_NAMES, WINDOW
 from ratecast.model.forecast import Forecaster

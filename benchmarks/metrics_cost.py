@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from monitoring.metrics import WorkerMetrics
-from producer import histories
+from producer.plan import histories
 from ratecast.errors import RatecastError
 from ratecast.model.bundle import load
 from ratecast.rates.tables import load_ecb

@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 from monitoring.metrics import WorkerMetrics
-from ratecast.cli.main import main
+from ratecast_cli.main import main
 
 
 def _nothing(*_: Any, **__: Any) -> None:

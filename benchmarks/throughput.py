@@ -25,16 +25,16 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from rich.console import Console
 from rich.table import Table
 
-from producer import histories
-from producer.pace import Pace
+from producer.plan import histories
+from producer.plan.pace import Pace
 from producer.replay import replay
-from ratecast.broker import EmbeddedBroker
 from ratecast.errors import RatecastError, UsageError
 from ratecast.kafka.client import client_options
 from ratecast.kafka.topics import ensure_topics
 from ratecast.model.bundle import load
 from ratecast.rates.tables import load_ecb
 from ratecast.settings import Settings, load_settings
+from ratecast_stack.embedded import EmbeddedBroker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

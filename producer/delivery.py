@@ -19,7 +19,7 @@ from ratecast.kafka.closing import stop_producer
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-    from producer.histories import Message
+    from producer.plan.histories import Message
     from ratecast.settings import Settings
 
 log = logging.getLogger(__name__)

@@ -20,8 +20,8 @@ from ratecast.kafka.topics import ensure_topics
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from producer.histories import Plan
-    from producer.pace import Pace
+    from producer.plan.histories import Plan
+    from producer.plan.pace import Pace
     from ratecast.settings import Settings
 
 _AFTERMATH_SECONDS = 2.0  # after a failure: for what is still on its way
@@ -167,9 +167,9 @@ async def _undelivered(outbox: Outbox, plan: Plan, error: Exception) -> Operatio
 
 
 if __name__ == "__main__":
+    # The command line stands above this package: hand over to it.
+    import runpy
     import sys
 
-    from ratecast.cli.main import main
-
     sys.argv[1:1] = ["replay"]
-    main()
+    runpy.run_module("ratecast_cli", run_name="__main__", alter_sys=True)

@@ -1,6 +1,6 @@
-"""``python -m ratecast``: the command line, for programs that start others with their own interpreter."""
+"""``python -m ratecast``: hands over to the command line, which stands on a floor above this package."""
 
-from ratecast.cli.main import main
+import runpy
 
 if __name__ == "__main__":
-    main()
+    runpy.run_module("ratecast_cli", run_name="__main__", alter_sys=True)

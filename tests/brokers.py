@@ -10,11 +10,12 @@ import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from ratecast import kafka_jars
-from ratecast.broker import EmbeddedBroker, free_port
 from ratecast.errors import RatecastError, UsageError
-from ratecast.kafka_jvm import JvmCluster
-from ratecast.kafka_probe import cluster_state
+from ratecast_stack.children import free_port
+from ratecast_stack.embedded import EmbeddedBroker
+from ratecast_stack.jvm.cluster import JvmCluster
+from ratecast_stack.jvm.jars import KAFKA_VERSION, are_cached, class_path, java
+from ratecast_stack.jvm.probe import cluster_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 GIVEN = "RATECAST_TEST_BOOTSTRAP_SERVERS"
-IMAGE = f"apache/kafka:{kafka_jars.KAFKA_VERSION}"
+IMAGE = f"apache/kafka:{KAFKA_VERSION}"
 _CONTAINER_LIMIT_SECONDS = 60
 
 
@@ -39,7 +40,7 @@ def outlook() -> str:
         chances.append(f"Docker ({IMAGE})")
     reason = jvm_is_missing()
     if reason is None:
-        chances.append(f"the JVM (Apache Kafka {kafka_jars.KAFKA_VERSION})")
+        chances.append(f"the JVM (Apache Kafka {KAFKA_VERSION})")
     if not chances:
         return f"embedded only: no {GIVEN}, no Docker; {reason}"
     return f"embedded, and Apache Kafka by {', else '.join(chances)}"
@@ -48,10 +49,10 @@ def outlook() -> str:
 def jvm_is_missing() -> str | None:
     """Why Apache Kafka cannot run on the JVM here; None when it can, its jars perhaps still to be fetched."""
     try:
-        kafka_jars.java()
+        java()
     except UsageError as error:
         return str(error)
-    if not kafka_jars.are_cached() and shutil.which("mvn") is None:
+    if not are_cached() and shutil.which("mvn") is None:
         return "Apache Kafka's jars are not cached, and `mvn` is not installed"
     return None
 
@@ -116,11 +117,11 @@ def _jvm(directory: Path) -> Iterator[tuple[str, str]]:
     if reason := jvm_is_missing():
         raise NotHereError(reason)
     try:
-        kafka_jars.class_path()
+        class_path()
     except RatecastError as error:  # Maven reaches no repository; a start that fails afterwards is a failure
         raise NotHereError(str(error)) from error
     with JvmCluster(directory) as cluster:
-        yield cluster.bootstrap_servers, f"Apache Kafka {kafka_jars.KAFKA_VERSION} on the JVM"
+        yield cluster.bootstrap_servers, f"Apache Kafka {KAFKA_VERSION} on the JVM"
 
 
 @contextmanager

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ratecast.kafka_jars import KAFKA_VERSION
 from ratecast.settings import Settings
+from ratecast_stack.jvm.jars import KAFKA_VERSION
 from tests import brokers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from ratecast.kafka_jvm import JvmCluster
+    from ratecast_stack.jvm.cluster import JvmCluster
 
 
 @pytest.fixture(autouse=True)

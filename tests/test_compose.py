@@ -13,8 +13,8 @@ import pytest
 import yaml
 
 from ratecast import __version__
-from ratecast.kafka_jars import KAFKA_VERSION
 from ratecast.settings import ENV_PREFIX, Settings
+from ratecast_stack.jvm.jars import KAFKA_VERSION
 
 ROOT = Path(__file__).parents[1]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()

@@ -14,7 +14,8 @@ from ratecast.model.bundle import load
 from ratecast.model.ranges import LEVELS
 from ratecast.rates.tables import load_ecb
 from training.fit import ForestSettings
-from training.pipeline import TrainOptions, train
+from training.pipeline import train
+from training.train_options import TrainOptions
 
 
 @pytest.fixture(scope="module")

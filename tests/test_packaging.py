@@ -80,7 +80,7 @@ def test_training_finds_its_template_and_rates(installed: Path, tmp_path: Path) 
 def test_help_loads_no_heavy_library(installed: Path, tmp_path: Path) -> None:
     code = (
         "import sys; sys.argv = ['ratecast', '--help']\n"
-        "from ratecast.cli.main import main\n"
+        "from ratecast_cli.main import main\n"
         "try: main()\n"
         "except SystemExit: pass\n"
         "print(sorted({'numpy', 'sklearn', 'onnxruntime', 'aiokafka', 'matplotlib'} & set(sys.modules)))"

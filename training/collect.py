@@ -16,7 +16,7 @@ from training.dataset import PairHistory, pair_sigmas
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from training.pipeline import TrainOptions
+    from training.train_options import TrainOptions
 
 MIN_RATES = 100  # in one stretch: 61 to fill a window and a few dozen to learn from
 MAX_SPAN = 1e50  # squares of what lies beyond leave float64, and no currency was ever there

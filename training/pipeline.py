@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from dataclasses import astuple, dataclass, field
+from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,15 +13,15 @@ import ratecast
 from ratecast.errors import UsageError
 from ratecast.model.bundle import REPORT
 from ratecast.model.parity import make_probes
-from ratecast.rates.tables import DEFAULT_PAIR, RateTable
+from ratecast.rates.tables import DEFAULT_PAIR
+from ratecast.stages import OnStage, silent
 from training import evaluate, pooling, report
-from training.bundle import BundleContent, write_bundle
+from training.bundle_writer import BundleContent, write_bundle
 from training.collect import collect, data_digest, load_table
 from training.dataset import PairHistory, Rows, build_rows, pair_sigmas
 from training.fit import MIN_FIT_ROWS, FittedModel, ForestSettings, fit_model, learnable_rows
 from training.headline import headline
 from training.onnx_export import check_parity, export_onnx
-from training.progress import Progress, silent
 from training.statistics import training_stats
 
 if TYPE_CHECKING:
@@ -30,37 +30,9 @@ if TYPE_CHECKING:
 
     from ratecast.model.training_stats import TrainingStats
     from ratecast.rates.table_screening import Screened
+    from training.train_options import TrainOptions
 
 TEST_SHARE = 0.2  # of the days
-
-
-@dataclass(frozen=True)
-class TrainOptions:
-    """What to train on and where to put it.
-
-    Attributes:
-        models_dir: where bundles are kept.
-        until: last day to learn from; the newest there is when None.
-        pairs: which pairs; when empty, a CSV's own columns or ``rates.DEFAULT_PAIRS``.
-        csv: a user's rates instead of the ECB's.
-        table: rates at hand, instead of either.
-        default_pair: of messages that name none; ``rates.DEFAULT_PAIR`` if trained, else the first pair.
-        forest: seed and size.
-        keep_outliers: learn also from rates of the CSV that look like faults.
-        today: rates of the CSV that are dated later than tomorrow are left out; the clock's day when None.
-        notes: what is to be said of a table at hand.
-    """
-
-    models_dir: Path
-    until: dt.date | None = None
-    pairs: tuple[str, ...] = ()
-    csv: Path | None = None
-    table: RateTable | None = None
-    default_pair: str | None = None
-    forest: ForestSettings = field(default_factory=ForestSettings)
-    keep_outliers: bool = False
-    today: dt.date | None = None
-    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -101,7 +73,7 @@ class TrainingResult:
         return self.directory / REPORT
 
 
-def train(options: TrainOptions, progress: Progress = silent) -> TrainingResult:
+def train(options: TrainOptions, progress: OnStage = silent) -> TrainingResult:
     """Train, evaluate, and write a bundle that becomes the current one.
 
     Raises:

@@ -18,11 +18,12 @@ from ratecast.model.bundle import current_version
 from ratecast.model.features import WINDOW
 from ratecast.model.onnx_model import OnnxModel
 from ratecast.model.ranges import LEVELS
+from ratecast.stages import OnStage, silent
 from training.collect import collect, data_digest
 from training.evaluate import Outcomes, outcomes_of, winkler_score
 from training.fit import MIN_FIT_ROWS, FittedModel, ForestSettings, fit_model, learnable_rows
-from training.pipeline import TrainingResult, TrainOptions, train, version_of
-from training.progress import Progress, silent
+from training.pipeline import TrainingResult, train, version_of
+from training.train_options import TrainOptions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -132,7 +133,7 @@ class RetrainResult:
     promoted: TrainingResult | None
 
 
-def retrain(champion: Bundle, options: RetrainOptions, progress: Progress = silent) -> RetrainResult:
+def retrain(champion: Bundle, options: RetrainOptions, progress: OnStage = silent) -> RetrainResult:
     """Let a challenger meet the champion, and promote it if it is not worse.
 
     Raises:

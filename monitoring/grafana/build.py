@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
-from monitoring.grafana import model, overview
+from monitoring.grafana import model_dashboard as model
+from monitoring.grafana import overview_dashboard as overview
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.models.dashboard import Dashboard

@@ -15,7 +15,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from ratecast.broker import free_port
+from ratecast_stack.children import free_port
 from tests import brokers
 from tests.bundles import write_bundle
 from tests.chaos.broken_worker import BREAKS

@@ -59,7 +59,7 @@ def main() -> None:
     lay_traps()
     for number, trap in TRAPS.items():
         signal.signal(number, lambda *_, trap=trap: _armed.append(trap))
-    from ratecast.cli.main import main as ratecast
+    from ratecast_cli.main import main as ratecast
 
     sys.argv = ["ratecast", "worker", *sys.argv[1:]]
     ratecast()

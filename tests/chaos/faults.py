@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Awaitable, Callable
 
-    from ratecast.kafka_jvm import JvmCluster
+    from ratecast_stack.jvm.cluster import JvmCluster
     from tests.chaos.fleet import Fleet, Member
     from tests.chaos.proxy import Proxy
 

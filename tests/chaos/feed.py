@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from producer import histories
+from producer.plan import histories
 from ratecast.kafka.client import client_options
 from ratecast.kafka.closing import stop_producer
 from ratecast.rates.tables import load_ecb
 
 if TYPE_CHECKING:
-    from producer.histories import Message
+    from producer.plan.histories import Message
     from ratecast.settings import Settings
 
 _CHUNKS_A_SECOND = 20

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ratecast.kafka.audit_result import Audit, Place
-    from ratecast.kafka_jvm import JvmCluster
+    from ratecast_stack.jvm.cluster import JvmCluster
 
 _SETTLE_LIMIT_SECONDS = 150.0
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ratecast.broker import free_port
+from ratecast_stack.children import free_port
 from tests import brokers
 from tests.chaos.run import ChaosOptions, run_chaos
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from ratecast.kafka_jvm import JvmCluster
+    from ratecast_stack.jvm.cluster import JvmCluster
 
 FAULTS = (
     "kill_between_send_and_commit",

@@ -16,15 +16,15 @@ import pytest
 from aiohttp import web
 
 import monitoring
-from producer import histories
-from producer.faults import parse_fault
-from producer.pace import Pace
+from producer.plan import histories
+from producer.plan.faults import parse_fault
+from producer.plan.pace import Pace
 from producer.replay import replay
-from ratecast.broker import free_port
 from ratecast.model.bundle import STATS
 from ratecast.model.references import DRIFT_FEATURES, AccuracyReference, FeatureReference
 from ratecast.rates.tables import RateTable
 from ratecast.settings import Settings
+from ratecast_stack.children import free_port
 from tests import brokers, dashboards
 from tests.bad_records import BAD
 from tests.bundles import LEVELS, SIGMA, training_stats, write_bundle, write_manifest

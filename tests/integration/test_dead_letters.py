@@ -13,10 +13,10 @@ from typer.testing import CliRunner
 
 from producer.redelivery import Refusal, Selection, redeliver
 from producer.republishing import Republisher
-from ratecast.cli import dead_letters as command
 from ratecast.errors import OperationError, UsageError
 from ratecast.kafka.client import client_options
 from ratecast.kafka.reader import dead_letter_as_json, read_topic
+from ratecast_cli import dead_letters_command as command
 from tests.bad_records import GOOD
 from tests.bundles import LEVELS, write_bundle
 from tests.integration.test_audit import create_topics
@@ -31,8 +31,8 @@ LONG = json.dumps({"history": [0.85, 0.86, 0.87], "padding": "x" * 2_000_000}).e
 def _environment(settings, monkeypatch) -> None:
     for name, value in commands.variables(settings).items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr("ratecast.cli.logs.configure_logging", lambda _: None)
-    monkeypatch.setattr("ratecast.cli.replay.quiet_client", lambda _: None)
+    monkeypatch.setattr("ratecast_cli.logs.configure_logging", lambda _: None)
+    monkeypatch.setattr("ratecast_cli.replay_command.quiet_client", lambda _: None)
     # Signal handlers belong to the main thread, which runs the test's own loop.
     monkeypatch.setattr(command, "on_stop_signal", lambda _: contextlib.nullcontext())
 

@@ -10,9 +10,9 @@ import msgspec
 import numpy as np
 import pytest
 
-from producer import histories
-from producer.faults import parse_fault
-from producer.pace import Pace
+from producer.plan import histories
+from producer.plan.faults import parse_fault
+from producer.plan.pace import Pace
 from producer.replay import replay
 from ratecast.contract import wire
 from ratecast.errors import OperationError, UsageError

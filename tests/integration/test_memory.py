@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from producer import histories
-from producer.pace import Pace
+from producer.plan import histories
+from producer.plan.pace import Pace
 from producer.replay import replay
 from ratecast.kafka.client import admin
 from ratecast.kafka.topics import ensure_topics

@@ -20,7 +20,7 @@ from ratecast.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from ratecast.kafka_jvm import JvmCluster
+    from ratecast_stack.jvm.cluster import JvmCluster
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ from typing import get_args
 import pytest
 
 from producer.publish import new_message, publish_and_wait
-from ratecast.cli import predict as command
 from ratecast.contract.messages import Prediction
 from ratecast.errors import BrokerUnavailableError, OperationError, RefusedError, UsageError
 from ratecast.kafka.topics import ensure_topics
 from ratecast.settings import Settings
+from ratecast_cli import predict_command as command
 from tests.integration.workers import running_worker
 from tests.producer import commands
 from tests.rows import prediction_row

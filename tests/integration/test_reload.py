@@ -13,8 +13,8 @@ import pytest
 
 from consumer.models import CurrentModel
 from consumer.worker import Worker
-from producer import histories
-from producer.pace import Pace
+from producer.plan import histories
+from producer.plan.pace import Pace
 from producer.replay import replay
 from ratecast.contract.wire import decode_prediction
 from ratecast.kafka.audit import audit

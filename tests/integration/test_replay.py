@@ -17,19 +17,19 @@ import confluent_kafka
 import numpy as np
 import pytest
 
-from producer import histories
-from producer.faults import FaultKind
-from producer.pace import Pace
+from producer.plan import histories
+from producer.plan.faults import FaultKind
+from producer.plan.pace import Pace
 from producer.replay import ReplaySummary, replay
-from ratecast.broker import EmbeddedBroker
-from ratecast.cli import console
-from ratecast.cli import replay as command
 from ratecast.contract.messages import RateHistory
 from ratecast.errors import BrokerUnavailableError, OperationError, UsageError
 from ratecast.kafka.reader import read_topic, record_counts
 from ratecast.kafka.topics import ensure_topics
 from ratecast.rates.tables import RateTable
 from ratecast.settings import Settings
+from ratecast_cli import console
+from ratecast_cli import replay_command as command
+from ratecast_stack.embedded import EmbeddedBroker
 from tests.producer import commands
 
 PAIRS = ("EUR/USD", "EUR/GBP", "EUR/JPY", "EUR/CHF", "EUR/SEK")

@@ -9,16 +9,16 @@ import re
 import numpy as np
 import pytest
 
-from producer import histories
-from producer.pace import Pace
+from producer.plan import histories
+from producer.plan.pace import Pace
 from producer.replay import replay
-from ratecast.cli import retrain as command
 from ratecast.contract.wire import decode_prediction
 from ratecast.errors import ModelBundleError, OperationError, UsageError
 from ratecast.kafka.topics import ensure_topics
 from ratecast.model.bundle import CURRENT, current_version, load
 from ratecast.rates import left_out, screening
 from ratecast.rates.tables import RateTable
+from ratecast_cli import retrain_command as command
 from tests.integration.workers import publish, read, running_worker, until
 from tests.producer import commands
 from training.fit import ForestSettings

@@ -12,11 +12,11 @@ import sys
 import pytest
 from rich.console import Console
 
-from ratecast.cli import console
-from ratecast.cli import tail as command
 from ratecast.contract.messages import Prediction
 from ratecast.contract.wire import PredictionRow, encode_prediction
 from ratecast.errors import OperationError, UsageError
+from ratecast_cli import console
+from ratecast_cli import tail_command as command
 from tests.fakes import FakeRecord
 from tests.integration.workers import publish, read, running_worker
 from tests.producer import commands

@@ -5,10 +5,10 @@ import json
 
 import pytest
 
-from producer.pace import Pace
+from producer.plan.pace import Pace
 from producer.replay import replay
-from ratecast.cli import topics as command
 from ratecast.errors import BrokerUnavailableError
+from ratecast_cli import topics_command as command
 from tests.integration.test_replay import plan
 from tests.producer import commands
 

@@ -6,8 +6,8 @@ import json
 import confluent_kafka
 import pytest
 
-from ratecast.cli import verify as command
 from ratecast.errors import OperationError
+from ratecast_cli import verify_command as command
 from tests.bad_records import GOOD
 from tests.integration.test_audit import commit, create_topics, outcomes, write
 from tests.integration.workers import publish, read, running_worker

@@ -19,9 +19,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 import yaml
 
-from monitoring.native import configuration, programs
-from ratecast.broker import free_port
 from ratecast.errors import UsageError
+from ratecast_stack.children import free_port
+from ratecast_stack.native import programs
+from ratecast_stack.native import prometheus_config as configuration
 from tests.monitoring.test_rules import EXTERNAL
 
 ALERTMANAGER = configuration.ALERTMANAGER.parent

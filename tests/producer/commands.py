@@ -17,12 +17,12 @@ TOPICS_AND_BROKERS = ("bootstrap_servers", "input_topic", "output_topic", "dead_
 
 
 def invoke(group: Any, *arguments: str) -> Result:
-    """Run a command of ``ratecast.cli``; the suite's own logging stays as it is."""
+    """Run a command of ``ratecast_cli``; the suite's own logging stays as it is."""
     app = Typer()
     app.callback()(lambda: None)  # with a callback one command keeps its name
     group.register(app)
-    name = group.__name__.rpartition(".")[2]
-    with patch("ratecast.cli.logs.configure_logging"), patch("ratecast.cli.replay.quiet_client"):
+    name = group.__name__.rpartition(".")[2].removesuffix("_command").replace("_", "-")
+    with patch("ratecast_cli.logs.configure_logging"), patch("ratecast_cli.logs.quiet_client"):
         return CliRunner().invoke(app, [name, *arguments])
 
 

@@ -7,7 +7,7 @@ from aiokafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeEr
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from producer.delivery import Outbox
-from producer.histories import Message
+from producer.plan.histories import Message
 
 
 class FakeProducer:

@@ -8,7 +8,8 @@ import pytest
 from ratecast.rates.tables import Series
 from training.dataset import PairHistory
 from training.fit import ForestSettings
-from training.pipeline import TrainOptions, train
+from training.pipeline import train
+from training.train_options import TrainOptions
 
 SMALL_FOREST = ForestSettings(trees=20)
 NAMES = ("EUR/GBP", "EUR/USD", "EUR/JPY", "EUR/CHF", "EUR/SEK", "EUR/NOK")

@@ -13,7 +13,7 @@ from training import accuracy_reference as fitting
 from training.accuracy_reference import accuracy_reference, bootstrap
 from training.collect import collect
 from training.dataset import build_rows, pair_sigmas
-from training.pipeline import TrainOptions
+from training.train_options import TrainOptions
 
 
 @pytest.fixture

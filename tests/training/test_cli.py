@@ -12,8 +12,9 @@ import pytest
 import typer
 from rich.console import Console
 
-from ratecast.cli import console, main, training
 from ratecast.model.bundle import MANIFEST, current_version, load
+from ratecast_cli import console, main
+from ratecast_cli.train_command import register
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ def ratecast(monkeypatch):
     def _run(*arguments):
         app = typer.Typer()
         app.callback()(lambda: None)
-        training.register(app)
+        register(app)
         monkeypatch.setattr(main, "app", app)
         monkeypatch.setattr(main, "register", lambda: None)
         monkeypatch.setattr(sys, "argv", ["ratecast", *map(str, arguments)])
@@ -155,7 +156,7 @@ def test_without_the_training_extra_one_line_says_how_to_get_it(ratecast, csv, t
 
 def test_the_command_line_loads_no_training_library_until_it_trains():
     code = (
-        "import sys, typer; from ratecast.cli import training; training.register(typer.Typer()); "
+        "import sys, typer; from ratecast_cli import train_command; train_command.register(typer.Typer()); "
         "print([m for m in ('numpy', 'sklearn', 'matplotlib', 'onnx') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -12,7 +12,8 @@ from ratecast.errors import UsageError
 from ratecast.model.bundle import MANIFEST
 from ratecast.rates.tables import RateTable, load_ecb, series
 from training.fit import ForestSettings
-from training.pipeline import TrainOptions, train
+from training.pipeline import train
+from training.train_options import TrainOptions
 
 SMALL = ForestSettings(trees=5)
 FIRST, LAST = dt.date(2021, 1, 1), dt.date(2024, 12, 31)

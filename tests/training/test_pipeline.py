@@ -16,8 +16,9 @@ from ratecast.model.features import FEATURE_NAMES
 from ratecast.rates.tables import Series
 from training.dataset import PairHistory
 from training.fit import ForestSettings
-from training.pipeline import TrainOptions, train
+from training.pipeline import train
 from training.statistics import pair_stats
+from training.train_options import TrainOptions
 
 PNG = b"\x89PNG\r\n\x1a\n"
 

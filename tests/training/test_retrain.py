@@ -16,8 +16,9 @@ from ratecast.rates.tables import RateTable, Series
 from training import retrain as module
 from training.dataset import PairHistory
 from training.evaluate import outcomes_of
-from training.pipeline import TrainOptions, train
+from training.pipeline import train
 from training.retrain import Duel, RetrainOptions, Scores, aligned, as_fitted, objections, retrain, score
+from training.train_options import TrainOptions
 
 OLD = 500  # days the champion knows
 

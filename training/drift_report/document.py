@@ -10,9 +10,10 @@ from ratecast.model.features import FEATURE_NAMES
 from ratecast.model.ranges import LEVELS
 
 if TYPE_CHECKING:
-    from training.drift_report.analysis import DriftReport, PairReport
+    from training.drift_report.analysis import DriftReport
     from training.drift_report.measures import Answers, ScorePath
-    from training.drift_report.messages import PairMessages
+    from training.drift_report.pair_report import PairReport
+    from training.drift_report.tape import PairMessages
 
 
 def as_json(report: DriftReport) -> dict[str, Any]:

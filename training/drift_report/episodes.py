@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from training.drift_report.messages import PairMessages
+    from training.drift_report.tape import PairMessages
 
 JOIN = 5
 # The cause before what follows from it: who sees ten times the rate need not be told that it jumped.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from training.drift_report.episodes import Episode
-    from training.drift_report.messages import PairMessages
+    from training.drift_report.tape import PairMessages
 
 TAKEN_BACK = 0.25  # what may be left of a step that was taken back
 

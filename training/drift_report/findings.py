@@ -18,9 +18,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from training.drift_report.episodes import Episode
+    from collections.abc import Sized
 
 RETURN = 3  # column of return_1 in FEATURE_NAMES
 LEVELS_END = 3  # the columns before it are levels
@@ -60,7 +58,7 @@ class Finding:
     spans: tuple[tuple[int, int], ...] = ()
 
 
-def times(same: Sequence[Episode]) -> str:
+def times(same: Sized) -> str:
     """How often, where it is more than once."""
     return f"{len(same)} times, " if len(same) > 1 else ""
 

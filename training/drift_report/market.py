@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ratecast.model.training_stats import PairStats
     from training.drift_report.episodes import Episode
     from training.drift_report.measures import ScorePath
-    from training.drift_report.messages import PairMessages
+    from training.drift_report.tape import PairMessages
 
 REGIME_MESSAGES = 5  # one or two alerts are the tail of a clean market
 CHANGED_SPREAD = 1.15  # of the standard deviation: below it, another shape

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from ratecast.model.references import DriftTest, FeatureReference
     from ratecast.model.training_stats import PairStats
-    from training.drift_report.messages import PairMessages
+    from training.drift_report.tape import PairMessages
 
 MIN_ANSWERS, ANSWERS = accuracy.MIN_MESSAGES, accuracy.WINDOW_MESSAGES
 CHECKPOINTS = 120  # windows scored over time: a picture shows no more

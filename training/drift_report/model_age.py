@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from training.drift_report.measures import Answers, ScorePath
-    from training.drift_report.messages import PairMessages
+    from training.drift_report.tape import PairMessages
 
 LEVEL_SHARE = 0.5
 MIN_NOW = 20

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
-    from training.drift_report.analysis import PairReport
+    from training.drift_report.pair_report import PairReport
 
 _MARKERS = {
     Alert.JUMP: "^",

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from training.drift_report.analysis import DriftReport, PairReport
+    from training.drift_report.analysis import DriftReport
     from training.drift_report.findings import Finding
+    from training.drift_report.pair_report import PairReport
 
 MOST_LINES = 40
 _HATCHED: dict[str, Any] = {"facecolor": "white", "edgecolor": COLOURS[Action.CHECK_FEED], "hatch": "/////"}

@@ -5,11 +5,11 @@ import asyncio
 import pytest
 from aiokafka import AIOKafkaProducer, client
 
-from ratecast.broker import EmbeddedBroker
 from ratecast.kafka.client import client_options
 from ratecast.kafka.closing import STOP_LIMIT_SECONDS, stop_consumer, stop_producer, uncut
 from ratecast.kafka.topics import ensure_topics
 from ratecast.settings import load_settings
+from ratecast_stack.embedded import EmbeddedBroker
 
 
 class LeakingClient:

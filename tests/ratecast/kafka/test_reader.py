@@ -9,7 +9,6 @@ import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 
 from consumer import dead_letters
-from ratecast.broker import EmbeddedBroker
 from ratecast.errors import BrokerUnavailableError, ErrorCode, OperationError
 from ratecast.kafka import broker_watch
 from ratecast.kafka import reader as tail
@@ -17,6 +16,7 @@ from ratecast.kafka.client import client_options
 from ratecast.kafka.topics import ensure_topics
 from ratecast.scoring.scorer import DeadLetter
 from ratecast.settings import Settings
+from ratecast_stack.embedded import EmbeddedBroker
 from tests.fakes import FakeRecord
 
 

@@ -8,7 +8,7 @@ from ratecast.contract import wire
 from ratecast.model.references import DRIFT_FEATURES, FeatureReference
 from tests.bundles import LEVELS, SIGMA, training_stats
 from training.drift_report.analysis import analyse
-from training.drift_report.messages import Collector
+from training.drift_report.tape import Collector
 
 SLIP = "decimal slip: 100 times the previous rate"
 

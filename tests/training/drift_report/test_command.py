@@ -11,8 +11,8 @@ import pytest
 from typer import Typer
 from typer.testing import CliRunner
 
-from ratecast.cli import drift_report as command
 from ratecast.errors import ModelBundleError, UsageError
+from ratecast_cli import drift_report_command as command
 from tests.bundles import write_bundle
 from tests.training.drift_report.planted import days, walk
 
@@ -21,7 +21,7 @@ def invoke(*arguments):
     app = Typer()
     app.callback()(lambda: None)
     command.register(app)
-    with patch("ratecast.cli.logs.configure_logging"), patch("ratecast.cli.replay.quiet_client"):
+    with patch("ratecast_cli.logs.configure_logging"), patch("ratecast_cli.replay_command.quiet_client"):
         return CliRunner().invoke(app, ["drift-report", *map(str, arguments)])
 
 

@@ -1,0 +1,166 @@
+"""``ratecast train``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ratecast.rates import left_out
+from ratecast_cli import console, parameters
+from ratecast_cli.extras import require_training_extra
+from ratecast_cli.progress import stage_bar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from training.evaluate import Metrics
+    from training.pipeline import TrainingResult
+
+
+def register(app: typer.Typer) -> None:
+    """Attach the command."""
+    app.command(
+        "train",
+        help="Train a model on historical rates, say how good it is, and make it the current one. Rates of --csv that "
+        "look like faults, and weekends that only repeat the rate of the day before, are left out and named.",
+        short_help="Train a model on historical rates and make it the current one.",
+        epilog="Example: ratecast train --until 2024-12-31 --pair EUR/USD --pair EUR/GBP\n\n"
+        + left_out.epilog(),
+    )(train)
+
+
+def train(  # noqa: PLR0913, PLR0917 - each argument is an option of the command
+    until: Annotated[
+        str | None,
+        typer.Option(metavar="DATE", help=r"Learn from rates up to this day. \[default: the newest]"),
+    ] = None,
+    pair: Annotated[
+        list[str] | None,
+        typer.Option(metavar="AAA/BBB", help=r"A pair; repeatable. \[default: 20 pairs, or all of --csv]"),
+    ] = None,
+    csv: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PATH",
+            help=r"Your rates: date and a column a currency, or date,pair,rate. \[default: ECB]",
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, metavar="N", help="Of the forest.")] = 0,
+    default_pair: Annotated[
+        str | None,
+        typer.Option(
+            metavar="AAA/BBB",
+            help=r"Of messages that name no pair. \[default: EUR/GBP, or the first if it is not trained]",
+        ),
+    ] = None,
+    keep_outliers: parameters.KeepOutliers = False,  # noqa: FBT002 - a flag of the command line
+    models_dir: parameters.ModelsDir = None,
+    json: parameters.Json = False,  # noqa: FBT002 - the same
+) -> None:
+    """Train a model on historical rates, say how good it is, and make it the current one."""
+    from ratecast.settings import load_settings
+
+    require_training_extra()
+    day = parameters.parse_day("--until", until)
+    directory = load_settings(models_dir=models_dir).models_dir
+    parameters.require_writable(directory)
+
+    from training.fit import ForestSettings
+    from training.pipeline import train as run
+    from training.train_options import TrainOptions
+
+    options = TrainOptions(
+        models_dir=directory,
+        until=day,
+        pairs=parameters.parse_pairs(pair),
+        csv=None if csv is None else Path(csv),
+        default_pair=None if default_pair is None else parameters.parse_pair(default_pair, "--default-pair"),
+        forest=ForestSettings(seed=seed),
+        keep_outliers=keep_outliers,
+    )
+    with stage_bar() as progress:
+        result = run(options, progress)
+    if json:
+        console.print_json(as_json(result))
+    else:
+        show(result)
+
+
+def show(result: TrainingResult) -> None:
+    """Headline, a line a pair, and where everything lies, on stdout."""
+    from rich.table import Table
+
+    evaluation = result.evaluation
+    console.out.print(f"\n[bold]{result.headline}[/bold]\n")
+    console.out.print(
+        f"tested from {evaluation.validated_until} to {evaluation.tested_until}\n", markup=False
+    )
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("pair", no_wrap=True)
+    for name in ("n", "MAE ratio", "forest alone", "in 80 %", "in 95 %", "Winkler 95"):
+        table.add_column(name, justify="right")
+    for name, metrics in evaluation.pairs.items():
+        table.add_row(name, *_cells(metrics))
+    table.add_row("all", *_cells(evaluation.test), style="bold")
+    if evaluation.walk_forward is not None:
+        table.add_row("walk-forward", *_cells(evaluation.walk_forward))
+    console.show(table)
+    if evaluation.years:
+        years = f"{min(evaluation.years)} to {max(evaluation.years)}"
+        console.out.print(
+            f"\nwalk-forward: {years}, each year by a model of the years before it", markup=False
+        )
+    for line in _not_learnt(result):
+        console.out.print(line, markup=False, soft_wrap=True)
+    for name, reason in result.skipped.items():
+        console.out.print(f"left out: {name}, {reason}", markup=False, soft_wrap=True)
+    console.out.print(f"model   {result.version} (now current)", markup=False, soft_wrap=True)
+    console.out.print(f"report  {result.report}", markup=False, soft_wrap=True)
+
+
+def _not_learnt(result: TrainingResult) -> Iterator[str]:
+    """What was left out of the rates, a line a rule and a run; then what else there is to say."""
+    from ratecast.rates.table_screening import describe
+
+    source = result.source
+    yield from left_out.lines(source.left_out, source.table.source)
+    copies = () if source.copies is None else (describe(source.copies),)
+    yield from (f"note      {note}" for note in (*copies, *result.notes))
+
+
+def as_json(result: TrainingResult) -> dict[str, Any]:
+    """The same for programs."""
+    evaluation = result.evaluation
+    return {
+        "version": result.version,
+        "directory": str(result.directory),
+        "report": str(result.report),
+        "headline": result.headline,
+        "trained_until": result.stats.trained_until,
+        "shrinkage": result.stats.shrinkage.model_dump(by_alias=True),
+        "intervals": result.stats.intervals,
+        "tested": {"after": evaluation.validated_until, "until": evaluation.tested_until},
+        "test": asdict(evaluation.test),
+        "pairs": {name: asdict(metrics) for name, metrics in evaluation.pairs.items()},
+        "walk_forward": None if evaluation.walk_forward is None else asdict(evaluation.walk_forward),
+        "years": {year: asdict(metrics) for year, metrics in evaluation.years.items()},
+        "skipped": result.skipped,
+        "left_out": [asdict(faulty) for faulty in result.source.left_out],
+        "carried_forward": None if result.source.copies is None else asdict(result.source.copies),
+        "not_pooled": result.not_pooled,
+        "notes": [*result.source.sentences(), *result.notes],
+    }
+
+
+def _cells(metrics: Metrics) -> tuple[str, ...]:
+    return (
+        f"{metrics.n:,}",
+        f"{metrics.mae_ratio:.4f}",
+        f"{metrics.forest_mae_ratio:.4f}",
+        f"{100 * metrics.coverage['80']:.1f}",
+        f"{100 * metrics.coverage['95']:.1f}",
+        "-" if (ratio := metrics.winkler_ratio["95"]) is None else f"{ratio:.3f}",
+    )

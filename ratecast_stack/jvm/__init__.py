@@ -1,0 +1,1 @@
+"""Apache Kafka on the JVM: its jars, its nodes, one cluster of them."""

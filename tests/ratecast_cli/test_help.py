@@ -1,0 +1,66 @@
+"""Help that teaches: nothing a writer put into it may be swallowed as markup."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from typer.main import get_command
+from typer.testing import CliRunner
+
+from ratecast.rates.tables import DEFAULT_PAIR
+from ratecast_cli.main import app, register
+
+if not app.registered_commands:  # once a process
+    register()
+
+COMMANDS = {
+    f"{name} {sub}".strip(): command
+    for name, group in get_command(app).commands.items()
+    for sub, command in (getattr(group, "commands", None) or {"": group}).items()
+}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_word_of_a_commands_help_is_shown(name: str) -> None:
+    shown = CliRunner().invoke(app, [*name.split(), "--help"], env={"COLUMNS": "200", "TERM": "dumb"}).output
+    words = set(re.findall(r"\S+", shown))
+    for option in COMMANDS[name].params:
+        written = (getattr(option, "help", None) or "").replace("\\[", "[")
+        assert set(written.split()) <= words, f"{name}: {set(written.split()) - words}"
+
+
+@pytest.mark.parametrize("name", ["", *COMMANDS])
+def test_nothing_is_cut_off_at_80_columns(name: str) -> None:
+    shown = CliRunner().invoke(app, [*name.split(), "--help"], env={"COLUMNS": "80", "TERM": "dumb"}).output
+    assert "Usage: " in shown
+    assert "…" not in shown
+    assert max(map(len, shown.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "demo",
+        "train",
+        "broker",
+        "topics",
+        "worker",
+        "predict",
+        "tail",
+        "verify",
+        "replay",
+        "retrain",
+        "drift-report",
+    ],
+)
+def test_the_list_of_commands_has_a_line_for_each_and_its_own_help_the_rest(name: str) -> None:
+    listed = CliRunner().invoke(app, ["--help"], env={"COLUMNS": "80", "TERM": "dumb"}).output
+    (line,) = [line for line in listed.splitlines() if line.split()[:2] == ["│", name]]
+    assert COMMANDS[name].short_help in line
+    assert len(COMMANDS[name].short_help) < len(COMMANDS[name].help)
+
+
+def test_the_help_of_train_names_the_default_pair_as_it_is() -> None:
+    (option,) = [option for option in COMMANDS["train"].params if option.name == "default_pair"]
+    assert f"[default: {DEFAULT_PAIR}," in option.help

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import logging
+
+import pytest
+from aiokafka.errors import GroupAuthorizationFailedError, GroupCoordinatorNotAvailableError, ProducerFenced
+
+from ratecast_cli.logs import ClientLeftovers, JsonFormatter, Retried, SaidRecently
+
+
+def record(name: str, line: int, created: float) -> logging.LogRecord:
+    made = logging.LogRecord(name, logging.ERROR, "client.py", line, "no %s", ("broker",), None)
+    made.created = created
+    return made
+
+
+@pytest.mark.parametrize(
+    ("name", "let_through"), [("aiokafka.client", [True, False, True]), ("consumer.worker", [True] * 3)]
+)
+def test_only_the_client_s_repetitions_are_held_back(name: str, let_through: list[bool]) -> None:
+    said = SaidRecently(quiet_seconds=10)
+    assert [said.filter(record(name, 1, at)) for at in (100.0, 109.9, 110.0)] == let_through
+    assert said.filter(record(name, 2, 110.0))
+
+
+def test_what_the_client_says_of_retries_is_held_back_longer() -> None:
+    said = SaidRecently(quiet_seconds=10, quiet_seconds_of_retries=600)
+    records = [record("aiokafka.producer.sender", 1, at) for at in (1000.0, 1599.0, 1600.0)]
+    for each in records:
+        each.msg = "Got error produce response on %s, retrying. Error: %s"
+    assert [said.filter(each) for each in records] == [True, False, True]
+
+
+@pytest.mark.parametrize(
+    ("name", "cause", "level"),
+    [
+        ("aiokafka.consumer.group_coordinator", GroupCoordinatorNotAvailableError(), "WARNING"),
+        ("aiokafka.consumer.group_coordinator", GroupAuthorizationFailedError(), "ERROR"),
+        ("consumer.pipeline", GroupCoordinatorNotAvailableError(), "ERROR"),
+    ],
+)
+def test_what_the_client_tries_again_is_no_error(name: str, cause: Exception, level: str) -> None:
+    said = record(name, 1, 0.0)
+    said.args = (cause,)
+    assert Retried().filter(said)
+    assert (said.levelname, said.levelno) == (level, getattr(logging, level))
+
+
+def test_a_json_line_is_one_object() -> None:
+    line = json.loads(JsonFormatter().format(record("consumer.worker", 1, 0.0)))
+    assert line == {
+        "time": "1970-01-01T00:00:00+00:00",
+        "level": "error",
+        "logger": "consumer.worker",
+        "message": "no broker",
+    }
+
+
+class MessageAccumulator:
+    """Named as the client's own, whose flush waits for a broker that is gone."""
+
+    async def close(self) -> None:
+        await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize(("error", "said"), [(ProducerFenced(), False), (ValueError("ours"), True)])
+def test_failures_that_the_client_reports_twice_are_said_once(caplog, error, said) -> None:
+    caplog.handler.addFilter(leftovers := ClientLeftovers())
+    try:
+        loop = asyncio.new_event_loop()
+        loop.create_future().set_exception(error)
+        gc.collect()
+        loop.close()
+    finally:
+        caplog.handler.removeFilter(leftovers)
+    assert ("never retrieved" in caplog.text) is said
+
+
+def test_a_flush_the_client_never_ends_is_not_told(caplog) -> None:
+    async def ours() -> None:
+        await asyncio.Event().wait()
+
+    async def begin(work) -> None:
+        asyncio.get_running_loop().create_task(work())
+        await asyncio.sleep(0)
+
+    caplog.handler.addFilter(leftovers := ClientLeftovers())
+    try:
+        for work in (MessageAccumulator().close, ours):
+            loop = asyncio.new_event_loop()
+            loop.run_until_complete(begin(work))
+            loop.close()
+            gc.collect()
+    finally:
+        caplog.handler.removeFilter(leftovers)
+    assert "MessageAccumulator" not in caplog.text
+    assert "ours()" in caplog.text

@@ -1,0 +1,192 @@
+"""A bundle is what was trained, whole, and nothing that was touched since."""
+
+from __future__ import annotations
+
+import datetime as dt
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pytest
+from sklearn.base import clone
+
+from ratecast.errors import ModelBundleError, OperationError
+from ratecast.model.bundle import (
+    CURRENT,
+    JOBLIB,
+    MANIFEST,
+    ONNX,
+    PARITY,
+    REPORT,
+    STATS,
+    current_version,
+    load,
+    set_current,
+)
+from ratecast.model.forecast import Forecaster
+from ratecast.model.onnx_model import OnnxModel
+from ratecast.model.parity import Probes, make_probes
+from training.bundle_writer import BundleContent, write_bundle
+from training.onnx_export import check_parity, export_onnx
+
+NOW = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)
+RNG = np.random.default_rng(0)
+
+
+def names(directory):
+    return sorted(path.name for path in directory.iterdir())
+
+
+class Shifted:
+    """A forest that says a little more than its graph."""
+
+    def __init__(self, forest, by):
+        self._forest, self._by = forest, by
+
+    def predict(self, inputs):
+        return self._forest.predict(inputs) + self._by
+
+
+@pytest.fixture
+def models_dir(trained, tmp_path):
+    shutil.copytree(trained.directory.parent, tmp_path / "models")
+    return tmp_path / "models"
+
+
+@pytest.fixture
+def forest(trained):
+    return joblib.load(trained.directory / JOBLIB)
+
+
+def test_a_written_bundle_loads_and_round_trips(trained):
+    bundle = load(trained.directory.parent)
+    assert bundle.version == trained.version
+    assert bundle.stats == trained.stats
+    assert sorted(path.name for path in trained.directory.iterdir()) == sorted(
+        [JOBLIB, ONNX, PARITY, STATS, REPORT, MANIFEST]
+    )
+
+
+def test_a_loaded_bundle_forecasts(trained):
+    forecaster = Forecaster.from_bundle(load(trained.directory.parent))
+    found = forecaster.forecast(forecaster.windows([[0.85, 0.86, 0.87]], np.zeros(1, dtype=np.intp)))
+    assert found.lower[0, 1] < found.lower[0, 0] < found.prediction[0] < found.upper[0, 0] < found.upper[0, 1]
+
+
+@pytest.mark.parametrize("name", [ONNX, STATS, PARITY, JOBLIB, REPORT])
+def test_a_tampered_file_is_refused(models_dir, trained, name):
+    path = models_dir / trained.version / name
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ModelBundleError, match=f"{name} does not match its SHA-256"):
+        load(models_dir)
+
+
+def test_the_graph_and_the_forest_agree(trained, forest):
+    inputs = np.random.default_rng(0).normal(size=(1000, 3)).astype(np.float32)
+    onnx = (trained.directory / ONNX).read_bytes()
+    assert forest.n_jobs == 1
+    np.testing.assert_allclose(OnnxModel(onnx).predict(inputs), forest.predict(inputs), atol=1e-6)
+    assert check_parity(onnx, forest, inputs) < 1e-6
+
+
+def test_a_graph_that_disagrees_is_refused(forest):
+    inputs = np.zeros((1, 3), dtype=np.float32)
+    with pytest.raises(OperationError, match="differs from the forest by 2e-05"):
+        check_parity(export_onnx(forest), Shifted(forest, 2e-5), inputs)
+    with pytest.raises(OperationError, match="differs"):
+        check_parity(export_onnx(forest), Shifted(forest, float("nan")), inputs)
+
+
+def test_parity_is_checked_on_the_training_inputs_too(forest):
+    class WrongAtOnePoint(Shifted):
+        def predict(self, inputs):
+            return self._forest.predict(inputs) + (inputs[:, 0] == np.float32(0.123)) * self._by
+
+    inputs = np.array([[0.123, 0, 0]], dtype=np.float32)
+    with pytest.raises(OperationError, match="differs"):
+        check_parity(export_onnx(forest), WrongAtOnePoint(forest, 1), inputs)
+
+
+def content_of(trained, forest, *, onnx=None):
+    probes = Probes.model_validate_json((trained.directory / PARITY).read_bytes())
+    onnx = (trained.directory / ONNX).read_bytes() if onnx is None else onnx
+    stats = trained.stats
+    return BundleContent(
+        stats, forest, onnx, probes, lambda named: f"<p>{named.model_version}</p>", "0" * 64, {}, 0
+    )
+
+
+def snapshot(directory):
+    return {path.name: (path.read_bytes(), path.stat().st_ino) for path in directory.iterdir()}
+
+
+def test_the_same_bundle_again_is_kept_as_it_is(models_dir, trained, forest):
+    before = snapshot(models_dir / trained.version)
+    set_current(models_dir, "another")
+    written = write_bundle(models_dir, content_of(trained, forest), NOW)
+    assert (written.directory, written.stats) == (models_dir / trained.version, trained.stats)
+    assert snapshot(models_dir / trained.version) == before
+    assert current_version(models_dir) == trained.version
+    assert names(models_dir) == sorted([trained.version, CURRENT])
+
+
+def test_the_same_version_with_another_forest_takes_another_name(models_dir, trained, forest):
+    before = snapshot(models_dir / trained.version)
+    other = clone(forest).set_params(random_state=5).fit(RNG.normal(size=(300, 3)), RNG.normal(size=300))
+    onnx = export_onnx(other)
+    content = replace(
+        content_of(trained, other, onnx=onnx),
+        probes=make_probes(other, RNG.normal(size=(99, 3)).astype(np.float32), 0),
+    )
+    written = write_bundle(models_dir, content, NOW)
+    second = f"{trained.version}.2"
+    assert written.stats.model_version == written.directory.name == second
+    assert load(models_dir).stats == written.stats
+    assert load(models_dir).onnx == onnx
+    assert (written.directory / REPORT).read_text() == f"<p>{second}</p>"
+    assert snapshot(models_dir / trained.version) == before
+    kept = snapshot(written.directory)
+    assert write_bundle(models_dir, content, NOW).directory == written.directory
+    assert snapshot(written.directory) == kept
+    assert names(models_dir) == sorted([trained.version, second, CURRENT])
+
+
+def test_a_damaged_bundle_is_left_alone_and_its_successor_is_sound(models_dir, trained, forest):
+    (models_dir / trained.version / ONNX).write_bytes(b"torn")
+    with pytest.raises(ModelBundleError):
+        load(models_dir)
+    written = write_bundle(models_dir, content_of(trained, forest), NOW)
+    assert load(models_dir).version == written.stats.model_version == f"{trained.version}.2"
+    assert (models_dir / trained.version / ONNX).read_bytes() == b"torn"
+
+
+def test_who_comes_second_takes_the_next_name(models_dir, trained, forest, monkeypatch):
+    """Another training puts its bundle in place after we found the name free."""
+    shutil.rmtree(models_dir / trained.version)
+    rename = Path.rename
+
+    def overtaken(self, target):
+        if target.name == trained.version:
+            shutil.copytree(trained.directory, target)
+            (target / ONNX).write_bytes(b"another")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", overtaken)
+    written = write_bundle(models_dir, content_of(trained, forest), NOW)
+    assert written.directory.name == f"{trained.version}.2"
+    assert load(models_dir).version == f"{trained.version}.2"
+
+
+def test_a_failed_write_leaves_the_old_bundle_current(models_dir, trained, forest, monkeypatch):
+    def full(*args, **kwargs):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(joblib, "dump", full)
+    with pytest.raises(OperationError, match=r"cannot write the model to .*: No space left on device"):
+        write_bundle(models_dir, content_of(trained, forest), NOW)
+    assert load(models_dir).stats == trained.stats
+    assert names(models_dir) == sorted([trained.version, CURRENT])
