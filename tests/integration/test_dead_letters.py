@@ -32,7 +32,7 @@ def _environment(settings, monkeypatch) -> None:
     for name, value in commands.variables(settings).items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr("ratecast_cli.logs.configure_logging", lambda _: None)
-    monkeypatch.setattr("ratecast_cli.replay_command.quiet_client", lambda _: None)
+    monkeypatch.setattr("ratecast_cli.logs.quiet_client", lambda _: None)
     # Signal handlers belong to the main thread, which runs the test's own loop.
     monkeypatch.setattr(command, "on_stop_signal", lambda _: contextlib.nullcontext())
 

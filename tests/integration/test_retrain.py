@@ -22,7 +22,8 @@ from ratecast_cli import retrain_command as command
 from tests.integration.workers import publish, read, running_worker, until
 from tests.producer import commands
 from training.fit import ForestSettings
-from training.pipeline import TrainOptions, train
+from training.pipeline import train
+from training.train_options import TrainOptions
 
 PAIRS = ("EUR/GBP", "EUR/USD")
 DATES = np.busday_offset("2018-01-01", np.arange(700), roll="forward").astype("datetime64[D]")

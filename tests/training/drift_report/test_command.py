@@ -21,7 +21,7 @@ def invoke(*arguments):
     app = Typer()
     app.callback()(lambda: None)
     command.register(app)
-    with patch("ratecast_cli.logs.configure_logging"), patch("ratecast_cli.replay_command.quiet_client"):
+    with patch("ratecast_cli.logs.configure_logging"), patch("ratecast_cli.logs.quiet_client"):
         return CliRunner().invoke(app, ["drift-report", *map(str, arguments)])
 
 
