@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ratecast.model import features, ranges
-from ratecast.model.features import ADAPTIVE_LENGTH, FEATURE_NAMES
+from ratecast.model import classic_drift, features, ranges
+from ratecast.model.features import ADAPTIVE_LENGTH
 from ratecast.model.onnx_model import OnnxModel, StepModel
 from ratecast.model.ranges import LEVELS
 
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
     from ratecast.model.bundle import Bundle
     from ratecast.model.training_stats import TrainingStats
-
-MAX_SCORE = 1e9  # a drift score says nothing more beyond this, and JSON has no infinity
 
 
 @dataclass(frozen=True)
@@ -113,10 +111,7 @@ class Forecaster:
         self._std_threshold = stats.drift_std_threshold if std_threshold is None else std_threshold
         self._sigma = np.array([pair.sigma for pair in stats.pairs.values()])
         self._lengths, self._quantiles = _quantile_table(stats)
-        self._min, self._max, self._mean, self._std = (
-            np.array([[getattr(p.features[f], name) for f in FEATURE_NAMES] for p in stats.pairs.values()])
-            for name in ("min", "max", "mean", "std")
-        )
+        self._feature_ranges = classic_drift.feature_ranges(stats.pairs.values())
 
     @classmethod
     def from_bundle(cls, bundle: Bundle, std_threshold: float | None = None) -> Forecaster:
@@ -161,7 +156,8 @@ class Forecaster:
             prediction = values[:, 0] * np.exp(step)
             lower = prediction[:, None] * np.exp(-half)
             upper = prediction[:, None] * np.exp(half)
-        scores, drifted = self._drift(values, windows.pairs)
+        expected = self._feature_ranges.of(windows.pairs)
+        scores, drifted = classic_drift.drift(values, expected, self._std_threshold)
         adaptive = windows.lengths >= ADAPTIVE_LENGTH
         floored = features.floored(sigma, stored)
         return Forecasts(values, prediction, lower, upper, adaptive, floored, scores, drifted)
@@ -190,19 +186,6 @@ class Forecaster:
         """Half widths of the ranges in log returns, ``(n, 2)``, by the quantiles of each history's length."""
         quantiles = self._quantiles[np.searchsorted(self._lengths, lengths, side="right") - 1]
         return ranges.half_widths(quantiles, scales)
-
-    def _drift(
-        self, values: NDArray[np.float64], rows: NDArray[np.intp]
-    ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        """The classic rule: outside the training min/max, or beyond the threshold from the mean."""
-        spread = self._std[rows]
-        distance = values - self._mean[rows]
-        # A feature that never moved in training has no scale: any value but the mean lies outside min/max.
-        with np.errstate(over="ignore"):
-            scores = np.divide(distance, spread, out=np.zeros_like(distance), where=spread > 0)
-        scores = np.clip(scores, -MAX_SCORE, MAX_SCORE)
-        outside = (values < self._min[rows]) | (values > self._max[rows])
-        return scores, outside | (np.abs(scores) > self._std_threshold)
 
 
 def _quantile_table(stats: TrainingStats) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
