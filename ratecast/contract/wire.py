@@ -8,6 +8,7 @@ too (an unknown field, an escape) or name the fault. Whatever a parser raises, a
 
 from __future__ import annotations
 
+import datetime as dt
 import gc
 from functools import lru_cache
 from re import compile as regex
@@ -17,7 +18,7 @@ import jiter
 import msgspec
 from pydantic import ValidationError
 
-from ratecast.contract import dates, foreign_bytes
+from ratecast.contract import foreign_bytes
 from ratecast.contract.messages import (
     MAX_HISTORY,
     MIN_HISTORY,
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 _PAIR = regex(PAIR_PATTERN)
 _PAIR_LENGTH = len("EUR/USD")
 _USUAL_TIME = len("2026-10-30T14:15:00.123456789+00:00")
-_NO_TIMES = msgspec.Raw()
 # What pydantic finds, in the words of who sends messages.
 _IN_WORDS = {
     "missing": "missing",
@@ -52,7 +52,7 @@ _IN_WORDS = {
 
 
 class History(msgspec.Struct, gc=False):
-    """A decoded input message; fields as in `ratecast.contract.messages.RateHistory`, ``times`` checked but raw."""
+    """A decoded input message; fields as in `ratecast.contract.messages.RateHistory`."""
 
     history: Annotated[
         list[Annotated[float, msgspec.Meta(gt=0)]],
@@ -60,13 +60,10 @@ class History(msgspec.Struct, gc=False):
     ]
     pair: str | None = None
     as_of: str | None = None
-    times: msgspec.Raw = _NO_TIMES
+    times: list[dt.date] | None = (
+        None  # msgspec accepts YYYY-MM-DD on the calendar only, as the contract does
+    )
     message_id: Annotated[str, msgspec.Meta(min_length=1, max_length=128)] | None = None
-
-    @property
-    def has_times(self) -> bool:
-        """Whether the message says when each rate was fixed."""
-        return self.times is not _NO_TIMES
 
 
 _decode = msgspec.json.Decoder(History).decode
@@ -83,16 +80,7 @@ def decode_histories(values: Sequence[bytes | None], max_bytes: int) -> list[His
     >>> good.history, bad.code.value
     ([0.85, 0.86, 0.87], 'invalid_json')
     """
-    decoded = [_decode_one(value, max_bytes) for value in values]
-    timed = [
-        (position, item)
-        for position, item in enumerate(decoded)
-        if isinstance(item, History) and item.has_times
-    ]
-    for i in dates.malformed([(item.times, len(item.history)) for _, item in timed]):
-        position = timed[i][0]
-        decoded[position] = _judge(values[position] or b"")
-    return decoded
+    return [_decode_one(value, max_bytes) for value in values]
 
 
 def _decode_one(value: bytes | None, max_bytes: int) -> History | RecordError:
@@ -112,8 +100,7 @@ def _is_plain(value: bytes, decoded: History) -> bool:
     """Whether a decoded value surely holds just its known fields, each once, each well formed.
 
     Every field of an object brings a colon. Without escapes the other colons are those of the decoded
-    strings, so a repeated or unknown field shows as one too many. (Dates in ``times`` have none; a ``times``
-    of another form is judged later.)
+    strings, so a repeated or unknown field shows as one too many. Dates in ``times`` have none.
     """
     if not value.isascii() or b"\\" in value:
         return False
@@ -126,7 +113,9 @@ def _is_plain(value: bytes, decoded: History) -> bool:
         if len(decoded.as_of) > _USUAL_TIME or not _is_time(decoded.as_of):
             return False
         colons += 1 + decoded.as_of.count(":")
-    if decoded.times is not _NO_TIMES:
+    if decoded.times is not None:
+        if len(decoded.times) != len(decoded.history):
+            return False
         colons += 1
     if decoded.message_id is not None:
         colons += 1 + decoded.message_id.count(":")
@@ -186,7 +175,7 @@ def _by_contract(value: bytes) -> History | RecordError:
         message = RateHistory.model_validate(document)
     except ValidationError as error:
         return _record_error(error)
-    times = _NO_TIMES if message.times is None else msgspec.Raw(msgspec.json.encode(message.times))
+    times = None if message.times is None else [dt.date.fromisoformat(day) for day in message.times]
     return History(message.history, message.pair, message.as_of, times, message.message_id)
 
 

@@ -6,7 +6,6 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-import msgspec
 import numpy as np
 
 from ratecast.contract import dates, wire
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from ratecast.contract.wire import History
 
 _FLUSH_RATES = 200_000  # of a pair, before days that were said again are dropped: bounds memory
-_decode_days = msgspec.json.Decoder(list[str]).decode
 
 
 @dataclass(frozen=True)
@@ -122,8 +120,8 @@ class Gatherer:
 
 def _days(history: History) -> NDArray[np.int64]:
     """Days since 1970-01-01 of a history's newest rates; as many as are dated."""
-    if history.has_times:
-        return np.array(_decode_days(history.times), dtype="datetime64[D]").astype(np.int64)
+    if history.times is not None:
+        return np.array(history.times, dtype="datetime64[D]").astype(np.int64)
     if history.as_of is not None:
         return np.array([dates.day_number(history.as_of)])
     return np.zeros(0, dtype=np.int64)
