@@ -17,7 +17,7 @@ from producer.delivery import idempotent_producer
 from ratecast.contract import dead_letter
 from ratecast.contract.messages import RateHistory
 from ratecast.contract.wire import PredictionRow, decode_prediction
-from ratecast.errors import OperationError, RefusedError, UsageError
+from ratecast.errors import MessageRejectedError, OperationError, UsageError
 from ratecast.kafka.reader import TopicReader, existing_partitions, open_reader
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ async def publish_and_wait(settings: Settings, message: RateHistory, timeout_sec
 
     Raises:
         BrokerUnavailableError: no broker answered.
-        RefusedError: a worker made a dead letter of the message.
+        MessageRejectedError: a worker made a dead letter of the message.
         OperationError: a topic is missing, or nobody answered.
     """
     await existing_partitions(settings, [settings.input_topic])
@@ -113,7 +113,7 @@ async def _outcome(settings: Settings, reader: TopicReader, message_id: str) -> 
                     continue
                 if record.topic == settings.dead_letter_topic:
                     headers = dead_letter.parse(record.headers)
-                    raise RefusedError(headers.code, headers.message)
+                    raise MessageRejectedError(headers.code, headers.message)
                 prediction = decode_prediction(record.value)
                 if prediction.message_id == message_id:
                     return prediction

@@ -33,7 +33,10 @@ def test_real_dates_are_decoded_when_there_is_one_for_each_rate(
     assert decoded.times == days
     rejected = decode(message(text, len(days) + 1))
     assert isinstance(rejected, RecordError)
-    assert rejected.message == f"history has {len(days) + 1} rates, times has {len(days)}"
+    assert (
+        rejected.message
+        == f"times must have one date for each rate, got {len(days)} for {len(days) + 1} rates"
+    )
 
 
 @given(st.from_regex(r"\A[0-9]{4}-[0-9]{2}-[0-9]{2}\Z"))
@@ -49,7 +52,7 @@ def test_a_date_is_accepted_exactly_when_it_is_on_the_calendar(text: str) -> Non
     decoded = decode(message(json.dumps(["2025-01-02", text, "2025-01-03"]), 3))
     assert isinstance(decoded, wire.History) == on_calendar
     if isinstance(decoded, RecordError):
-        assert decoded.message.startswith("times.1: ")
+        assert decoded.message.startswith("times[1] must be ")
 
 
 @settings(max_examples=300, deadline=None)
@@ -68,5 +71,5 @@ def test_wrong_dates_are_found_among_good_neighbours_of_several_lengths() -> Non
     none = message("[]", 3)
     decoded = wire.decode_histories([good, long, bad, good, none], 1000)
     assert [isinstance(item, RecordError) for item in decoded] == [False, False, True, False, True]
-    assert decoded[2].message == "times.2: not an ISO 8601 date (YYYY-MM-DD)"
-    assert decoded[4].message == "history has 3 rates, times has 0"
+    assert decoded[2].message == "times[2] must be an ISO 8601 date (YYYY-MM-DD), got '2025-01-3x'"
+    assert decoded[4].message == "times must have one date for each rate, got 0 for 3 rates"
