@@ -11,8 +11,8 @@ import os
 from typing import Any
 
 from consumer import beginning, group_client, transactions, worker
-from consumer.positions import Start
 from consumer.publishing import hand_over
+from consumer.start_position import Start
 from ratecast.contract.commit_note import CommitNote
 from tests.chaos import armed_worker
 
@@ -61,7 +61,7 @@ def _no_seek() -> None:
         return consumer(**{**options, "auto_offset_reset": "earliest"})
 
     group_client.AIOKafkaConsumer = with_a_position
-    beginning.Beginning.of = stay
+    beginning.StartFinder.of = stay
 
 
 def main() -> None:

@@ -13,9 +13,9 @@ from prometheus_client import CollectorRegistry
 
 from consumer import pipeline as module
 from consumer.pipeline import PartitionPipeline
-from consumer.positions import Start
-from consumer.publishing import OutputRefusedError, Outgoing
-from consumer.surroundings import Surroundings
+from consumer.pipeline_context import PipelineContext
+from consumer.publishing import Outgoing, OutputRefusedError
+from consumer.start_position import Start
 from monitoring.metrics import WorkerMetrics
 from ratecast.contract import commit_note
 from ratecast.contract.commit_note import CommitNote
@@ -104,7 +104,7 @@ class FakeLimits:
     def record_bytes(self, topic) -> int | None:
         return 100 if self.asked else None
 
-    async def refused(self, topic) -> None:
+    async def rejected(self, topic) -> None:
         self.asked.append(topic)
 
 
@@ -143,20 +143,20 @@ class Bench:
         self.metrics = WorkerMetrics(self.registry, list)
         self.limits, self.identity = FakeLimits(), FakeIdentity()
         self.refusals: list[KafkaError] = []
-        around = Surroundings(
+        context = PipelineContext(
             settings=self.settings,
             consumer=self.consumer,
             scorer=Scorer,
             publisher=self.topics.publisher,
-            beginning=self,
+            start_finder=self,
             identity=self.identity,
             limits=self.limits,
             metrics=self.metrics,
-            refused=self.refusals.append,
+            rejected=self.refusals.append,
         )
-        self.pipeline = PartitionPipeline(SOURCE, around)
+        self.pipeline = PartitionPipeline(SOURCE, context)
 
-    async def of(self, source, output_partition, reached=None) -> Start:
+    async def find(self, source, output_partition, reached=None) -> Start:
         return Start(self.topics.committed, NOTE)
 
     def count(self, name: str, **labels) -> float:
@@ -248,7 +248,7 @@ async def test_a_cancelled_pipeline_ends_and_releases_its_publisher():
 async def test_failing_for_longer_than_the_limit_ends_the_worker():
     faults = [KafkaError("no coordinator")] * 10_000
     bench = Bench(*[batch(0, b"a")] * 10_000, faults=faults, give_up_seconds=0.05)
-    with pytest.raises(OperationError, match="failed for 0.05 s"):
+    with pytest.raises(OperationError, match=r"failed for 0\.05 s"):
         await bench.run_until(lambda: False)
 
 

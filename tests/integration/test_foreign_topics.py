@@ -80,7 +80,7 @@ async def test_a_topic_made_anew_while_no_worker_runs_is_read_from_its_beginning
     scored = [json.loads(record.value)["message_id"] for record in records[-70:]]
     assert scored == [str(n) for n in range(100, 170)]
     # A broker forgets the group's offsets together with the topic.
-    assert "or the topic was made anew): up to 70 records may be scored again" in caplog.text
+    assert "or the topic was recreated). Up to 70 records may be scored again" in caplog.text
     done = await audit(settings)
     assert (done.exactly_once, done.scored, done.earlier) == (True, 70, 40)
 
@@ -127,7 +127,7 @@ async def test_records_that_retention_removed_are_counted_said_and_make_verify_f
     async with running_worker(settings) as worker:
         await read(settings, settings.output_topic, 70)
         assert metric(worker, "records_lost_to_retention_total") == 20
-    assert "20 records (offsets 30 to 49) were removed by retention before they were scored" in caplog.text
+    assert "retention removed 20 records (offsets 30 to 49) before they were scored" in caplog.text
     after = await audit(settings)
     assert (after.removed, after.sound, after.exactly_once, after.lost) == (20, False, False, [])
     part = after.partitions[0].removed

@@ -216,7 +216,7 @@ async def test_a_pipeline_that_ends_unasked_ends_the_worker(settings) -> None:
     await until(lambda: worker.readiness()["ready"])
     _, pipeline = next(iter(worker._pipelines.values()))
     pipeline.cancel()
-    with pytest.raises(Exception, match="ended unasked"):
+    with pytest.raises(Exception, match="stopped unexpectedly"):
         await asyncio.wait_for(task, 30)
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumer.positions import Cause, Holding, OffsetBeyondEndError, start_of
+from consumer.start_position import Cause, OffsetBeyondEndError, PartitionState, start_of
 from ratecast.contract import commit_note
 from ratecast.contract.commit_note import CommitNote, Committed, Loss
 
@@ -14,7 +14,7 @@ NOW = dt.datetime(2026, 1, 2, tzinfo=dt.UTC)
 
 
 def start(committed: Committed | None, topic_id: str | None, beginning: int, end: int):
-    return start_of(committed, Holding(topic_id, beginning, end), NOW)
+    return start_of(committed, PartitionState(topic_id, beginning, end), NOW)
 
 
 def test_reading_goes_on_where_the_same_topic_was_left() -> None:
@@ -30,7 +30,7 @@ def test_without_a_committed_offset_reading_begins_at_the_first_record() -> None
 def test_an_offset_of_another_topic_does_not_count_and_its_losses_are_forgotten() -> None:
     loss = Loss(5, 0, 4, "2026-01-01")
     found = start(Committed(50, CommitNote("a", loss)), "b", 0, 3000)
-    assert (found.offset, found.cause, found.note) == (0, Cause.TOPIC_MADE_ANEW, CommitNote("b"))
+    assert (found.offset, found.cause, found.note) == (0, Cause.TOPIC_RECREATED, CommitNote("b"))
 
 
 def test_an_offset_without_a_note_is_obeyed_as_it_was_moved_by_hand() -> None:
@@ -40,7 +40,7 @@ def test_an_offset_without_a_note_is_obeyed_as_it_was_moved_by_hand() -> None:
 
 def test_without_ids_a_topic_that_ends_below_the_offset_was_made_anew() -> None:
     found = start(Committed(50, CommitNote()), None, 0, 10)
-    assert (found.offset, found.cause) == (0, Cause.TOPIC_MADE_ANEW)
+    assert (found.offset, found.cause) == (0, Cause.TOPIC_RECREATED)
 
 
 def test_the_same_topic_ending_below_the_offset_is_no_reason_to_score_all_of_it_again() -> None:
