@@ -90,7 +90,7 @@ def test_help_loads_no_heavy_library(installed: Path, tmp_path: Path) -> None:
 
 def test_a_worker_loads_no_training_library(installed: Path, tmp_path: Path) -> None:
     code = (
-        "import sys, consumer.worker, ratecast.model.onnx_runtime, onnxruntime\n"
+        "import sys, consumer.worker, ratecast.model.onnx_model, onnxruntime\n"
         "print(sorted({'sklearn', 'joblib', 'scipy', 'onnx', 'skl2onnx', 'matplotlib', 'pandas'} & set(sys.modules)))"
     )
     assert run(installed, tmp_path, "-c", code).stdout.strip() == "[]"
