@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from consumer import beginning, group_client, transactions, worker
+from consumer import group_client, start_finder, transactions, worker
 from consumer.publishing import hand_over
 from consumer.start_position import Start
 from ratecast.contract.commit_note import CommitNote
@@ -61,7 +61,7 @@ def _no_seek() -> None:
         return consumer(**{**options, "auto_offset_reset": "earliest"})
 
     group_client.AIOKafkaConsumer = with_a_position
-    beginning.StartFinder.of = stay
+    start_finder.StartFinder.find = stay
 
 
 def main() -> None:
