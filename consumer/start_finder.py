@@ -59,7 +59,7 @@ class StartFinder:
         # Ask for the id first: if the topic changes afterwards, the first transaction notices.
         topic_id = await self._identity.current(source)
         first_offsets, end_offsets = await asyncio.gather(
-            self._consumer.start_finder_offsets([source]), self._consumer.end_offsets([source])
+            self._consumer.beginning_offsets([source]), self._consumer.end_offsets([source])
         )
         state = PartitionState(topic_id, first_offsets[source], end_offsets[source])
         try:
@@ -119,6 +119,6 @@ class StartFinder:
     async def _has_outcomes(self, output_partition: int) -> bool:
         output = TopicPartition(self._settings.output_topic, output_partition)
         first_offsets, end_offsets = await asyncio.gather(
-            self._consumer.start_finder_offsets([output]), self._consumer.end_offsets([output])
+            self._consumer.beginning_offsets([output]), self._consumer.end_offsets([output])
         )
         return bool(end_offsets[output] > first_offsets[output])
