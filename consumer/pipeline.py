@@ -18,7 +18,7 @@ from aiokafka.errors import (
 
 from consumer.isolation import Isolation
 from consumer.outcomes import Outcomes
-from consumer.publishing import OutputRefusedError, Progress
+from consumer.publishing import OutputRejectedError, Progress
 from consumer.recovery import Recovery
 from consumer.unreadable_batches import is_unreadable, unreadable
 from monitoring.lag import LagTracker
@@ -26,7 +26,7 @@ from ratecast.contract import commit_note
 from ratecast.contract.commit_note import CommitNote, Committed
 from ratecast.errors import FencedError
 from ratecast.kafka import tolerant_records
-from ratecast.kafka.broker_errors import InvalidRecordError, is_of_the_group
+from ratecast.kafka.broker_errors import InvalidRecordError, is_group_error
 from ratecast.kafka.closing import is_cancelled
 
 if TYPE_CHECKING:
@@ -180,7 +180,7 @@ class PartitionPipeline:
 
     def _hear(self, error: Exception) -> None:
         """What the client hands to whoever polls may be about the group."""
-        if isinstance(error, KafkaError) and is_of_the_group(error):
+        if isinstance(error, KafkaError) and is_group_error(error):
             self._around.refused(error)
 
     async def _note_idle(self) -> None:
@@ -206,7 +206,7 @@ class PartitionPipeline:
         except (KafkaError, asyncio.CancelledError) as error:
             self._metrics.failed("aborted")
             self._refusal = None
-            if isinstance(error, OutputRefusedError):
+            if isinstance(error, OutputRejectedError):
                 self._refusal = error.reason
                 if isinstance(error.reason, MessageSizeTooLargeError):
                     await self._around.limits.refused(error.topic)
