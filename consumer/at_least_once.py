@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaProducer
 
 from consumer.publishing import Outgoing, Progress, delivered, send
 from ratecast.kafka.client import client_options
-from ratecast.kafka.closing import stop_producer, uncut
+from ratecast.kafka.closing import shielded_start, stop_producer
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -48,7 +48,7 @@ class DeliverThenCommit:
 
     async def start(self) -> None:
         """Connect."""
-        await uncut(self._producer.start())
+        await shielded_start(self._producer.start())
 
     async def publish(
         self, outgoing: Sequence[Outgoing], progress: Progress, check: Callable[[], Awaitable[None]]

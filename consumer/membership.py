@@ -42,9 +42,8 @@ class Membership:
         self._refusals = 0
         self._retry_at = 0.0
         self._log_at = 0.0
-        self.refusal: str | None = (
-            None  # the latest error in one line; None while the group accepts the worker
-        )
+        # The latest error in one line; None while the group accepts the worker.
+        self.refusal: str | None = None
 
     @property
     def joined(self) -> bool:

@@ -17,7 +17,7 @@ from aiokafka.errors import InvalidProducerEpoch, ProducerFenced
 from consumer.publishing import Outgoing, Progress, delivered, send
 from ratecast.errors import FencedError
 from ratecast.kafka.client import client_options
-from ratecast.kafka.closing import stop_producer, uncut
+from ratecast.kafka.closing import shielded_start, stop_producer
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -55,7 +55,7 @@ class PartitionTransactions:
 
     async def start(self) -> None:
         """Fence every predecessor and abort its open transaction."""
-        await uncut(self._producer.start())
+        await shielded_start(self._producer.start())
 
     async def publish(
         self, outgoing: Sequence[Outgoing], progress: Progress, check: Callable[[], Awaitable[None]]

@@ -13,7 +13,7 @@ from aiokafka.helpers import create_ssl_context
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
 from ratecast.errors import BrokerUnavailableError, UsageError
-from ratecast.kafka.closing import uncut
+from ratecast.kafka.closing import shielded_start
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -137,7 +137,7 @@ async def started(
     async def start() -> None:
         client = make()
         try:
-            await uncut(client.start())
+            await shielded_start(client.start())
         except BaseException:
             await close(client)
             raise
@@ -172,7 +172,7 @@ async def wire_client(settings: Settings) -> AsyncIterator[Any]:
     """
     client = AIOKafkaClient(**client_options(settings))
     try:
-        await uncut(client.bootstrap())
+        await shielded_start(client.bootstrap())
         yield client
     finally:
         await client.close()

@@ -21,7 +21,7 @@ _START_LIMIT_SECONDS = 1.0
 _CANCEL_AGAIN_SECONDS = 0.2
 
 
-async def uncut(starting: Coroutine[Any, Any, None]) -> None:
+async def shielded_start(starting: Coroutine[Any, Any, None]) -> None:
     """Run a client's ``start()`` or ``bootstrap()``; if cancelled, let it finish first, for up to a second.
 
     Until the broker has described the cluster, the client does not keep track of its first connection. A client that
