@@ -8,7 +8,7 @@ from ratecast.contract.dead_letter import VALUE_TRUNCATED, DeadLetterHeaders, ca
 from ratecast.contract.unreadable import Unreadable
 
 if TYPE_CHECKING:
-    from consumer.publishing import OutgoingRecord
+    from ratecast.kafka.batches import OutgoingRecord
     from ratecast.scoring.scorer import DeadLetter
 
 CUT_TO_BYTES = 2**16

@@ -12,8 +12,8 @@ from ratecast.scoring.scorer import DeadLetter
 
 if TYPE_CHECKING:
     from consumer.output_limits import OutputLimits
-    from consumer.publishing import OutgoingRecord
     from ratecast.contract.record import Record
+    from ratecast.kafka.batches import OutgoingRecord
     from ratecast.scoring.scorer import ScoredBatch
     from ratecast.settings import Settings
 

@@ -18,7 +18,7 @@ from aiokafka.errors import (
 
 from consumer.isolation import Isolation
 from consumer.outcomes import Outcomes
-from consumer.publishing import OutputRefusedError, Progress
+from consumer.publishing import OutputRejectedError, Progress
 from consumer.recovery import Recovery
 from consumer.unreadable_batches import is_unreadable, unreadable
 from monitoring.lag import LagTracker
@@ -26,7 +26,7 @@ from ratecast.contract import commit_note
 from ratecast.contract.commit_note import CommitNote, Committed
 from ratecast.errors import FencedError
 from ratecast.kafka import tolerant_records
-from ratecast.kafka.broker_errors import InvalidRecordError, is_of_the_group
+from ratecast.kafka.broker_errors import InvalidRecordError, is_group_error
 from ratecast.kafka.closing import is_cancelled
 
 if TYPE_CHECKING:
@@ -181,7 +181,7 @@ class PartitionPipeline:
 
     def _report_group_error(self, error: Exception) -> None:
         """Pass on errors about the group. The client raises them from whichever poll comes next."""
-        if isinstance(error, KafkaError) and is_of_the_group(error):
+        if isinstance(error, KafkaError) and is_group_error(error):
             self._context.rejected(error)
 
     async def _note_idle(self) -> None:
@@ -207,7 +207,7 @@ class PartitionPipeline:
         except (KafkaError, asyncio.CancelledError) as error:
             self._metrics.failed("aborted")
             self._rejection = None
-            if isinstance(error, OutputRefusedError):
+            if isinstance(error, OutputRejectedError):
                 self._rejection = error.reason
                 if isinstance(error.reason, MessageSizeTooLargeError):
                     await self._context.limits.rejected(error.topic)

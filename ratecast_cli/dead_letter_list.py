@@ -76,7 +76,7 @@ def _age(letter: Record) -> tuple[int, int, int]:
 
 
 def _sample(letter: Record) -> dict[str, Any]:
-    from ratecast.kafka.reader import dead_letter_as_json
+    from ratecast.contract.dead_letter_json import dead_letter_as_json
 
     shown = dead_letter_as_json(letter)
     return {

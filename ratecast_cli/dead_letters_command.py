@@ -15,7 +15,8 @@ from ratecast_cli.replay_command import INTERRUPTED
 from ratecast_cli.whole_topic import total_to_read
 
 if TYPE_CHECKING:
-    from producer.redelivery import Redelivery, Selection
+    from producer.redelivery import Redelivery
+    from producer.redelivery_rules import Selection
     from ratecast.settings import Settings
 
 _SHOWN_PLACES = 10
@@ -124,7 +125,7 @@ def _selection(
     Raises:
         UsageError: nothing was chosen, or the options contradict each other.
     """
-    from producer.redelivery import Selection
+    from producer.redelivery_rules import Selection
 
     chosen = bool(codes) or partition is not None
     if partition is None and (first is not None or last is not None):

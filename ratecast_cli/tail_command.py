@@ -198,7 +198,7 @@ class DeadLetterLines(_Lines):
 
     def write(self, record: Record) -> bool:
         """Write the record's line; False when it is not shown."""
-        from ratecast.kafka.reader import dead_letter_as_json
+        from ratecast.contract.dead_letter_json import dead_letter_as_json
 
         if self.pair is not None and record.key != self.pair.encode():
             return False

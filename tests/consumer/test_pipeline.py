@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry
 from consumer import pipeline as module
 from consumer.pipeline import PartitionPipeline
 from consumer.pipeline_context import PipelineContext
-from consumer.publishing import Outgoing, OutputRefusedError
+from consumer.publishing import Outgoing, OutputRejectedError
 from consumer.start_position import Start
 from monitoring.metrics import WorkerMetrics
 from ratecast.contract import commit_note
@@ -261,7 +261,7 @@ async def test_an_idle_partition_forgets_its_failures():
 
 async def test_a_batch_that_a_topic_refuses_as_too_large_goes_out_fitted():
     out = Outgoing("rate-predictions", 0, [])
-    refusal = OutputRefusedError(out, MessageSizeTooLargeError())
+    refusal = OutputRejectedError(out, MessageSizeTooLargeError())
     whole = batch(0, b"small", b"x" * 200)
     bench = Bench(whole, whole, faults=[refusal])
     await bench.run_until_committed(2)

@@ -11,11 +11,13 @@ from aiokafka import AIOKafkaProducer
 from typer import Typer
 from typer.testing import CliRunner
 
-from producer.redelivery import Refusal, Selection, redeliver
-from producer.republishing import Republisher
+from producer.delivery import Outbox
+from producer.redelivery import redeliver
+from producer.redelivery_rules import RejectReason, Selection
+from ratecast.contract.dead_letter_json import dead_letter_as_json
 from ratecast.errors import OperationError, UsageError
 from ratecast.kafka.client import client_options
-from ratecast.kafka.reader import dead_letter_as_json, read_topic
+from ratecast.kafka.reader import read_topic
 from ratecast_cli import dead_letters_command as command
 from tests.bad_records import GOOD
 from tests.bundles import LEVELS, write_bundle
@@ -156,7 +158,7 @@ async def test_a_poison_record_is_refused_after_the_most_hops(settings):
     assert sorted(sample["hops"] for sample in place) == [0, 1, 2]
     source = dead_letter_as_json(newest)["source"]
     assert result.refused == {
-        Refusal.MAX_HOPS: [f"{settings.input_topic}-{source['partition']}@{source['offset']}"]
+        RejectReason.MAX_HOPS: [f"{settings.input_topic}-{source['partition']}@{source['offset']}"]
     }
 
 
@@ -255,18 +257,19 @@ async def test_a_record_that_fails_again_is_a_new_letter_and_replayed_once(setti
 
 
 async def test_a_replay_that_was_cut_off_in_the_middle_is_completed_by_the_next(settings, monkeypatch):
-    count, publish_batch, calls = 5, Republisher.publish, []
+    count, send = 5, Outbox.send
 
-    async def break_down(self, letters):
-        calls.append(await publish_batch(self, list(letters)[:2]))
-        raise TimeoutError("no acknowledgement")
+    async def break_down(self, records, first):
+        await send(self, records[:2], first)
+        await self.settle()
+        raise TimeoutError("some records were not acknowledged")
 
     await put(settings, [(b"k", b"%d" % number, [], "invalid_json") for number in range(count)])
     with monkeypatch.context() as broken:
-        broken.setattr(Republisher, "publish", break_down)
+        broken.setattr(Outbox, "send", break_down)
         result = await run("replay", "--all")
     assert isinstance(result.exception, OperationError)
-    assert "not published a second time" in str(result.exception)
+    assert "skips what was already published" in str(result.exception)
     cut_off = len(await inputs(settings))
     assert 0 < cut_off < count
     assert json.loads((await run("replay", "--all", "--json")).stdout)["published"] == count - cut_off
@@ -323,11 +326,11 @@ async def test_an_interrupted_replay_says_how_to_go_on(settings, monkeypatch):
     await put(settings, [(b"k", b"{", [], "invalid_json")])
     result = await run("replay", "--all", "--again")
     assert result.exit_code == 130
-    assert "go on with --partition 1 --from-offset 1" in result.stderr
+    assert "continue with --partition 1 --from-offset 1;" in result.stderr
     assert len(await inputs(settings)) == 1
     result = await run("replay", "--all")
     assert result.exit_code == 130
-    assert result.stderr == "interrupted: start again: what has arrived is not published a second time\n"
+    assert result.stderr == "interrupted: run the command again: it skips what was already published\n"
     assert len(await inputs(settings)) == 1
 
 
@@ -335,5 +338,8 @@ async def test_a_refused_delivery_is_one_clear_error_that_says_how_to_go_on(sett
     narrow = settings.model_copy(update={"topic_max_message_bytes": 2**16})
     await create_topics(narrow)
     await put(settings, [(b"k", b"x" * 100_000, [], "invalid_json")])
-    with pytest.raises(OperationError, match=r"0 letters delivered, then: .*start again"):
+    with pytest.raises(
+        OperationError,
+        match=r"0 dead letters were redelivered, then an error occurred: .*run the command again",
+    ):
         await redeliver(settings, Selection(), max_hops=3)

@@ -146,7 +146,8 @@ async def test_when_the_broker_goes_away_the_error_says_what_arrived_and_resumin
         with pytest.raises(OperationError) as failure:
             await replay(settings, whole, Pace(None), on_progress=break_down)
     match = re.fullmatch(
-        r"([\d,]+) messages delivered, then: .+; resume with --from (\S+)", str(failure.value)
+        r"([\d,]+) messages were delivered, then an error occurred: .+; resume with --from (\S+)",
+        str(failure.value),
     )
     assert match, str(failure.value)
     delivered = int(match[1].replace(",", ""))
