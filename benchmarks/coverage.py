@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from benchmarks.detectors import after_training
+from ratecast.model import accuracy_measures
 from ratecast.model.ranges import LEVELS
 
 if TYPE_CHECKING:
@@ -38,8 +39,8 @@ def coverage(detectors: Detectors, series: Mapping[str, Series]) -> list[Coverag
         windows, _ = detectors.prepared(whole, first, last)
         forecasts = detectors.forecaster.forecast(windows)
         following = whole.rates[first + 1 : last + 1, None]
-        inside = ((forecasts.lower <= following) & (following <= forecasts.upper)).mean(axis=0)
-        found.append(Coverage(pair, len(windows), dict(zip(LEVELS, inside.tolist(), strict=True))))
+        shares = accuracy_measures.coverage((forecasts.lower <= following) & (following <= forecasts.upper))
+        found.append(Coverage(pair, len(windows), dict(zip(LEVELS, shares, strict=True))))
     return found
 
 

@@ -17,7 +17,7 @@ from producer.delivery import idempotent_producer
 from ratecast.contract import dead_letter
 from ratecast.contract.messages import RateHistory
 from ratecast.contract.wire import PredictionRow, decode_prediction
-from ratecast.errors import OperationError, RefusedError, UsageError
+from ratecast.errors import MessageRejectedError, OperationError, UsageError
 from ratecast.kafka.reader import TopicReader, open_reader
 from ratecast.kafka.topics import existing_topics
 
@@ -72,7 +72,7 @@ async def publish_and_wait(settings: Settings, message: RateHistory, timeout_sec
 
     Raises:
         BrokerUnavailableError: no broker answered.
-        RefusedError: a worker turned the message into a dead letter.
+        MessageRejectedError: a worker turned the message into a dead letter.
         OperationError: a topic is missing, or no prediction arrived in time.
     """
     await existing_topics(settings, [settings.input_topic])
@@ -110,7 +110,7 @@ async def _outcome(settings: Settings, reader: TopicReader, message_id: str) -> 
     """Returns the prediction with this message id.
 
     Raises:
-        RefusedError: the raw value of a dead letter contains the message id.
+        MessageRejectedError: the raw value of a dead letter contains the message id.
     """
     needle = message_id.encode()
     async with aclosing(reader.batches(follow=True)) as batches:
@@ -120,7 +120,7 @@ async def _outcome(settings: Settings, reader: TopicReader, message_id: str) -> 
                     continue
                 if record.topic == settings.dead_letter_topic:
                     headers = dead_letter.parse(record.headers)
-                    raise RefusedError(headers.code, headers.message)
+                    raise MessageRejectedError(headers.code, headers.message)
                 prediction = decode_prediction(record.value)
                 if prediction.message_id == message_id:
                     return prediction

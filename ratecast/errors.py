@@ -1,15 +1,15 @@
-"""The one tree of errors, each branch saying what its reader should do.
+"""All errors of ratecast as one tree; each branch says what to do about it.
 
 RatecastError
-├── UsageError            the command or its configuration is wrong: fix it           (exit code 2)
-├── OperationError        it could not be done now: the orchestrator may try again    (exit code 1)
+├── UsageError            the command or its configuration is wrong: correct it       (exit code 2)
+├── OperationError        something failed that may work later: retry                 (exit code 1)
 │   ├── BrokerUnavailableError   no broker answered within the limit
-│   ├── JoinRefusedError         the consumer group does not let the worker in: the message names the remedy
-│   ├── ModelBundleError         a bundle is missing, incomplete or fails its digests
-│   ├── ModelFailingError        scoring fails for most records: put another model into use
-│   └── RefusedError             a worker turned the message away: mend it, or teach the model its pair
-├── FencedError           another worker owns the partition now: give it up and go on with the others
-└── RecordError           one record cannot be scored: dead-letter it and go on
+│   ├── JoinRefusedError         the consumer group refuses the worker: the message says what to change
+│   ├── ModelBundleError         a bundle is missing or incomplete, or a checksum does not match
+│   ├── ModelFailingError        scoring fails for most records: switch to another model
+│   └── MessageRejectedError     a worker rejected the message: correct it, or train a model for its pair
+├── FencedError           another worker owns the partition now: release it and continue with the others
+└── RecordError           one record cannot be scored: dead-letter it and continue
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from enum import StrEnum
 
 
 class RatecastError(Exception):
-    """Base of every error ratecast raises on purpose."""
+    """Base of every error that ratecast raises on purpose."""
 
 
 class UsageError(RatecastError):
-    """The user's command, file or configuration is wrong; the message names the fix."""
+    """The user's command, file or configuration is wrong; the message says how to correct it."""
 
 
 class OperationError(RatecastError):
-    """Something outside could not be done within its limit; a later try may succeed."""
+    """Something outside the program failed within its time limit; a later attempt may succeed."""
 
 
 class BrokerUnavailableError(OperationError):
@@ -34,32 +34,32 @@ class BrokerUnavailableError(OperationError):
 
 
 class JoinRefusedError(OperationError):
-    """The consumer group has not let this worker in for too long."""
+    """The consumer group refused this worker for longer than the configured limit."""
 
 
 class ModelFailingError(OperationError):
-    """So many records fail that the model or this program is at fault: nothing of the batch is committed."""
+    """Scoring fails for so many records that the model or the program is at fault; the batch is not committed."""
 
 
 class ModelBundleError(OperationError):
-    """A model bundle is missing, incomplete, or does not match its digests."""
+    """A model bundle is missing or incomplete, or a checksum does not match."""
 
 
-class RefusedError(OperationError):
-    """A worker answered a message with a dead letter: its code and its words, None if it has none."""
+class MessageRejectedError(OperationError):
+    """A worker answered a message with a dead letter, whose code and message this error carries (None if absent)."""
 
     def __init__(self, code: str | None, message: str | None) -> None:
-        super().__init__(f"refused: {code}: {message}")
+        super().__init__(f"message rejected: {code}: {message}")
         self.code = code
         self.message = message
 
 
 class FencedError(RatecastError):
-    """Another producer owns this partition's transactional id now: give the partition up."""
+    """Another producer took over this partition's transactional id: release the partition."""
 
 
 class ErrorCode(StrEnum):
-    """Why a record became a dead letter. A closed set: alerts and dashboards list it."""
+    """Why a record became a dead letter; a closed set that alert rules and dashboards rely on."""
 
     EMPTY_VALUE = "empty_value"
     INVALID_ENCODING = "invalid_encoding"
@@ -73,25 +73,25 @@ class ErrorCode(StrEnum):
 
 
 class RecordError(RatecastError):
-    r"""One record cannot be scored: dead-letter it with this code and go on.
+    r"""One record cannot be scored: dead-letter it with this code and continue.
 
-    The message may quote what came in, and it travels in a header and stands in a log. So it is one line of printable
-    characters, at most `MAX_WORDS`: a line break in a quoted key must not forge a second line of the log.
+    The message may quote the record, and it goes into a header and into the log. It is therefore one line of at most
+    `MAX_LENGTH` printable characters: a line break in a quoted key must not forge a second log line.
 
     >>> RecordError(ErrorCode.INVALID_JSON, "key a\nb twice").message
     'key a\\nb twice'
     """
 
-    MAX_WORDS = 500
+    MAX_LENGTH = 500
 
     def __init__(self, code: ErrorCode, message: str) -> None:
-        message = message[: self.MAX_WORDS + 1]
+        message = message[: self.MAX_LENGTH + 1]
         if not message.isprintable():
             message = "".join(
                 sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in message
             )
-        if len(message) > self.MAX_WORDS:
-            message = f"{message[: self.MAX_WORDS - 1]}…"
+        if len(message) > self.MAX_LENGTH:
+            message = f"{message[: self.MAX_LENGTH - 1]}…"
         super().__init__(message)
         self.code = code
         self.message = message

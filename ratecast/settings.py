@@ -1,4 +1,4 @@
-"""Settings: environment variables ``RATECAST_*``, overridden by command options; read once, frozen."""
+"""Settings from environment variables ``RATECAST_*`` and command options, read once and then frozen."""
 
 from __future__ import annotations
 
@@ -12,111 +12,159 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ratecast.errors import UsageError
+from ratecast.field_faults import first_fault, predicate, shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ENV_PREFIX = "RATECAST_"
 _BROKER = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(?P<port>[0-9]{1,5}))?")
-# Variables that begin as settings do and are none.
+# Variables with the prefix of settings that are no settings.
 _OTHERS = (
     f"{ENV_PREFIX}TEST_",  # where the test suite finds its brokers
-    f"{ENV_PREFIX}CHAOS_",  # which guarantee the chaos suite has its workers break
+    f"{ENV_PREFIX}CHAOS_",  # which guarantee the workers of the chaos suite break
 )
 # Kubernetes sets these in every pod, for each Service of the namespace whose name begins with "ratecast".
 _SERVICE = re.compile(
     rf"{ENV_PREFIX}(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)"
 )
-_SERVICE_ADDRESS = re.compile(r"(tcp|udp|sctp)://.*")  # value of such a Service's variable ..._PORT
+_SERVICE_ADDRESS = re.compile(r"(tcp|udp|sctp)://.*")  # value of a Service's variable ..._PORT
 
 
 class Settings(BaseSettings):
-    """Every setting of every program. The README's table is held to this class by a test."""
+    """Every setting of every program; each is also documented for users, and a test compares the two."""
 
     model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, frozen=True, extra="ignore")
 
-    bootstrap_servers: str = Field("127.0.0.1:9092", description="Brokers, `host:port`, comma-separated.")
-    input_topic: str = Field("rate-histories", description="Topic of the histories to score.")
-    output_topic: str = Field("rate-predictions", description="Topic of the predictions.")
-    dead_letter_topic: str = Field("rate-dead-letters", description="Topic of what could not be scored.")
-    group_id: str = Field("ratecast-workers", description="The workers' consumer group.")
-    models_dir: Path = Field(Path("models"), description="Where model bundles are kept.")
-    http_host: str = Field(
-        "127.0.0.1", description="Address of the worker's `/metrics`, `/health`, `/ready`."
+    bootstrap_servers: str = Field(
+        "127.0.0.1:9092", description="Kafka brokers to connect to, as `host:port` separated by commas."
     )
-    http_port: int = Field(8000, ge=0, le=65535, description="Port of the same; 0 takes a free one.")
+    input_topic: str = Field("rate-histories", description="Topic with the histories to score.")
+    output_topic: str = Field("rate-predictions", description="Topic for the predictions.")
+    dead_letter_topic: str = Field(
+        "rate-dead-letters", description="Topic for the records that cannot be scored."
+    )
+    group_id: str = Field(
+        "ratecast-workers",
+        description="Consumer group of the workers. Workers with the same group share the partitions.",
+    )
+    models_dir: Path = Field(Path("models"), description="Directory of the model bundles.")
+    http_host: str = Field(
+        "127.0.0.1",
+        description="Address on which the worker serves `/metrics`, `/health` and `/ready`. `0.0.0.0` serves them on all "
+        "network interfaces.",
+    )
+    http_port: int = Field(
+        8000, ge=0, le=65535, description="Port of the worker's HTTP server. 0 picks a free port."
+    )
 
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
-        "PLAINTEXT", description="How to talk to the brokers."
+        "PLAINTEXT", description="Protocol of the connections to the brokers."
     )
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
-        "PLAIN", description="SASL mechanism, with a SASL protocol."
+        "PLAIN", description="How to authenticate to the brokers. Used with a SASL protocol only."
     )
-    sasl_username: str | None = Field(None, description="SASL user.")
-    sasl_password: SecretStr | None = Field(None, description="SASL password.")
-    ssl_cafile: Path | None = Field(None, description="CA certificates; the system's when unset.")
-    ssl_certfile: Path | None = Field(None, description="Client certificate.")
-    ssl_keyfile: Path | None = Field(None, description="Client key.")
-    ssl_password: SecretStr | None = Field(None, description="Password of the client key.")
+    sasl_username: str | None = Field(
+        None, description="User name to authenticate with. A SASL protocol needs it."
+    )
+    sasl_password: SecretStr | None = Field(
+        None, description="Password to authenticate with. A SASL protocol needs it."
+    )
+    ssl_cafile: Path | None = Field(
+        None,
+        description="File of CA certificates to check the brokers with. Without it the system's are used.",
+    )
+    ssl_certfile: Path | None = Field(
+        None, description="File of the client certificate, for brokers that ask for one."
+    )
+    ssl_keyfile: Path | None = Field(
+        None, description="File of the client certificate's private key. Needs the certificate as well."
+    )
+    ssl_password: SecretStr | None = Field(None, description="Password of the private key file.")
     ssl_check_hostname: bool = Field(
-        default=True, description="Check the broker's name against its certificate."
+        default=True, description="Check that a broker's certificate is for the broker's host name."
     )
 
     guarantee: Literal["exactly-once", "at-least-once"] = Field(
-        "exactly-once", description="`at-least-once` is for brokers without transactions."
+        "exactly-once",
+        description="How often each message is scored. `exactly-once` commits predictions and offsets in one "
+        "transaction. `at-least-once` may repeat predictions after a failure; it is for brokers without transactions.",
     )
-    topic_partitions: int = Field(4, ge=1, le=10_000, description="Partitions of topics that are created.")
-    topic_replication_factor: int = Field(1, ge=1, description="Replicas of topics that are created.")
+    topic_partitions: int = Field(
+        4, ge=1, le=10_000, description="Number of partitions of each topic that ratecast creates."
+    )
+    topic_replication_factor: int = Field(
+        1, ge=1, description="Number of replicas of each topic that ratecast creates."
+    )
     topic_max_message_bytes: int = Field(
         4 * 2**20,
         ge=2**16,
-        description="`max.message.bytes` of an input topic that is created; its dead-letter topic takes more.",
+        description="Largest record batch (`max.message.bytes`) of an input topic that ratecast creates. The dead-letter "
+        "topic accepts larger ones.",
     )
     connect_timeout_seconds: float = Field(
-        60.0, gt=0, description="How long to try for a broker at start before giving up with exit code 1."
+        60.0,
+        gt=0,
+        description="How long to try to reach a broker at start before exiting with code 1.",
     )
-    max_poll_records: int = Field(1000, ge=1, le=100_000, description="Most records scored in one batch.")
+    max_poll_records: int = Field(
+        1000, ge=1, le=100_000, description="Largest number of records that a worker scores in one batch."
+    )
     max_partition_fetch_bytes: int = Field(
-        2**20, ge=2**10, description="Most bytes prefetched for one partition."
+        2**20, ge=2**10, description="How many bytes a worker fetches ahead for each partition at most."
     )
     publish_batch_bytes: int = Field(
         2**19,
         ge=2**12,
-        description="Most bytes in one published batch; below the topics' `max.message.bytes`.",
+        description="Largest batch of records that a worker publishes, in bytes. Keep it below `max.message.bytes` of the "
+        "topics.",
     )
     max_message_bytes: int = Field(
         1_000_000,
         ge=2**10,
-        description="Longer values are dead-lettered as `too_large`, unread; so are longer keys and headers.",
+        description="Largest value that a worker reads. Records with a longer value, or with a key and headers longer "
+        "than this, become dead letters with the code `too_large`.",
     )
-    session_timeout_ms: int = Field(10_000, ge=1_000, description="Silence after which a worker is out.")
+    session_timeout_ms: int = Field(
+        10_000, ge=1_000, description="How long without a heartbeat before the group removes a worker."
+    )
     transaction_timeout_ms: int = Field(
-        60_000, ge=1_000, description="Age at which the broker aborts an open transaction."
+        60_000, ge=1_000, description="How long a transaction may stay open before the broker aborts it."
     )
     give_up_seconds: float = Field(
-        120.0, gt=0, description="How long a failing batch or an absent broker is borne before exit code 1."
+        120.0,
+        gt=0,
+        description="How long to retry a failing batch or an unreachable broker before exiting with code 1.",
     )
     scoring_failures_in_a_row: int = Field(
         20,
         ge=1,
         le=200,
-        description="Stop with exit code 1 when scoring fails unexpectedly for this many records in a row; fewer become "
-        "dead letters.",
+        description="The worker exits with code 1 when scoring fails unexpectedly for this many records in a row. Records "
+        "of a shorter series of failures become dead letters.",
     )
     scoring_failures_share: float = Field(
         0.5,
         gt=0,
         le=1,
-        description="Stop likewise when it fails for more than this share of a partition's last 200 records.",
+        description="The worker exits with code 1 when scoring fails unexpectedly for more than this share of the last "
+        "200 records of a partition.",
     )
     model_check_seconds: float = Field(
-        5.0, gt=0, description="How often a worker looks whether `models/current` names another model."
+        5.0, gt=0, description="How often a worker checks whether `models/current` names another model."
     )
     drift_std_threshold: float | None = Field(
-        None, gt=0, description="Drift beyond this many std; the model bundle's (3) when unset."
+        None,
+        gt=0,
+        description="A feature drifts when it is more than this many standard deviations from its training mean. Without "
+        "it the model bundle's threshold applies, usually 3.",
     )
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Log level.")
-    log_format: Literal["text", "json"] = Field("text", description="Log lines as text or as JSON.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="Least severe level that is logged."
+    )
+    log_format: Literal["text", "json"] = Field(
+        "text", description="Format of log lines: text for people, JSON for log collectors."
+    )
 
     @field_validator("bootstrap_servers")
     @classmethod
@@ -124,88 +172,90 @@ class Settings(BaseSettings):
         for broker in text.split(","):
             found = _BROKER.fullmatch(broker.strip())
             if found is None or not 1 <= int(found["port"] or 9092) <= 65535:
-                raise ValueError(f"{broker!r} is not an address: give host:port, several with commas between")
+                raise ValueError(f"must be host:port addresses separated by commas, got {shown(broker)}")
         return text
 
     @model_validator(mode="after")
     def _topics_differ(self) -> Settings:
-        # A worker that read its own dead letters would make new ones of them, without end.
+        # A worker that reads the dead-letter topic would turn each dead letter into a new one, without end.
         topics = (self.input_topic, self.output_topic, self.dead_letter_topic)
         if len(set(topics)) < len(topics):
             raise ValueError(
-                "input, output and dead-letter topic must be three (RATECAST_INPUT_TOPIC, _OUTPUT_TOPIC, "
-                f"_DEAD_LETTER_TOPIC), got {', '.join(topics)}"
+                "RATECAST_INPUT_TOPIC, RATECAST_OUTPUT_TOPIC and RATECAST_DEAD_LETTER_TOPIC must be three different "
+                f"topics, got {', '.join(topics)}"
             )
         return self
 
     @model_validator(mode="after")
     def _credentials_go_with_sasl(self) -> Settings:
         if self.security_protocol.startswith("SASL") and not (self.sasl_username and self.sasl_password):
-            raise ValueError(f"security protocol {self.security_protocol} needs a SASL user and password")
+            raise ValueError(
+                f"the security protocol {self.security_protocol} needs RATECAST_SASL_USERNAME and RATECAST_SASL_PASSWORD"
+            )
         return self
 
     @model_validator(mode="after")
     def _a_client_key_goes_with_its_certificate(self) -> Settings:
         if self.ssl_keyfile is not None and self.ssl_certfile is None:
             raise ValueError(
-                "RATECAST_SSL_KEYFILE is a client certificate's key: set RATECAST_SSL_CERTFILE too"
+                "RATECAST_SSL_KEYFILE is the key of a client certificate: set RATECAST_SSL_CERTFILE as well"
             )
         return self
 
 
 def load_settings(**overrides: object) -> Settings:
-    """Settings from the environment; overrides that are not None win.
+    """Read the settings from the environment; overrides that are not None take precedence.
 
     Raises:
-        UsageError: a variable is unknown or empty, or a value is not valid; the message names it and the fault.
+        UsageError: a variable is unknown or empty, or a value is not valid. The message names it and what it must be.
     """
     given = {name: value for name, value in overrides.items() if value is not None}
     check_environment(given)
     try:
         return Settings(**given)  # type: ignore[arg-type]
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        fault = first["msg"].removeprefix("Value error, ")
-        if not first["loc"]:
-            raise UsageError(fault) from None
-        name = str(first["loc"][0])
-        option = f"--{name.replace('_', '-')}"
-        label = option if name in given else f"{ENV_PREFIX}{name.upper()}"
-        raise UsageError(f"{label}: {fault} (got {first['input']!r})") from None
+        fault = first_fault(error)
+        if not fault["loc"]:
+            raise UsageError(predicate(fault)) from None
+        name = str(fault["loc"][0])
+        label = f"--{name.replace('_', '-')}" if name in given else f"{ENV_PREFIX}{name.upper()}"
+        raise UsageError(f"{label} {predicate(fault)}") from None
 
 
 def check_environment(overridden: Mapping[str, object] | None = None) -> None:
-    """Refuse variables that nobody would read, or that would be read as an empty text.
+    """Check that every ``RATECAST_*`` variable is a setting and has a value.
 
-    A misspelt setting would silently leave the default in force. An empty one would be a directory "." or a group
-    without a name. Names count in any case, as pydantic-settings reads them and as Windows keeps them.
+    A misspelt setting would silently leave the default in force. An empty one would become the directory "." or a group
+    without a name. Upper and lower case are the same, as for pydantic-settings and on Windows.
 
     Args:
-        overridden: settings given as options, whose variables do not count.
+        overridden: settings given as options; their variables are not checked for a value.
 
     Raises:
-        UsageError: a variable is unknown or empty; the message names it and what to do.
+        UsageError: a variable is unknown or empty. The message names it and says what to do.
     """
     for variable, value in sorted(os.environ.items()):
         name = variable.upper()
-        if not name.startswith(ENV_PREFIX) or _is_of_others(name, value):
+        if not name.startswith(ENV_PREFIX) or _is_no_setting(name, value):
             continue
         setting = name.removeprefix(ENV_PREFIX).lower()
         if setting not in Settings.model_fields:
             raise UsageError(f"{variable} is not a setting{_suggestion(setting)}")
         if not value.strip() and setting not in (overridden or {}):
             default = Settings.model_fields[setting].default
-            instead = "" if default is None else f", {default},"
-            raise UsageError(f"{variable} is empty: unset it for the default{instead} or give it a value")
+            result = "" if default is None else f" to use the default, {default}"
+            raise UsageError(f"{variable} is empty: give it a value, or unset it{result}")
 
 
-def _is_of_others(name: str, value: str) -> bool:
+def _is_no_setting(name: str, value: str) -> bool:
     is_address = name.endswith("_PORT") and _SERVICE_ADDRESS.fullmatch(value) is not None
     is_setting = name.removeprefix(ENV_PREFIX).lower() in Settings.model_fields
     return name.startswith(_OTHERS) or (not is_setting and (is_address or bool(_SERVICE.fullmatch(name))))
 
 
 def _suggestion(setting: str) -> str:
-    # Without the prefix, which all have: with it everything would look alike.
+    # Compare without the prefix: all settings share it, so with it every name would look similar.
     near = difflib.get_close_matches(setting, Settings.model_fields, n=1)
-    return f": did you mean {ENV_PREFIX}{near[0].upper()}?" if near else "; the README lists all of them"
+    return (
+        f": did you mean {ENV_PREFIX}{near[0].upper()}?" if near else "; the documentation lists all settings"
+    )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from msgspec import UnsetType
 
-from ratecast.errors import RefusedError
+from ratecast.errors import MessageRejectedError
 from ratecast_cli import console, parameters
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def predict(
     configure_logging(settings)
     try:
         answer = asyncio.run(publish_and_wait(settings, message, timeout))
-    except RefusedError as refusal:
+    except MessageRejectedError as refusal:
         if json:
             console.print_json({"code": refusal.code, "message": refusal.message})
         raise

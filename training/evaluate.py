@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ratecast.model.accuracy_measures import coverage, error_ratio, winkler_score
 from ratecast.model.features import WINDOW
 from ratecast.model.ranges import LEVELS, half_widths
 from training.dataset import build_rows
@@ -102,23 +103,6 @@ def wilson_interval(hits: float, n: float, z: float = 1.959964) -> tuple[float, 
     return float(centre - spread), float(centre + spread)
 
 
-def winkler_score(error: NDArray[np.float64], half: NDArray[np.float64], level: float) -> float:
-    """Mean score of ranges ``+- half``: their width, plus ``2 / alpha`` times what lies outside.
-
-    Winkler, Journal of the American Statistical Association, 1972; proper: Gneiting & Raftery, same journal, 2007.
-
-    Args:
-        error: actual minus the range's centre, ``(n,)``.
-        half: half widths, ``(n,)``.
-        level: the coverage that the ranges claim, ``1 - alpha``.
-
-    >>> round(winkler_score(np.array([0.0, 3.0]), np.array([1.0, 1.0]), 0.8), 6)
-    12.0
-    """
-    outside = np.maximum(np.abs(error) - half, 0.0)
-    return float(np.mean(2 * half + 2 / (1 - level) * outside))
-
-
 def direction(
     predicted: NDArray[np.float64], actual: NDArray[np.float64], n_effective: int
 ) -> Direction | None:
@@ -162,15 +146,16 @@ def measure(outcomes: Outcomes) -> Metrics:
         diebold_mariano=diebold_mariano(advantage),
         forest_mae_ratio=_ratio(np.abs(outcomes.actual - outcomes.forest).sum(), baseline.sum()),
         direction=direction(outcomes.forest, outcomes.actual, len(days)),
-        coverage={k: float(np.mean(absolute <= outcomes.half[:, c])) for k, (c, _) in levels.items()},
+        coverage=dict(zip(LEVELS, coverage(absolute[:, None] <= outcomes.half), strict=True)),
         winkler=winkler,
-        winkler_ratio={k: winkler[k] / constant[k] if constant[k] > 0 else None for k in levels},
+        winkler_ratio={k: error_ratio(winkler[k], constant[k]) for k in levels},
     )
 
 
 def _ratio(model: float, baseline: float) -> float:
     """A ratio of losses; 1 when both are 0, as when a rate stood still and so did its forecast."""
-    return float(model / baseline) if baseline > 0 else 1.0
+    ratio = error_ratio(model, baseline)
+    return 1.0 if ratio is None else ratio
 
 
 def outcomes_of(

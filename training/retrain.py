@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ratecast.errors import OperationError, UsageError
+from ratecast.model.accuracy_measures import coverage, error_ratio, winkler_score
 from ratecast.model.bundle import current_version
 from ratecast.model.features import WINDOW
 from ratecast.model.onnx_model import OnnxModel
 from ratecast.model.ranges import LEVELS
 from ratecast.stages import OnStage, silent
 from training.collect import collect, data_digest
-from training.evaluate import Outcomes, outcomes_of, winkler_score
+from training.evaluate import Outcomes, outcomes_of
 from training.fit import MIN_FIT_ROWS, FittedModel, ForestSettings, fit_model, learnable_rows
 from training.pipeline import TrainingResult, train, version_of
 from training.train_options import TrainOptions
@@ -280,12 +281,13 @@ def score(outcomes: Outcomes) -> Scores:
     """Scores of some outcomes, at least one."""
     error = outcomes.actual - outcomes.step
     half = outcomes.half
-    mae, naive = float(np.abs(error).mean()), float(np.abs(outcomes.actual).mean())
+    mae = float(np.abs(error).mean())
+    ratio = error_ratio(mae, float(np.abs(outcomes.actual).mean()))
     return Scores(
         n=len(error),
         mae=mae,
-        mae_ratio=mae / naive if naive > 0 else 1.0,
-        coverage={level: float(np.mean(np.abs(error) <= half[:, c])) for c, level in enumerate(LEVELS)},
+        mae_ratio=1.0 if ratio is None else ratio,
+        coverage=dict(zip(LEVELS, coverage(np.abs(error)[:, None] <= half), strict=True)),
         winkler={level: winkler_score(error, half[:, c], int(level) / 100) for c, level in enumerate(LEVELS)},
     )
 

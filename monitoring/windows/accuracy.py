@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from monitoring.windows.page_hinkley import PageHinkley
+from ratecast.model.accuracy_measures import error_ratio
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
@@ -51,9 +52,7 @@ class WindowSummary:
     @property
     def error_ratio(self) -> float | None:
         """Mean absolute error over the last rate's; None under `MIN_MESSAGES` or if no rate moved."""
-        if self.messages < MIN_MESSAGES or self.naive <= 0:
-            return None
-        return self.error / self.naive
+        return error_ratio(self.error, self.naive) if self.messages >= MIN_MESSAGES else None
 
     @property
     def coverage(self) -> tuple[float, ...] | None:

@@ -1,4 +1,4 @@
-"""The codes of data-quality alerts. A closed set: messages, metrics, rules and dashboards list it."""
+"""The codes of data-quality alerts: a closed set that messages, metrics, alert rules and dashboards rely on."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Alert(StrEnum):
-    """What is odd about a message's rates; `ratecast.scoring.quality` finds it."""
+    """What is unusual about a message's rates; `ratecast.scoring.quality` finds it."""
 
     JUMP = "jump"
     LEVEL_CONE = "level_cone"
@@ -18,5 +18,5 @@ class Alert(StrEnum):
     VOLATILITY_REGIME = "volatility_regime"
 
 
-# The market got wilder, or it was closed and the feed repeats the last rate: no fault of the rates.
+# Not a fault of the rates: the market became more volatile, or it was closed and the feed repeats the last rate.
 MARKET_ALERTS = frozenset({Alert.CARRIED_FORWARD, Alert.VOLATILITY_REGIME})

@@ -1,6 +1,6 @@
-"""The contract as documents: JSON Schemas and an AsyncAPI 3.0 document, generated from the message models.
+"""JSON Schemas and an AsyncAPI 3.0 document of the contract, generated from the message models.
 
-``python -m ratecast.contract.documents docs/contracts`` writes them; a test fails when they are stale.
+``python -m ratecast.contract.documents docs/contracts`` writes them; a test fails when they are out of date.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ratecast.settings import Settings
 
 
 def documents() -> dict[str, str]:
-    """File name -> content of every contract document."""
+    """Return file name -> content of every contract document."""
     return {
         "rate-history.schema.json": _dump(json_schema(RateHistory)),
         "prediction.schema.json": _dump(json_schema(Prediction)),
@@ -26,7 +26,7 @@ def documents() -> dict[str, str]:
 
 
 def asyncapi() -> dict[str, Any]:
-    """The AsyncAPI 3.0 document, with the topics' default names."""
+    """Return the AsyncAPI 3.0 document, with the default topic names."""
     names = {
         name: Settings.model_fields[f"{name}_topic"].default for name in ("input", "output", "dead_letter")
     }
@@ -41,10 +41,20 @@ def asyncapi() -> dict[str, Any]:
         "defaultContentType": "application/json",
         "channels": {
             "histories": _channel(
-                names["input"], "Keyed by pair, so that a pair keeps its order.", "RateHistory"
+                names["input"],
+                "Histories to score, keyed by pair so that the messages of a pair stay in order.",
+                "RateHistory",
             ),
-            "predictions": _channel(names["output"], "Same key as the input.", "Prediction"),
-            "deadLetters": _channel(names["dead_letter"], "What could not be scored, and why.", "DeadLetter"),
+            "predictions": _channel(
+                names["output"],
+                "Predictions. Their key is the key of the input message, or the pair if it has none.",
+                "Prediction",
+            ),
+            "deadLetters": _channel(
+                names["dead_letter"],
+                "Records that could not be scored, with the reason in headers.",
+                "DeadLetter",
+            ),
         },
         "operations": {
             "receiveHistory": _operation("receive", "histories"),
@@ -57,7 +67,7 @@ def asyncapi() -> dict[str, Any]:
                 "Prediction": {"headers": redelivered, "payload": _payload(Prediction)},
                 "DeadLetter": {
                     "contentType": "application/octet-stream",
-                    "summary": "Key and value are the raw bytes that came in; the original headers are kept.",
+                    "summary": "A record that could not be scored: its key, value and headers, unchanged, and headers with the reason.",
                     "headers": _headers(dead_letter.HEADER_SCHEMAS),
                     "payload": {"description": "Any bytes, or none."},
                 },
@@ -80,7 +90,7 @@ def _operation(action: str, channel: str) -> dict[str, Any]:
 
 
 def _payload(model: type[RateHistory | Prediction]) -> dict[str, Any]:
-    """The model's schema with its definitions inlined: a fragment's own ``$defs`` cannot be referred to."""
+    """Return the model's schema with its definitions inlined, because nothing can refer to ``$defs`` inside a fragment."""
     schema = json_schema(model)
     definitions = schema.pop("$defs", {})
     schema.pop("$schema")
@@ -104,7 +114,7 @@ def _dump(document: dict[str, Any]) -> str:
 
 
 def write(directory: Path) -> None:
-    """Write every document into a directory."""
+    """Write every document to a directory, which is created if needed."""
     directory.mkdir(parents=True, exist_ok=True)
     for name, content in documents().items():
         (directory / name).write_text(content, encoding="utf-8")

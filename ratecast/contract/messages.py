@@ -1,7 +1,7 @@
-"""The messages on the wire, as pydantic models: the contract that JSON Schemas and AsyncAPI are made from.
+"""Input and output messages as pydantic models: the contract that JSON Schemas and AsyncAPI are generated from.
 
-The worker's fast path (`ratecast.contract.wire`) accepts and writes exactly what these models describe; a property
-test holds the two together.
+The worker's fast path (`ratecast.contract.wire`) accepts and writes exactly what these models describe; property
+tests compare the two.
 """
 
 from __future__ import annotations
@@ -12,39 +12,45 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
-from ratecast.contract.alerts import Alert  # noqa: TC001 - pydantic reads the annotation when it runs
+from ratecast.contract.alerts import Alert  # noqa: TC001 - pydantic reads the annotation at run time
+from ratecast.field_faults import shown
 
 MIN_HISTORY = 3
 MAX_HISTORY = 1024
 PAIR_PATTERN = r"^[A-Z]{3}/[A-Z]{3}$"
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
-_NO_SUCH_DAY = "there is no such day"
-_NO_TIME = "not an ISO 8601 date or date-time"
+_A_DAY = "must be a day of the calendar"
+_A_TIME = "must be an ISO 8601 date or date-time"
 
 
 def _iso_date(text: str) -> str:
     if not _DATE.fullmatch(text):
-        raise ValueError("not an ISO 8601 date (YYYY-MM-DD)")
+        raise ValueError(f"must be an ISO 8601 date (YYYY-MM-DD), got {shown(text)}")
     try:
         dt.date.fromisoformat(text)
     except ValueError:
-        raise ValueError(_NO_SUCH_DAY) from None
+        raise ValueError(f"{_A_DAY}, got {shown(text)}") from None
     return text
 
 
 def check_iso_date_or_time(text: str) -> str:
-    """Return the text when it is an ISO 8601 date or date-time, else raise ValueError."""
-    if not _DATE.match(text):
-        raise ValueError(_NO_TIME)
-    try:
-        dt.datetime.fromisoformat(text)
-    except (ValueError, OverflowError):
-        raise ValueError(_NO_SUCH_DAY if _DATE.fullmatch(text) else _NO_TIME) from None
-    # Python takes any character between date and time, and stops reading at a zero character.
-    if text[10:11] not in {"", "T", " "} or "\0" in text:
-        raise ValueError(_NO_TIME)
-    return text
+    """Return the text if it is an ISO 8601 date or date-time.
+
+    Raises:
+        ValueError: it is not; the message says what it must be.
+    """
+    fault = _A_TIME
+    if _DATE.match(text):
+        try:
+            dt.datetime.fromisoformat(text)
+        except (ValueError, OverflowError):
+            fault = _A_DAY if _DATE.fullmatch(text) else _A_TIME
+        else:
+            # Python accepts any character between date and time, and stops reading at a NUL character.
+            if text[10:11] in {"", "T", " "} and "\0" not in text:
+                return text
+    raise ValueError(f"{fault}, got {shown(text)}")
 
 
 IsoDate = Annotated[str, AfterValidator(_iso_date), Field(json_schema_extra={"format": "date"})]
@@ -56,7 +62,7 @@ Pair = Annotated[str, Field(pattern=PAIR_PATTERN, examples=["EUR/GBP"])]
 class RateHistory(BaseModel):
     """Input: the recent rates of one currency pair, to be scored."""
 
-    # Strict: a number is a number, never "0.85" or true. Unknown fields are ignored.
+    # Strict: a number must be a JSON number, never "0.85" or true. Unknown fields are ignored.
     model_config = ConfigDict(strict=True, extra="ignore", frozen=True, title="RateHistory")
 
     history: Annotated[
@@ -65,29 +71,33 @@ class RateHistory(BaseModel):
             min_length=MIN_HISTORY,
             max_length=MAX_HISTORY,
             fail_fast=True,
-            description="Rates, oldest first. 21 or more give a range that adapts to volatility.",
+            description="Rates, oldest first. With 21 or more, the range adapts to the history's volatility.",
             examples=[[0.85, 0.86, 0.87]],
         ),
     ]
-    pair: Pair | None = Field(None, description="Base/quote; the model's default pair when absent.")
+    pair: Pair | None = Field(
+        None, description="Base and quote currency. The model's default pair when absent."
+    )
     as_of: IsoDateOrTime | None = Field(None, description="ISO 8601 date or date-time of the last rate.")
     # Fail fast: a message of 1 MB has room for 330,000 wrong dates, and an error for each takes 500 MB and seconds.
     times: Annotated[list[IsoDate], Field(fail_fast=True)] | None = Field(
-        None, description="ISO 8601 dates, as many as rates."
+        None, description="ISO 8601 dates, one for each rate."
     )
     message_id: Annotated[str, Field(min_length=1, max_length=128)] | None = Field(
-        None, description="Identifies the message; `topic-partition-offset` when absent."
+        None, description="Identifies the message. `topic-partition-offset` when absent."
     )
 
     @model_validator(mode="after")
-    def _one_time_a_rate(self) -> RateHistory:
+    def _has_one_time_for_each_rate(self) -> RateHistory:
         if self.times is not None and len(self.times) != len(self.history):
-            raise ValueError(f"history has {len(self.history)} rates, times has {len(self.times)}")
+            raise ValueError(
+                f"times must have one date for each rate, got {len(self.times)} for {len(self.history)} rates"
+            )
         return self
 
 
 class Intervals(BaseModel):
-    """Ranges expected to hold the next rate in 80 and in 95 of 100 cases, each ``[lower, upper]``."""
+    """Ranges expected to contain the next rate in 80 and in 95 of 100 cases, each ``[lower, upper]``."""
 
     model_config = ConfigDict(populate_by_name=True)
 
@@ -96,7 +106,7 @@ class Intervals(BaseModel):
 
 
 class Features(BaseModel):
-    """What the drift check looks at: the last three rates and the two log returns between them."""
+    """The values that the drift check looks at: the last three rates and the two log returns between them."""
 
     lag_1: float = Field(description="The newest rate.")
     lag_2: float
@@ -106,28 +116,30 @@ class Features(BaseModel):
 
 
 class Drift(BaseModel):
-    """The classic rule: outside the pair's training min/max, or beyond 3 standard deviations."""
+    """The classic rule: a feature outside its training min/max, or more than 3 standard deviations from its mean."""
 
     is_drift: bool
     features: list[str] = Field(description="The features that drifted.")
-    scores: dict[str, float] = Field(description="Per feature, distance from the training mean in std.")
+    scores: dict[str, float] = Field(
+        description="For each feature, its distance from the training mean in standard deviations."
+    )
 
 
 class Source(BaseModel):
-    """Where the scored record lies on the input topic."""
+    """Position of the scored record on the input topic."""
 
     topic: str
     partition: int
     offset: int
     topic_id: str | None = Field(
         None,
-        description="The broker's id of the topic; absent when it gives none. A topic that was deleted and created again "
-        "has another, and its offsets start anew.",
+        description="The broker's id of the topic. Absent when the broker gives none. A topic that was deleted and "
+        "created again has a new id, and its offsets start again at 0.",
     )
 
 
 class Prediction(BaseModel):
-    """Output: the forecast of the next rate, with honest ranges and what was odd about the input."""
+    """Output: the forecast of the next rate with calibrated ranges, drift, and data-quality alerts."""
 
     model_config = ConfigDict(extra="forbid", title="Prediction")
 
@@ -135,18 +147,19 @@ class Prediction(BaseModel):
     pair: str
     as_of: str | None
     prediction: float = Field(description="The forecast of the next rate.")
-    baseline: float = Field(description="The last rate: what a random walk would forecast.")
+    baseline: float = Field(description="The last rate, which is the forecast of a random walk.")
     intervals: Intervals
     interval_quality: Literal["adaptive", "static", "floored"] = Field(
-        description="adaptive: from the message's own volatility (21 rates or more). static: leans on training's "
-        "volatility. floored: the message's volatility is below a tenth of training's, so the range is that of a tenth "
-        "and too wide for such steps; a model of daily rates says so of ticks by the minute."
+        description="adaptive: the range uses the history's own volatility (21 rates or more). static: the history is "
+        "shorter, so the range also uses the volatility from training. floored: the history's volatility is below a "
+        "tenth of training's, so the range uses that tenth and is too wide for such small steps. This happens when a "
+        "model of daily rates scores rates by the minute."
     )
     features: Features
     drift: Drift
-    alerts: list[Alert] = Field(description="Data-quality codes; empty when nothing is odd.")
+    alerts: list[Alert] = Field(description="Data-quality codes. Empty when nothing is unusual.")
     alert_messages: dict[Alert, str] | None = Field(
-        None, description="Code -> what it looks like, in words; absent when nothing is odd."
+        None, description="For each code, a sentence that explains it. Absent when nothing is unusual."
     )
     model_version: str
     scored_at: AwareDatetime
@@ -154,6 +167,6 @@ class Prediction(BaseModel):
 
 
 def json_schema(model: type[BaseModel]) -> dict[str, Any]:
-    """The JSON Schema (2020-12) of one message model, with its dialect named."""
+    """Return the JSON Schema (2020-12) of a message model, with its ``$schema`` entry."""
     schema = model.model_json_schema(by_alias=True)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}

@@ -1,13 +1,13 @@
-"""Bytes to histories and predictions to bytes, at the speed of C; `ratecast.contract.messages` says what is right.
+"""Decodes input messages into histories and encodes predictions, fast; the contract is `ratecast.contract.messages`.
 
-A record takes the fast path when a typed decoder accepts it and a count of its colons proves that it holds no
-other field and no field twice. Everything else is judged by the models of the contract, which either accept it
-too (an unknown field, an escape) or name the fault. Whatever a parser raises, a value becomes a history or a
-`RecordError`: decoding never raises for what came in.
+A record takes the fast path if a typed decoder accepts it and the number of its colons proves that it has no unknown
+field and no field twice. Every other record goes to the contract's models, which accept it (an unknown field, an
+escape) or say what is wrong. Decoding never raises because of a record: the result is a history or a `RecordError`.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import gc
 from functools import lru_cache
 from re import compile as regex
@@ -17,7 +17,8 @@ import jiter
 import msgspec
 from pydantic import ValidationError
 
-from ratecast.contract import dates, foreign_bytes
+from ratecast import field_faults
+from ratecast.contract import foreign_bytes
 from ratecast.contract.messages import (
     MAX_HISTORY,
     MIN_HISTORY,
@@ -33,26 +34,13 @@ if TYPE_CHECKING:
 _PAIR = regex(PAIR_PATTERN)
 _PAIR_LENGTH = len("EUR/USD")
 _USUAL_TIME = len("2026-10-30T14:15:00.123456789+00:00")
-_NO_TIMES = msgspec.Raw()
-# What pydantic finds, in the words of who sends messages.
-_IN_WORDS = {
-    "missing": "missing",
-    "list_type": "not a list",
-    "too_short": "{actual_length} rates; at least {min_length} are needed",
-    "too_long": "{actual_length} rates; at most {max_length} are taken",
-    "float_type": "not a number",
-    "greater_than": "not greater than {gt:g}",
-    "finite_number": "not a finite number",
-    "string_type": "not a string",
-    "string_unicode": "not a string",
-    "string_pattern_mismatch": "not a pair like EUR/USD",
-    "string_too_short": "empty",
-    "string_too_long": "longer than {max_length} characters",
-}
 
 
 class History(msgspec.Struct, gc=False):
-    """A decoded input message; fields as in `ratecast.contract.messages.RateHistory`, ``times`` checked but raw."""
+    """A decoded input message with the fields of `ratecast.contract.messages.RateHistory`.
+
+    As the contract does, msgspec accepts only YYYY-MM-DD in ``times``, and only days of the calendar.
+    """
 
     history: Annotated[
         list[Annotated[float, msgspec.Meta(gt=0)]],
@@ -60,60 +48,48 @@ class History(msgspec.Struct, gc=False):
     ]
     pair: str | None = None
     as_of: str | None = None
-    times: msgspec.Raw = _NO_TIMES
+    times: list[dt.date] | None = None
     message_id: Annotated[str, msgspec.Meta(min_length=1, max_length=128)] | None = None
-
-    @property
-    def has_times(self) -> bool:
-        """Whether the message says when each rate was fixed."""
-        return self.times is not _NO_TIMES
 
 
 _decode = msgspec.json.Decoder(History).decode
 
 
 def decode_histories(values: Sequence[bytes | None], max_bytes: int) -> list[History | RecordError]:
-    """Decode and check input messages: for each, the history it is or the fault it has.
+    """Decode and check input messages; return a history or an error for each, in order.
 
     Args:
-        values: the records' values.
-        max_bytes: a longer value is refused unread.
+        values: the values of the records.
+        max_bytes: a longer value is rejected without being read.
 
     >>> good, bad = decode_histories([b'{"history": [0.85, 0.86, 0.87]}', b"{"], 1000)
     >>> good.history, bad.code.value
     ([0.85, 0.86, 0.87], 'invalid_json')
     """
-    decoded = [_decode_one(value, max_bytes) for value in values]
-    timed = [
-        (position, item)
-        for position, item in enumerate(decoded)
-        if isinstance(item, History) and item.has_times
-    ]
-    for i in dates.malformed([(item.times, len(item.history)) for _, item in timed]):
-        position = timed[i][0]
-        decoded[position] = _judge(values[position] or b"")
-    return decoded
+    return [_decode_one(value, max_bytes) for value in values]
 
 
 def _decode_one(value: bytes | None, max_bytes: int) -> History | RecordError:
     if not value:
-        return RecordError(ErrorCode.EMPTY_VALUE, "tombstone" if value is None else "the value is empty")
+        fault = "the value is null (a tombstone)" if value is None else "the value is empty"
+        return RecordError(ErrorCode.EMPTY_VALUE, fault)
     if len(value) > max_bytes:
-        return RecordError(ErrorCode.TOO_LARGE, f"{len(value)} bytes; at most {max_bytes} are read")
+        return RecordError(
+            ErrorCode.TOO_LARGE, f"the value has {len(value)} bytes; at most {max_bytes} are accepted"
+        )
     try:
         decoded = _decode(value)
         is_plain = _is_plain(value, decoded)
-    except Exception:  # noqa: BLE001 - UnicodeDecodeError too is none of its DecodeErrors (msgspec issue 714)
-        return _judge(value)
-    return decoded if is_plain else _judge(value)
+    except Exception:  # noqa: BLE001 - msgspec also raises UnicodeDecodeError, which is no DecodeError (issue 714)
+        return _check_slowly(value)
+    return decoded if is_plain else _check_slowly(value)
 
 
 def _is_plain(value: bytes, decoded: History) -> bool:
-    """Whether a decoded value surely holds just its known fields, each once, each well formed.
+    """Whether a decoded value certainly has only known fields, each once and each well formed.
 
-    Every field of an object brings a colon. Without escapes the other colons are those of the decoded
-    strings, so a repeated or unknown field shows as one too many. (Dates in ``times`` have none; a ``times``
-    of another form is judged later.)
+    Every field of an object brings a colon. Without escapes, the other colons are those inside the decoded strings, so
+    a repeated or unknown field shows as one colon too many. Dates in ``times`` contain none.
     """
     if not value.isascii() or b"\\" in value:
         return False
@@ -126,14 +102,16 @@ def _is_plain(value: bytes, decoded: History) -> bool:
         if len(decoded.as_of) > _USUAL_TIME or not _is_time(decoded.as_of):
             return False
         colons += 1 + decoded.as_of.count(":")
-    if decoded.times is not _NO_TIMES:
+    if decoded.times is not None:
+        if len(decoded.times) != len(decoded.history):
+            return False
         colons += 1
     if decoded.message_id is not None:
         colons += 1 + decoded.message_id.count(":")
     return value.count(b":") == colons
 
 
-# Caches hold short texts only: what a sender may make as long as a message would fill the memory.
+# The caches hold short texts only: a sender can make a text as long as a message, and such texts would fill the memory.
 @lru_cache(maxsize=4096)
 def _is_pair(text: str) -> bool:
     return _PAIR.fullmatch(text) is not None
@@ -148,18 +126,18 @@ def _is_time(text: str) -> bool:
     return True
 
 
-def _judge(value: bytes) -> History | RecordError:
-    """The contract's own word on a value: the message it is, or the fault it has. The last wall of decoding.
+def _check_slowly(value: bytes) -> History | RecordError:
+    """Decode a value with the contract's models, and turn whatever a parser raises into a `RecordError`.
 
-    The parsers promise certain errors, and each has its own code in `_by_contract`. Any other one is a bug that
-    this value brings out in a library: it costs the record, not the worker.
+    `_by_contract` knows the errors that the parsers document. Any other error is a bug in a library that this value
+    triggers. It must cost the record and not the worker.
     """
     try:
         return _by_contract(value)
     except MemoryError:
-        raise  # says something about the machine, nothing about the record
+        raise  # the machine is at fault, not the record
     except BaseException as error:
-        # A panic in a parser written in Rust comes as a BaseException, and its class cannot be imported.
+        # A panic in a parser written in Rust arrives as a BaseException whose class cannot be imported.
         if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
             raise
         return RecordError(ErrorCode.INVALID_JSON, f"the parser failed: {type(error).__name__}: {error}")
@@ -169,7 +147,7 @@ def _by_contract(value: bytes) -> History | RecordError:
     if foreign := foreign_bytes.name(value):
         return RecordError(ErrorCode.INVALID_ENCODING, foreign)
     try:
-        # The whole of it: parsers skip fields that they do not know without looking at their text.
+        # Check the whole value, because parsers skip the text of unknown fields without looking at it.
         value.decode("utf-8")
     except UnicodeDecodeError as error:
         where = f"{error.reason} at byte {error.start} (0x{value[error.start]:02x})"
@@ -177,24 +155,23 @@ def _by_contract(value: bytes) -> History | RecordError:
     try:
         document = _parse(value)
     except ValueError as error:
-        return RecordError(ErrorCode.INVALID_JSON, str(error))
+        return RecordError(ErrorCode.INVALID_JSON, f"not valid JSON: {error}")
     if not isinstance(document, dict):
-        kind = {list: "an array", str: "a string", type(None): "null", bool: "a boolean"}
-        found = kind.get(type(document), "a number")
-        return RecordError(ErrorCode.SCHEMA_VIOLATION, f"a JSON object is expected, not {found}")
+        fault = f"the value must be a JSON object, got {field_faults.shown(document)}"
+        return RecordError(ErrorCode.SCHEMA_VIOLATION, fault)
     try:
         message = RateHistory.model_validate(document)
     except ValidationError as error:
         return _record_error(error)
-    times = _NO_TIMES if message.times is None else msgspec.Raw(msgspec.json.encode(message.times))
+    times = None if message.times is None else [dt.date.fromisoformat(day) for day in message.times]
     return History(message.history, message.pair, message.as_of, times, message.message_id)
 
 
 def _parse(value: bytes) -> Any:
-    """A JSON text as plain objects.
+    """Parse JSON into plain objects, with Python's garbage collector switched off.
 
-    Up to 330,000 lists fit into 1 MB. Python's collector would look through them at every few hundred new ones,
-    which made one such message hold up a worker for 0.3 s. What is parsed has no cycles, so there is nothing to find.
+    1 MB has room for 330,000 lists. The collector would search them again after every few hundred new ones, and one
+    such message held up a worker for 0.3 s. Parsed JSON has no cycles, so there is nothing to collect.
     """
     collects = gc.isenabled()
     gc.disable()
@@ -206,34 +183,27 @@ def _parse(value: bytes) -> Any:
 
 
 def _record_error(error: ValidationError) -> RecordError:
-    first = error.errors(include_url=False)[0]
-    where = ".".join(str(part) for part in first["loc"])
-    fault = first["msg"].removeprefix("Value error, ")
-    if first["type"] in _IN_WORDS:
-        fault = _IN_WORDS[first["type"]].format(**first.get("ctx", {}))
-    # A number was refused only because no float64 holds it.
-    is_huge = first["type"] == "float_type" and type(first["input"]) is int
-    if is_huge:
-        fault = "too large for a number of 64 bits"
-    message = f"{where}: {fault}" if where else fault
+    fault = field_faults.first_fault(error)
     code = ErrorCode.SCHEMA_VIOLATION
-    if first["loc"][:1] == ("history",):
-        if first["type"] == "too_short":
+    if fault["loc"][:1] == ("history",):
+        # The only integers that are no float are those that no float64 can hold.
+        is_huge = fault["type"] == "float_type" and type(fault["input"]) is int
+        if fault["type"] == "too_short":
             code = ErrorCode.HISTORY_TOO_SHORT
-        elif first["type"] in {"greater_than", "finite_number"} or is_huge:
+        elif fault["type"] in {"greater_than", "finite_number"} or is_huge:
             code = ErrorCode.INVALID_RATE
-    return RecordError(code, message)
+    return RecordError(code, field_faults.describe(error))
 
 
 class IntervalsRow(msgspec.Struct, gc=False, rename={"level_80": "80", "level_95": "95"}):
-    """`ratecast.contract.messages.Intervals`."""
+    """`ratecast.contract.messages.Intervals`, fast to build and to encode."""
 
     level_80: tuple[float, float]
     level_95: tuple[float, float]
 
 
 class FeaturesRow(msgspec.Struct, gc=False):
-    """`ratecast.contract.messages.Features`; also the scores of each."""
+    """`ratecast.contract.messages.Features`, and also a drift score for each of them."""
 
     lag_1: float
     lag_2: float
@@ -243,7 +213,7 @@ class FeaturesRow(msgspec.Struct, gc=False):
 
 
 class DriftRow(msgspec.Struct, gc=False):
-    """`ratecast.contract.messages.Drift`."""
+    """`ratecast.contract.messages.Drift`, fast to build and to encode."""
 
     is_drift: bool
     features: list[str]
@@ -251,16 +221,16 @@ class DriftRow(msgspec.Struct, gc=False):
 
 
 class SourceRow(msgspec.Struct, gc=False):
-    """`ratecast.contract.messages.Source`."""
+    """`ratecast.contract.messages.Source`, fast to build and to encode."""
 
     topic: str
     partition: int
     offset: int
-    topic_id: str | msgspec.UnsetType = msgspec.UNSET  # left out when the broker gives topics no ids
+    topic_id: str | msgspec.UnsetType = msgspec.UNSET  # absent when the broker gives topics no ids
 
 
 class PredictionRow(msgspec.Struct, gc=False):
-    """`ratecast.contract.messages.Prediction`, quick to build and to encode."""
+    """`ratecast.contract.messages.Prediction`, fast to build and to encode."""
 
     message_id: str
     pair: str
@@ -275,7 +245,7 @@ class PredictionRow(msgspec.Struct, gc=False):
     model_version: str
     scored_at: str
     source: SourceRow
-    alert_messages: dict[str, str] | msgspec.UnsetType = msgspec.UNSET  # left out when there is none
+    alert_messages: dict[str, str] | msgspec.UnsetType = msgspec.UNSET  # absent when there is no alert
 
 
 _encode = msgspec.json.Encoder().encode
@@ -283,19 +253,19 @@ _prediction_decoder = msgspec.json.Decoder(PredictionRow)
 
 
 def encode_prediction(row: PredictionRow) -> bytes:
-    """JSON, UTF-8. Numbers are written shortest-round-trip, so the same floats give the same bytes."""
+    """Encode a prediction as JSON in UTF-8; the same floats always give the same bytes (shortest round trip)."""
     return _encode(row)
 
 
 def decode_prediction(value: bytes) -> PredictionRow:
-    """A prediction as a worker wrote it.
+    """Decode a prediction that a worker wrote.
 
     Raises:
-        msgspec.DecodeError: it is not one.
+        msgspec.DecodeError: the value is no prediction.
     """
     return _prediction_decoder.decode(value)
 
 
 def to_builtins(row: msgspec.Struct) -> Any:
-    """A row as plain dicts and lists, for printing."""
+    """Return a row as plain dicts and lists, for printing."""
     return msgspec.to_builtins(row)

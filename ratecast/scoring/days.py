@@ -35,21 +35,23 @@ def message_days(histories: Sequence[History]) -> Days:
     ([20459.0], [1.0], [nan])
     """
     days = Days.unknown(len(histories))
-    timed = [row for row, item in enumerate(histories) if item.has_times]
+    timed = [row for row, item in enumerate(histories) if item.times is not None]
     if timed:
-        arrays = [(histories[row].times, len(histories[row].history)) for row in timed]
-        last, previous, far, first = dates.day_numbers(arrays, (0, 1, SPAN_STEPS, -1)).T
+        times = [histories[row].times or [] for row in timed]
+        last, previous, far, first = (
+            dates.day_numbers(times, index) for index in (-1, -2, -1 - SPAN_STEPS, 0)
+        )
         days.newest[timed], days.gap[timed], days.span[timed] = last, last - previous, last - far
         if unusual := np.flatnonzero(last - far > _USUAL_SPAN).tolist():
-            each = dates.day_numbers([arrays[i] for i in unusual], range(SPAN_STEPS + 1))
-            days.longest[[timed[i] for i in unusual]] = -np.diff(each, axis=1).min(axis=1)
+            each = dates.last_day_numbers([times[i] for i in unusual], SPAN_STEPS + 1)
+            days.longest[[timed[i] for i in unusual]] = np.diff(each, axis=1).max(axis=1)
         # More rates than there are working days: among the last twenty steps, or in all of a history.
-        steps = np.array([count - 1 for _, count in arrays])
+        steps = np.array([len(days_of) - 1 for days_of in times])
         dense = (last - far < _WORKING_SPAN) | (
             steps > _working_days_until(last) - _working_days_until(first)
         )
         if rows := np.flatnonzero(dense).tolist():
-            each = dates.day_numbers([arrays[i] for i in rows], range(WINDOW - 2, -1, -1))
+            each = dates.last_day_numbers([times[i] for i in rows], WINDOW - 1)
             known = np.where(np.isnan(each), -1, weekdays(np.nan_to_num(each).astype(np.int64)))
             days.weekdays.update(zip((timed[i] for i in rows), known, strict=True))
     for row, history in enumerate(histories):

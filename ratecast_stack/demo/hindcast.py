@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ratecast.model.accuracy_measures import coverage, error_ratio
+from ratecast.model.ranges import LEVELS
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -35,19 +38,19 @@ def hindcast(series: Iterable[Sequence[PredictionRow]]) -> Hindcast | None:
     Returns:
         None when no forecast has an answer yet.
     """
-    errors, naive, within_80, within_95 = [], [], [], []
+    errors, naive, inside = [], [], []
     for rows in series:
         for row, following in pairwise(rows):
             actual = following.baseline
             errors.append(abs(actual - row.prediction) / row.baseline)
             naive.append(abs(actual - row.baseline) / row.baseline)
-            within_80.append(row.intervals.level_80[0] <= actual <= row.intervals.level_80[1])
-            within_95.append(row.intervals.level_95[0] <= actual <= row.intervals.level_95[1])
+            levels = (row.intervals.level_80, row.intervals.level_95)
+            inside.append([lower <= actual <= upper for lower, upper in levels])
     if not errors:
         return None
-    total = float(np.sum(naive))
+    ratio = error_ratio(float(np.sum(errors)), float(np.sum(naive)))
     return Hindcast(
         forecasts=len(errors),
-        mae_ratio=float(np.sum(errors)) / total if total > 0 else float("nan"),
-        coverage={"80": float(np.mean(within_80)), "95": float(np.mean(within_95))},
+        mae_ratio=float("nan") if ratio is None else ratio,
+        coverage=dict(zip(LEVELS, coverage(np.array(inside)), strict=True)),
     )

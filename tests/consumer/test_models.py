@@ -167,7 +167,7 @@ def unfit(directory):
     ("spoil", "reason"),
     [
         (corrupt, "does not match its SHA-256"),
-        (other_graph, "differs from the forest"),
+        (other_graph, "differs from its scikit-learn model"),
         (incomplete, "incomplete"),
         (unfit, "cannot be used: KeyError"),
         (shutil.rmtree, "incomplete"),

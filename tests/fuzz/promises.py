@@ -94,7 +94,7 @@ def _second_opinion(record: Record) -> RateHistory | None:
 def _hold_dead_letter(letter: DeadLetter) -> None:
     value = letter.record.value
     _demand(letter.code in ErrorCode, "a code of its own")
-    _demand(0 < len(letter.message) <= RecordError.MAX_WORDS, "no words, or too many")
+    _demand(0 < len(letter.message) <= RecordError.MAX_LENGTH, "no words, or too many")
     _demand(letter.message.isprintable(), "words that do not print")
     for cut in (False, True):
         _, published, headers = dead_letters.outgoing(letter, cut=cut)

@@ -9,7 +9,7 @@ import pytest
 
 from producer.publish import new_message, publish_and_wait
 from ratecast.contract.messages import Prediction
-from ratecast.errors import BrokerUnavailableError, OperationError, RefusedError, UsageError
+from ratecast.errors import BrokerUnavailableError, MessageRejectedError, OperationError, UsageError
 from ratecast.kafka.topics import ensure_topics
 from ratecast.settings import Settings
 from ratecast_cli import predict_command as command
@@ -74,7 +74,7 @@ async def test_each_of_many_callers_gets_its_own_answer_or_its_own_refusal(setti
 async def test_a_message_that_the_worker_refuses_is_reported_at_once_with_the_reason(settings):
     async with running_worker(settings):
         started = asyncio.get_running_loop().time()
-        with pytest.raises(OperationError, match=r"refused: unknown_pair: .*XXX/YYY"):
+        with pytest.raises(OperationError, match=r"message rejected: unknown_pair: .*XXX/YYY"):
             await publish_and_wait(settings, new_message([1, 2, 3], "XXX/YYY"), 30)
         assert asyncio.get_running_loop().time() - started < 15
 
@@ -83,12 +83,12 @@ async def test_a_message_that_the_worker_refuses_is_reported_at_once_with_the_re
 async def test_a_refusal_as_json_is_an_object_with_code_and_message(settings):
     async with running_worker(settings):
         result = await asyncio.to_thread(invoke, "1", "2", "3", "--pair", "xxx/yyy", "--json")
-    assert isinstance(result.exception, RefusedError)
+    assert isinstance(result.exception, MessageRejectedError)
     refusal = json.loads(result.stdout)
     assert set(refusal) == {"code", "message"}
     assert refusal["code"] == "unknown_pair"
     assert "XXX/YYY" in refusal["message"]
-    assert str(result.exception) == f"refused: {refusal['code']}: {refusal['message']}"
+    assert str(result.exception) == f"message rejected: {refusal['code']}: {refusal['message']}"
 
 
 async def test_without_a_worker_the_error_says_what_to_start(settings):

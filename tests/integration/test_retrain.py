@@ -158,8 +158,8 @@ async def test_people_are_told_what_was_read_judged_and_left_out(learning, tmp_p
     assert f" of the topic over those of {base}, {DATES[0]} to {DATES[-1]}" in lines[1]
     assert lines[2:7] == [
         "left out  21 rates that look like faults:",
-        "          20 unconfirmed: far from the rates before it, and no later rate tells whether that is right",
-        "          1 future: later than tomorrow",
+        "          20 unconfirmed: far from the rates before it, and no later rate confirms it",
+        "          1 future: dated later than tomorrow",
         f"          EUR/GBP 2099-01-04: {level[-1]:.6g} (future)",
         f"          EUR/USD {DATES[680]} to {DATES[699]}: 20 rates (unconfirmed)",
     ]

@@ -103,10 +103,8 @@ def test_what_is_left_out_is_printed_with_its_reason(ratecast, csv, tmp_path, ca
     day = with_a_slip(csv)
     assert ratecast("train", "--csv", csv, "--models-dir", tmp_path) == 0
     lines = capsys.readouterr().out.splitlines()
-    at = lines.index(
-        f"left out  1 rate that looks like a fault in {csv} (--keep-outliers keeps what is left out):"
-    )
-    assert lines[at + 1].startswith("          1 excursion: off by a factor of 2 or more, and then back")
+    at = lines.index(f"left out  1 rate that looks like a fault in {csv} (--keep-outliers keeps them):")
+    assert lines[at + 1].startswith("          1 excursion: wrong by a factor of 2 or more, then right again")
     assert lines[at + 2].startswith(f"          EUR/USD {day}: 0.")
 
 

@@ -13,7 +13,6 @@ from training.evaluate import (
     walk_forward,
     walk_forward_years,
     wilson_interval,
-    winkler_score,
 )
 from training.fit import fit_model
 
@@ -75,11 +74,6 @@ def test_diebold_mariano_says_nothing_where_nothing_differs(advantage):
 def test_wilson_intervals_are_the_published_ones(hits, n, low, high):
     # 81 of 263: Newcombe, Statistics in Medicine, 1998, table I
     assert wilson_interval(hits, n) == pytest.approx((low, high), abs=1e-4)
-
-
-def test_winkler_score_by_hand():
-    # widths 2 and 4; the second misses by 1, which a 95 % range pays with 2 / .05
-    assert winkler_score(np.array([0.5, -3.0]), np.array([1.0, 2.0]), 0.95) == pytest.approx((2 + 4 + 40) / 2)
 
 
 def test_direction_counts_moves_only_and_stands_beside_the_commoner_sign():

@@ -104,7 +104,7 @@ def test_what_was_left_out_is_in_the_manifest_and_the_report(fit):
     sentence = "1 rate that looks like a fault in "
     (note,) = json.loads((result.directory / MANIFEST).read_text())["notes"]
     assert note.startswith(sentence)
-    assert note.endswith("not learnt from: EUR/JPY 2023-04-04: 1.4494 (excursion).")
+    assert note.endswith("left out of training: EUR/JPY 2023-04-04: 1.4494 (excursion).")
     assert sentence in result.report.read_text()
 
 

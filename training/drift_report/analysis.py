@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ratecast.model.classic_drift import level_bounds
 from training.drift_report import feed, market, measures, model_age
 from training.drift_report.advice import NAMED, headline, listed
 from training.drift_report.findings import Action
@@ -86,7 +87,7 @@ def _pair(
     drifted = measures.drifted(table.features, own, std_threshold)
     paths = measures.score_paths(table, kept, references)
     answers = measures.answers(table)
-    bounds = measures.level_bounds(own, std_threshold)
+    bounds = level_bounds(own, std_threshold)
     level = model_age.old_level(table, drifted, kept, bounds, paths)
     return PairReport(
         messages=table,

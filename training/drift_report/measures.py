@@ -16,6 +16,8 @@ import numpy as np
 from monitoring.windows import accuracy
 from monitoring.windows.feature_drift import drift_scores
 from ratecast.contract.alerts import MARKET_ALERTS, Alert
+from ratecast.model import classic_drift
+from ratecast.model.accuracy_measures import coverage, error_ratio
 from ratecast.model.features import FEATURE_NAMES, WINDOW
 from ratecast.model.references import DRIFT_FEATURES, DRIFT_TESTS, MIN_MESSAGES, WINDOW_MESSAGES
 
@@ -81,37 +83,20 @@ class Answers:
     @property
     def error_ratio(self) -> float | None:
         """Mean absolute error over the last rate's; None where no rate moved."""
-        total = float(self.naive.sum())
-        return float(self.error.sum()) / total if total > 0 else None
+        return error_ratio(float(self.error.sum()), float(self.naive.sum()))
 
     @property
     def coverage(self) -> tuple[float, ...] | None:
         """Share of answers inside the range of each level; None without any."""
-        return tuple(self.inside.mean(axis=0).tolist()) if len(self) else None
+        return coverage(self.inside) if len(self) else None
 
 
 def drifted(features: NDArray[np.float64], stats: PairStats, std_threshold: float) -> NDArray[np.bool_]:
-    """The classic rule against this model, ``(n, 5)``: outside training min/max, or too many std off its mean.
+    """The classic rule against this model, ``(n, 5)``.
 
     The published ``drift`` says the same of the model that made the prediction, which may be another.
     """
-    own = [stats.features[name] for name in FEATURE_NAMES]
-    low, high, mean, std = (
-        np.array([getattr(f, name) for f in own]) for name in ("min", "max", "mean", "std")
-    )
-    distance = np.abs(features - mean)
-    # A feature that never moved in training has no scale: any value but its own lies outside min/max.
-    result: NDArray[np.bool_] = (
-        (features < low) | (features > high) | ((std > 0) & (distance > std_threshold * std))
-    )
-    return result
-
-
-def level_bounds(stats: PairStats, std_threshold: float) -> tuple[float, float]:
-    """The rates between which the classic rule finds no drift of ``lag_1``."""
-    level = stats.features["lag_1"]
-    reach = std_threshold * level.std if level.std > 0 else float("inf")
-    return max(level.min, level.mean - reach), min(level.max, level.mean + reach)
+    return classic_drift.drift(features, classic_drift.feature_ranges([stats]), std_threshold)[1]
 
 
 def untainted(messages: PairMessages) -> NDArray[np.bool_]:

@@ -40,7 +40,7 @@ def old_level(
         messages: of the pair.
         drifted: by the classic rule, ``(n, 5)``.
         kept: messages whose features are to be believed, ``(n,)``.
-        bounds: of a level by the classic rule, `measures.level_bounds`.
+        bounds: of a level by the classic rule, `ratecast.model.classic_drift.level_bounds`.
         paths: windowed scores of the pair's returns.
     """
     rows = np.flatnonzero(kept)

@@ -37,7 +37,7 @@ KINDS = {
     "Avro single-object encoding": b"\xc3\x01" + bytes(range(8)) + b"\x06",
     "MessagePack": b"\x81\xa7history\x93\x01\x02\x03",
     "CBOR": b"\xa1ghistory\x83\x01\x02\x03",
-    "JSON behind its length in 4 bytes": struct.pack(">I", len(GOOD)) + GOOD,
+    "JSON after a 4-byte length": struct.pack(">I", len(GOOD)) + GOOD,
     "Confluent wire format, schema id 42: send the JSON": b"\0\0\0\0\x2a" + GOOD,
     "Confluent wire format, schema id 70000: send plain JSON": struct.pack(">bI", 0, 70_000) + b"\0\x08abcd",
     "Apicurio wire format, global id 42": struct.pack(">bQ", 0, 42) + GOOD,
@@ -53,7 +53,7 @@ def test_a_foreign_value_is_named_by_its_kind(kind: str) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-16", "utf-32-le", "utf-32-be", "utf-32"])
-def test_wide_text_is_told_in_either_order_of_its_bytes_and_at_its_shortest(encoding: str) -> None:
+def test_wide_text_is_recognised_in_either_byte_order_and_at_its_shortest(encoding: str) -> None:
     for text in (TEXT, "{}", "[]", '"é"'):
         named = foreign_bytes.name(text.encode(encoding))
         assert named is not None
@@ -81,7 +81,7 @@ def test_json_is_never_taken_for_something_else(text: str) -> None:
         b"\xe9t\xe9",
     ],
 )
-def test_what_cannot_be_told_for_sure_is_not_named(value: bytes) -> None:
+def test_a_value_without_a_certain_signature_is_not_named(value: bytes) -> None:
     assert foreign_bytes.name(value) is None
 
 

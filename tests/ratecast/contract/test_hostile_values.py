@@ -60,7 +60,7 @@ def test_a_third_of_a_million_wrong_dates_make_one_error() -> None:
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert refused.message == "times.0: not an ISO 8601 date (YYYY-MM-DD)"
+    assert refused.message == "times[0] must be an ISO 8601 date (YYYY-MM-DD), got ''"
     assert peak < 50e6
 
 

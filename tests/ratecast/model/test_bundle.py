@@ -32,7 +32,7 @@ def test_the_graph_of_another_forest_is_refused_though_its_digest_is_right(bundl
     other, _ = forest_on_noise(seed=1)
     (bundle / ONNX).write_bytes(other)
     write_manifest(bundle, "test-1")
-    with pytest.raises(ModelBundleError, match=r"test-1 is refused: its ONNX graph differs .* by [0-9.]+"):
+    with pytest.raises(ModelBundleError, match=r"test-1 is rejected: its ONNX model differs .* by [0-9.]+"):
         load(tmp_path)
 
 
@@ -74,25 +74,38 @@ def test_a_bundle_without_probes_is_refused_with_the_way_out(bundle, tmp_path):
     manifest = json.loads((bundle / MANIFEST).read_text())
     del manifest["files"][PARITY]
     (bundle / MANIFEST).write_text(json.dumps(manifest))
-    with pytest.raises(ModelBundleError, match=r"lacks parity\.json; run `ratecast train` again"):
+    with pytest.raises(ModelBundleError, match=r"lacks parity\.json because .* run `ratecast train` again"):
         load(tmp_path)
 
 
 @pytest.mark.parametrize(
     ("name", "changes", "fault"),
     [
-        (PARITY, {"outputs": [0.0]}, "TrainingStats|Probes .*: .* inputs have 1 outputs"),
-        (STATS, {"intervals": {"80": {"3": 1.0}}}, "intervals need levels"),
+        (
+            PARITY,
+            {"outputs": [0.0]},
+            r"parity\.json is malformed: outputs must have one value for each of \d+ inputs, got 1",
+        ),
+        (STATS, {"intervals": {"80": {"3": 1.0}}}, "intervals must have the levels 80 and 95"),
         (
             STATS,
             {"intervals": {"80": {"5": 1.0}, "95": {"5": 1.0}}},
-            "intervals need levels .* from 3 on",
+            "intervals must have the levels .* from 3 on",
         ),
         (STATS, {"default_pair": "EUR/XXX"}, "the default pair EUR/XXX is not among the pairs"),
-        (STATS, {"trained_until": "2024"}, "trained_until"),
-        (STATS, {"trained_until": "2024-02-30"}, "trained_until"),
-        (STATS, {"intervals": {"80": {"3": 1.0}, "95": {"3": -1.0}}}, r"intervals\.95\.3"),
-        (STATS, {"intervals": {"80": {"3": 1.0}, "95": {"3": 1e999}}}, r"intervals\.95\.3"),
+        (STATS, {"trained_until": "2024"}, "trained_until must be an ISO 8601 date"),
+        (STATS, {"trained_until": "2024-02-30"}, "trained_until must be a day of the calendar"),
+        (
+            STATS,
+            {"intervals": {"80": {"3": 1.0}, "95": {"3": -1.0}}},
+            r"intervals\.95\.3 must be at least 0, got -1",
+        ),
+        (STATS, {"pairs": 3}, r"training_stats\.json is malformed: pairs must be an object, got 3"),
+        (
+            STATS,
+            {"intervals": {"80": {"3": 1.0}, "95": {"3": 1e999}}},
+            r"intervals\.95\.3 must be a finite number",
+        ),
     ],
 )
 def test_parts_that_do_not_fit_are_refused(bundle, tmp_path, name, changes, fault):

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ratecast.model import features, ranges
+from ratecast.model.classic_drift import MAX_SCORE
 from ratecast.model.features import DECAY_WEIGHTS, FEATURE_NAMES, FLOOR_SHARE, PRIOR_WEIGHT
-from ratecast.model.forecast import MAX_SCORE, Forecaster
+from ratecast.model.forecast import Forecaster
 from tests.bundles import LEVELS, QUANTILES, SIGMA, training_stats
 
 
