@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _MONITORING = Path(monitoring.__file__).parent
-RULES = tuple(_MONITORING / "prometheus" / "rules" / name for name in ("recording.yml", "alerts.yml"))
+RULES = tuple(sorted((_MONITORING / "prometheus" / "rules").glob("*.yml")))
 ALERTMANAGER = _MONITORING / "alertmanager" / "alertmanager.yml"
 
 

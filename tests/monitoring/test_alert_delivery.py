@@ -271,8 +271,8 @@ def test_an_alert_arrives_at_the_webhook_and_resolves(stack, web, inbox):
     (alert,) = told["alerts"]
     assert alert["labels"] == labels | {"job": "ratecast-worker", "instance": worker}
     assert alert["annotations"] == {
-        "summary": f"{worker} refuses the new model",
-        "description": f"models/current names a model that {worker} does not take into use.",
+        "summary": f"{worker} rejects the new model",
+        "description": f"{worker} rejects the model that models/current names.",
         "runbook_url": "docs/runbooks/RatecastModelRefused.md",
     }
 

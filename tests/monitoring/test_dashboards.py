@@ -118,6 +118,11 @@ def expressions(title):
     return [target["expr"] for target in panel_of(title)["targets"]]
 
 
+def alert_rules() -> str:
+    """Returns the text of all files of alerts."""
+    return "".join(path.read_text() for path in RULES.glob("alerts-*.yml"))
+
+
 def budgets() -> dict[str, float]:
     """Name of every budget of `recording.yml`, with its severity or level if it has one -> value."""
     (group,) = [
@@ -322,7 +327,7 @@ def test_a_panel_leads_to_the_runbooks_of_its_alerts(board, panel):
 def test_every_alert_is_led_to_from_a_panel_that_exists():
     titles = {panel["title"] for board in ALL for panel in panels(board)}
     assert runbooks.ALERTS.keys() <= titles
-    alerts = re.findall(r"(?m)^\s+- alert: (\w+)$", (RULES / "alerts.yml").read_text())
+    alerts = re.findall(r"(?m)^\s+- alert: (\w+)$", alert_rules())
     linked = set(itertools.chain(*runbooks.ALERTS.values()))
     assert linked == set(alerts)
     assert all((ROOT / f"docs/runbooks/{alert}.md").is_file() for alert in linked)
@@ -342,7 +347,7 @@ def test_the_name_of_an_active_alert_leads_to_its_runbook():
     assert link["url"] == "/public/runbooks/${__value.text}.md"
     assert link["targetBlank"]
     (mapping,) = changed["severity"]["mappings"]
-    severities = re.findall(r"severity: (\w+)", (RULES / "alerts.yml").read_text())
+    severities = re.findall(r"severity: (\w+)", alert_rules())
     assert mapping["options"].keys() == set(severities)
 
 
