@@ -92,8 +92,8 @@ $(VENV)/.docs: constraints/docs.txt pyproject.toml
 
 .PHONY: docs
 docs: $(VENV)/.docs ## build the documentation into site/ and check its links
-	@$(BIN)/mkdocs build --strict --quiet
-	@echo "open site/index.html"
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "open site/index.html, or for the search: python3 -m http.server --directory site 8080"
 
 # Needs Chromium (CHROMIUM=... names its program). Trains a model in .ratecast/pictures first, which takes half a minute.
 .PHONY: pictures

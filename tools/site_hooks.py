@@ -1,4 +1,7 @@
-"""A hook of MkDocs: links to files outside ``docs/`` lead to the repository, and a missing file stops the build."""
+"""Hooks of MkDocs: links out of ``docs/`` lead to the repository, and the menu lists whole folders.
+
+A link to a file that does not exist stops the build.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,30 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 _LINK = re.compile(r"(?<=\]\()(?P<target>[^)\s#:]+)(?P<anchor>#[^)\s]*)?(?=\))")
+
+
+def on_config(config: MutableMapping[str, Any]) -> None:
+    """Called by MkDocs at its start: a folder's name in the menu, ending in a slash, becomes the pages of that folder."""
+    config["nav"] = [expanded(entry) for entry in config["nav"]]
+
+
+def expanded(entry: dict[str, Any]) -> dict[str, Any]:
+    """Return an entry of the menu with the pages of a folder in place of its name, the folder's first page first.
+
+    >>> expanded({"Start": "index.md"})
+    {'Start': 'index.md'}
+    >>> expanded({"Decisions": "decisions/"})["Decisions"][:2]
+    ['decisions/index.md', 'decisions/0001-one-pipeline-a-partition.md']
+    """
+    ((title, target),) = entry.items()
+    if not isinstance(target, str) or not target.endswith("/"):
+        return entry
+    names = sorted((path.name for path in (ROOT / "docs" / target).glob("*.md")), key=_first_pages_first)
+    return {title: [f"{target}{name}" for name in names]}
+
+
+def _first_pages_first(name: str) -> tuple[bool, str]:
+    return name not in {"README.md", "index.md"}, name
 
 
 def on_page_markdown(
