@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer.main
 
-from ratecast_cli import main
+from ratecast_cli.app import app, register
 from tools.reference.markdown import code, sentences, table
 
 if TYPE_CHECKING:
@@ -34,16 +34,18 @@ def commands_page() -> str:
 
 def _commands() -> Iterator[tuple[str, Any]]:
     """Yield each command with its name; a group's commands come under the group's name."""
-    if not main.app.registered_commands:
-        main.register()
-    group: Any = typer.main.get_command(main.app)
+    if not app.registered_commands:
+        register()
+    group: Any = typer.main.get_command(app)
     for name, command in group.commands.items():
         inner = getattr(command, "commands", None)
         if inner is None:
             yield name, command
         else:
             yield from (
-                (f"{name} {inner_name}", inner_command) for inner_name, inner_command in inner.items()
+                (f"{name} {inner_name}", inner_command)
+                for inner_name, inner_command in inner.items()
+                if not inner_command.hidden
             )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ratecast.contract.dead_letter import HEADER_SCHEMAS, REPLAYED_SCHEMAS
+from ratecast.contract.dead_letter import HEADER_SCHEMAS, REDELIVERED_SCHEMAS
 from ratecast.contract.messages import Prediction, RateHistory, json_schema
 from ratecast.settings import Settings
 from tools.reference.markdown import code, sentences, table
@@ -40,7 +40,7 @@ def messages_page() -> str:
         name: Settings.model_fields[f"{name}_topic"].default for name in ("input", "output", "dead_letter")
     }
     headers = [(code(name), schema["description"]) for name, schema in HEADER_SCHEMAS.items()]
-    carried = ", ".join(code(name) for name in REPLAYED_SCHEMAS)
+    carried = ", ".join(code(name) for name in REDELIVERED_SCHEMAS)
     parts = (
         _HEAD,
         "## Input",
