@@ -86,7 +86,7 @@ async def test_a_fenced_partition_says_so_and_is_taken_again_when_it_is_still_ou
             await intruder.start()
             await intruder.stop()
         await publish(settings, [history(2)])
-        await until(lambda: "fenced by another worker" in caplog.text)
+        await until(lambda: "another worker fenced this one" in caplog.text)
         await read(settings, settings.output_topic, 2)
         assert worker.readiness()["ready"]
     counted = await audit(settings)
