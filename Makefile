@@ -49,8 +49,9 @@ tools: ## install Prometheus and Alertmanager, for `make monitoring` and all of 
 		apt-get install -qq --no-install-recommends prometheus prometheus-alertmanager >/dev/null
 
 .PHONY: test
-test: $(VENV)/.dev ## the whole suite, on a real broker
-	@$(BIN)/python -m pytest
+test: $(VENV)/.dev ## the whole suite, on real brokers (JOBS=2 processes)
+	@$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile
+JOBS := 2
 
 .PHONY: chaos
 chaos: $(VENV)/.dev ## kill workers and brokers for half an hour, then count (SEEDS="11 12 13 14")
