@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from monitoring.windows.page_hinkley import MeanChange
     from ratecast.model.references import AccuracyReference
-    from ratecast.scoring.observations import Judged
+    from ratecast.scoring.observations import HindcastErrors
 
 WINDOW_MESSAGES = 500  # a pair's: two years of daily rates; a standard error of 1.8 points for an 80 % share
 MIN_MESSAGES = 100  # below, an 80 % share has a standard error over 4 points and would only be noise
@@ -145,10 +145,10 @@ class AccuracyWindows:
         self.tally = AccuracyTally() if tally is None else tally
         self._on_change = on_change
         self._windows: dict[int, _PairWindow] = {}
-        self._waiting: deque[Judged] = deque()
+        self._waiting: deque[HindcastErrors] = deque()
         self._waiting_messages = 0
 
-    def add(self, batch: Judged) -> None:
+    def add(self, batch: HindcastErrors) -> None:
         """Take a batch in; its arrays must not change afterwards."""
         self._waiting.append(batch)
         self._waiting_messages += len(batch.pair_rows)
@@ -217,7 +217,7 @@ class WorkerAccuracy:
             for direction in DIRECTIONS:
                 self._tally.changes[pair, direction] += 0
 
-    def add(self, partition: Hashable, batch: Judged) -> None:
+    def add(self, partition: Hashable, batch: HindcastErrors) -> None:
         """Take in a batch of one partition, once its transaction is committed."""
         windows = self._partitions.get(partition)
         if windows is None:

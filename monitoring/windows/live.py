@@ -46,7 +46,7 @@ class LiveMonitor:
             windows = FeatureDriftWindows(tuple(stats.pairs), stats.feature_drift)
             self._drift[partition] = windows
         windows.add(observations.pair_rows, observations.features)
-        self.accuracy.add(partition, observations.judged)
+        self.accuracy.add(partition, observations.hindcasts)
 
     def revoked(self, partition: Hashable) -> None:
         """A partition left this worker."""
