@@ -73,7 +73,7 @@ class Isolation:
             self._failed(records[0], error)
             # RecordError limits the length of its message.
             fault = RecordError(ErrorCode.SCORING_FAILED, f"{type(error).__name__}: {error}")
-            yield ScoredBatch.refused([DeadLetter(records[0], fault.code, fault.message)], failures=1)
+            yield ScoredBatch.rejected([DeadLetter(records[0], fault.code, fault.message)], failures=1)
         else:
             self._current += [False] * len(records)
             yield scored

@@ -15,7 +15,7 @@ from monitoring.metrics import WorkerMetrics
 from ratecast.contract.alerts import Alert
 from ratecast.errors import ErrorCode
 from ratecast.model.references import FeatureReference
-from ratecast.scoring.observations import Judged, Observations
+from ratecast.scoring.observations import HindcastErrors, Observations
 from ratecast.scoring.scorer import ScoredBatch
 from tests.bundles import training_stats
 
@@ -75,15 +75,15 @@ def test_one_model_is_shown_at_a_time(metrics, registry) -> None:
 
 
 def of_age(as_of: dict[str, str]) -> ScoredBatch:
-    return replace(ScoredBatch.refused([]), as_of=as_of)
+    return replace(ScoredBatch.rejected([]), as_of=as_of)
 
 
 def observations(version: str, messages: int = 300) -> Observations:
     """Invented: a calm pair, its forecasts as good as the last rate's and its ranges right 4 times in 5."""
     rows, move = np.zeros(messages, dtype=np.intp), np.full(messages, 0.001)
     inside = np.column_stack((np.arange(messages) % 5 > 0, np.ones(messages, dtype=bool)))
-    judged = Judged(rows, move, move, inside, move, np.zeros(messages, dtype=bool))
-    return Observations(version, rows, np.zeros((messages, 5)), judged)
+    hindcasts = HindcastErrors(rows, move, move, inside, move, np.zeros(messages, dtype=bool))
+    return Observations(version, rows, np.zeros((messages, 5)), hindcasts)
 
 
 def test_live_accuracy_is_of_the_model_in_use_and_goes_with_its_partition(metrics, registry) -> None:

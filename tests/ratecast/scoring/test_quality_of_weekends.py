@@ -23,7 +23,7 @@ def test_carried_weekends_are_no_fault_and_are_left_out_of_the_volatility() -> N
     found = check(rates, days=days)
     assert list(found.alerts[0]) == ["carried_forward"]
     assert not found.faulty().any()
-    assert found.disbelieved[0].tolist() == (days.weekdays[0] > 4).tolist()
+    assert found.ignored_returns[0].tolist() == (days.weekdays[0] > 4).tolist()
 
 
 def test_a_wilder_market_is_as_wild_with_carried_weekends() -> None:

@@ -51,7 +51,7 @@ def test_headers_too_large_to_go_out_again_make_a_dead_letter() -> None:
     batch = SCORER.score([fits, large, FakeRecord(GOOD)], NOW)
     assert len(batch.values) == 2
     assert [(letter.code, letter.message) for letter in batch.dead_letters] == [
-        ("too_large", "key and headers of 1000008 bytes, more than the 1000000 that are read")
+        ("too_large", "the key and headers have 1000008 bytes; at most 1000000 are accepted")
     ]
 
 
@@ -181,7 +181,7 @@ def test_alerts_are_told_by_pair_for_metrics() -> None:
     values = [message(feed()), message([*clean[:-1], 1 / clean[-1]], pair="EUR/JPY")]
     batch = SCORER.score([FakeRecord(value) for value in values], NOW)
     assert batch.alerts == [("EUR/JPY", code) for code in ("jump", "level_cone", "inverted_quote")]
-    assert batch.observations[0].judged.alerted.tolist() == [False, True]
+    assert batch.observations[0].hindcasts.alerted.tolist() == [False, True]
 
 
 def test_a_stuck_feed_does_not_narrow_the_range() -> None:
@@ -240,20 +240,20 @@ def test_a_faulty_feed_is_no_drift_of_the_market() -> None:
     observations = SCORER.score([FakeRecord(message(h)) for h in (clean, stuck)], NOW).observations[0]
     assert observations.features[:, 0].tolist() == [clean[-1]]
     assert observations.pair_rows.tolist() == [0]
-    assert observations.judged.alerted.tolist() == [False, True]
+    assert observations.hindcasts.alerted.tolist() == [False, True]
 
 
 def test_a_hindcast_is_the_forecast_made_a_rate_earlier() -> None:
     history = feed(days=50)
     (earlier,) = score(message(history[:-1]))
-    judged = SCORER.score([FakeRecord(message(history))], NOW).observations[0].judged
-    assert judged.error[0] == pytest.approx(abs(np.log(history[-1] / earlier.prediction)), rel=1e-9)
-    assert judged.naive[0] == pytest.approx(abs(np.log(history[-1] / history[-2])))
+    hindcasts = SCORER.score([FakeRecord(message(history))], NOW).observations[0].hindcasts
+    assert hindcasts.error[0] == pytest.approx(abs(np.log(history[-1] / earlier.prediction)), rel=1e-9)
+    assert hindcasts.naive[0] == pytest.approx(abs(np.log(history[-1] / history[-2])))
     inside = earlier.intervals.level_80[0] <= history[-1] <= earlier.intervals.level_80[1]
-    assert judged.inside[0, 0] == inside
+    assert hindcasts.inside[0, 0] == inside
 
 
 def test_three_rates_are_too_few_for_a_hindcast() -> None:
     observations = SCORER.score([FakeRecord(GOOD), FakeRecord(message(feed()))], NOW).observations[0]
     assert observations.pair_rows.tolist() == [0, 0]
-    assert len(observations.judged.alerted) == 1
+    assert len(observations.hindcasts.alerted) == 1

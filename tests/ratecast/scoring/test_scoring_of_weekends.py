@@ -49,7 +49,7 @@ def test_the_words_say_how_many_rates_were_carried_forward() -> None:
     rates, times = filled()
     (prediction,) = score(message(rates[-15:], times=times[-15:]))
     assert prediction.alert_messages == {
-        "carried_forward": "carried forward: 4 of the rates are of Saturdays or Sundays and repeat the rate before"
+        "carried_forward": "carried forward: 4 rates of Saturdays and Sundays only repeat the rate before them"
     }
 
 
@@ -82,5 +82,5 @@ def test_a_newest_rate_that_was_carried_forward_says_nothing_of_model_or_market(
     ]  # Saturday to Monday
     batch = SCORER.score(records, NOW)
     assert batch.alerts == [("EUR/GBP", "carried_forward")] * 3
-    assert batch.observations[0].judged.alerted.tolist() == [True, True, False]
+    assert batch.observations[0].hindcasts.alerted.tolist() == [True, True, False]
     assert batch.observations[0].features[:, 0].tolist() == [rates[-1]]

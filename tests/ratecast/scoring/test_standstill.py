@@ -15,11 +15,11 @@ def stands(returns: list[float], equal_rates: int = 4, longest_run: int = 3) -> 
 
 
 @pytest.mark.parametrize("equal_rates", [3, 4, 7])
-def test_each_pair_of_a_batch_has_its_own_bar(equal_rates: int) -> None:
+def test_each_pair_of_a_batch_has_its_limit(equal_rates: int) -> None:
     zeros = [[M] * (9 - count) + [0.0] * count for count in range(10)]
     rows = np.array(zeros + zeros)
-    bars = np.array([3] * 10 + [equal_rates] * 10)
-    found = standstills(rows, bars, np.full(20, 2))
+    limits = np.array([3] * 10 + [equal_rates] * 10)
+    found = standstills(rows, limits, np.full(20, 2))
     stuck = set(found.rows[found.stuck].tolist())
     assert stuck == set(range(2, 10)) | {10 + count for count in range(equal_rates - 1, 10)}
 
@@ -34,9 +34,9 @@ def test_a_step_that_ends_a_standstill_stands_for_its_days_and_later_ones_for_on
     assert stands([*hung, M, 0.0, M]).waited.tolist() == [1]
 
 
-def test_what_hung_and_the_step_after_it_are_doubted_for_as_long_as_they_are_in_sight() -> None:
+def test_returns_of_a_standstill_and_the_step_after_it_are_ignored_while_they_are_in_the_window() -> None:
     found = stands([M, 0.0, M, 0.0, 0.0, 0.0, M, 0.0, M])
-    assert found.doubted.astype(int).tolist() == [[0, 0, 0, 1, 1, 1, 1, 0, 0]]
+    assert found.ignored.astype(int).tolist() == [[0, 0, 0, 1, 1, 1, 1, 0, 0]]
     assert not found.stuck.any()
 
 

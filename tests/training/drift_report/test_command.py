@@ -219,7 +219,7 @@ def test_a_slip_that_outlasts_a_history_ends_on_its_last_day(models_dir, tmp_pat
 def test_no_model_is_told_with_the_option_that_names_one(feed, tmp_path):
     error = invoke("--csv", feed, "--models-dir", tmp_path, "--output", tmp_path / "page.html").exception
     assert isinstance(error, ModelBundleError)
-    assert str(error).startswith(f"no model in {tmp_path}: run `ratecast train` first")
+    assert str(error).startswith(f"there is no model in {tmp_path}: run `ratecast train` first")
 
 
 def test_without_the_extra_it_says_how_to_get_it(monkeypatch):
