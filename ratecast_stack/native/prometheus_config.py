@@ -1,4 +1,4 @@
-"""Prometheus's configuration for programs on loopback; the rules are those of the compose stack."""
+"""Prometheus's configuration for programs on loopback, with the rules of the compose stack."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ ALERTMANAGER = _MONITORING / "alertmanager" / "alertmanager.yml"
 
 
 def prometheus(port: int, alertmanager_port: int, worker_ports: Sequence[int]) -> dict[str, Any]:
-    """The configuration; written as JSON it is the YAML that Prometheus reads.
+    """Returns the configuration. JSON is valid YAML, so Prometheus reads it as JSON.
 
-    Jobs have the names of ``monitoring/prometheus/prometheus.yml``, since the rules go by them, and so do the
-    intervals; a test holds the two together. There is no kminion here, so no job ``kafka-lag``.
+    The names of the jobs are those of ``monitoring/prometheus/prometheus.yml``, because the rules use them. So are the
+    intervals. A test compares the two files. There is no kminion here, so there is no job ``kafka-lag``.
 
     >>> [job["job_name"] for job in prometheus(9090, 9093, [8000, 8001])["scrape_configs"]]
     ['prometheus', 'alertmanager', 'ratecast-worker']

@@ -260,8 +260,8 @@ def test_a_hole_in_the_rates_is_told(settings, environment, tmp_path):
     assert result.exit_code == 0, result.exception
     longest = "EUR/USD: no rates between 2025-03-05 and 2025-07-01, the longest of 2 holes"
     assert result.stderr.splitlines() == [
-        f"{longest}; no message until there are 3 rates again",
-        "EUR/GBP: no rates between 2025-01-05 and 2025-03-01; no message until there are 3 rates again",
+        f"{longest}; the next message comes after 3 more rates",
+        "EUR/GBP: no rates between 2025-01-05 and 2025-03-01; the next message comes after 3 more rates",
     ]
     later = invoke("--csv", str(csv), "--window", "3", "--from", "2025-03-02", "--pair", "EUR/GBP")
     assert later.stderr == ""

@@ -14,13 +14,14 @@ import threading
 import urllib.parse
 import urllib.request
 from contextlib import ExitStack
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import yaml
 
 from ratecast.errors import UsageError
-from ratecast_stack.children import free_port
+from ratecast_stack.children import answers, free_port, running
 from ratecast_stack.native import programs
 from ratecast_stack.native import prometheus_config as configuration
 from tests.monitoring.test_rules import EXTERNAL
@@ -191,8 +192,8 @@ def start(found, tmp_path):
             path = tmp_path / f"{name}.yml"
             path.write_text(json.dumps(content))
             command = [found[name], f"--config.file={path}", f"--web.listen-address=127.0.0.1:{port}"]
-            program = stack.enter_context(programs.running(name, [*command, *arguments], tmp_path))
-            programs.wait_ready(program, port, "/-/ready")
+            program = stack.enter_context(running(name, [*command, *arguments], tmp_path))
+            program.wait_until(partial(answers, port, "/-/ready"))
             return f"http://127.0.0.1:{port}"
 
         yield start_it
