@@ -12,22 +12,19 @@ _PACKAGES = {"sklearn": "scikit-learn", "noida_db": "noida-db"}
 TRAINING = ("sklearn", "skl2onnx", "onnx", "joblib", "scipy", "matplotlib", "jinja2")
 
 
-def require_modules(purpose: str, modules: tuple[str, ...] = TRAINING, alternative: str = "") -> None:
+def require_modules(purpose: str, modules: tuple[str, ...] = TRAINING) -> None:
     """Check that modules are installed, without importing them.
 
     Args:
         purpose: what needs them, the subject of the error message.
         modules: their import names.
-        alternative: another way out, appended to the error message.
 
     Raises:
         UsageError: one is missing; the message names the packages and how to install them.
     """
     missing = [_PACKAGES.get(name, name) for name in modules if importlib.util.find_spec(name) is None]
     if missing:
-        raise UsageError(
-            f"{purpose} needs {', '.join(missing)}: {installation(missing)}{alternative and f', {alternative}'}"
-        )
+        raise UsageError(f"{purpose} needs {', '.join(missing)}: {installation(missing)}")
 
 
 def installation(packages: list[str]) -> str:

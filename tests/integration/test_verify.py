@@ -79,7 +79,7 @@ async def test_offenders_are_named_by_offset_and_the_exit_code_is_one(settings):
         == f"pending: 2 inputs without an outcome yet; group {settings.group_id} has not reached them"
     )
     assert lines[9].startswith("unmatched: 1 outcome of inputs that are no longer on")
-    assert lines[10].startswith("unreadable: 1 records")
+    assert lines[10].startswith("unreadable: 1 record, neither")
     assert len(lines) == 11
 
 

@@ -28,7 +28,7 @@ UNREACHABLE = ("-b", "127.0.0.1:1")
 @pytest.mark.parametrize(
     ("arguments", "begun", "line"),
     [
-        (("train",), "[", "interrupted: no model was saved, and the current model is unchanged"),
+        (("train",), "[0/", "interrupted: no model was saved, and the current model is unchanged"),
         (
             ("retrain", *UNREACHABLE),
             "no broker",
@@ -58,7 +58,9 @@ def test_ctrl_c_is_reported_by_the_command(tmp_path, arguments, begun: str, line
     time.sleep(0.2)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
-    assert (process.returncode, out) == (130, "")
+    # Python ends itself with SIGINT if the signal hit an import; a shell reports 130 for either.
+    assert process.returncode in {130, -signal.SIGINT}
+    assert out == ""
     assert err.splitlines()[-1] == line
     assert "Traceback" not in err
     assert sorted(tmp_path.rglob("*")) == before, "nothing was left behind"

@@ -9,11 +9,12 @@ import subprocess
 import sys
 
 import pytest
-import typer
 from rich.console import Console
 
 from ratecast.model.bundle import MANIFEST, current_version, load
+from ratecast_cli import app as commands
 from ratecast_cli import console, main
+from ratecast_cli.help_pages import App
 from ratecast_cli.train_command import register
 
 
@@ -22,11 +23,11 @@ def ratecast(monkeypatch):
     """Run the real ``main`` with the training commands only; returns the exit code."""
 
     def _run(*arguments):
-        app = typer.Typer()
+        app = App()
         app.callback()(lambda: None)
         register(app)
-        monkeypatch.setattr(main, "app", app)
-        monkeypatch.setattr(main, "register", lambda: None)
+        monkeypatch.setattr(commands, "app", app)
+        monkeypatch.setattr(commands, "register", lambda: None)
         monkeypatch.setattr(sys, "argv", ["ratecast", *map(str, arguments)])
         try:
             main.main()
@@ -149,7 +150,9 @@ def test_without_the_training_extra_one_line_says_how_to_get_it(ratecast, csv, t
         importlib.util, "find_spec", lambda name: None if name == "sklearn" else find_spec(name)
     )
     assert ratecast("train", "--csv", csv, "--models-dir", tmp_path) == 2
-    assert capsys.readouterr().err == "error: training needs sklearn: pip install 'ratecast[training]'\n"
+    error = capsys.readouterr().err
+    assert error.startswith("error: training needs scikit-learn: run `make install` in ")
+    assert error.count("\n") == 1
 
 
 def test_the_command_line_loads_no_training_library_until_it_trains():
