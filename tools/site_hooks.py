@@ -41,9 +41,7 @@ def _first_pages_first(name: str) -> tuple[bool, str]:
     return name not in {"README.md", "index.md"}, name
 
 
-def on_page_markdown(
-    markdown: str, *, page: Any, config: MutableMapping[str, Any], files: object
-) -> str:
+def on_page_markdown(markdown: str, *, page: Any, config: MutableMapping[str, Any], files: object) -> str:
     """Called by MkDocs for every page; returns its text with links that the site can follow.
 
     Raises:
