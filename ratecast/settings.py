@@ -31,7 +31,7 @@ _SERVICE_ADDRESS = re.compile(r"(tcp|udp|sctp)://.*")  # value of such a Service
 
 
 class Settings(BaseSettings):
-    """Every setting of every program. `docs/reference/settings.md` is generated from this class."""
+    """Every setting of every program. The README's table is held to this class by a test."""
 
     model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, frozen=True, extra="ignore")
 
@@ -208,8 +208,4 @@ def _is_of_others(name: str, value: str) -> bool:
 def _suggestion(setting: str) -> str:
     # Without the prefix, which all have: with it everything would look alike.
     near = difflib.get_close_matches(setting, Settings.model_fields, n=1)
-    return (
-        f": did you mean {ENV_PREFIX}{near[0].upper()}?"
-        if near
-        else "; docs/reference/settings.md lists all of them"
-    )
+    return f": did you mean {ENV_PREFIX}{near[0].upper()}?" if near else "; the README lists all of them"
