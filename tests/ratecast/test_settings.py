@@ -8,7 +8,8 @@ import pytest
 from ratecast.errors import UsageError
 from ratecast.settings import ENV_PREFIX, Settings, check_environment, load_settings
 
-README = Path(__file__).parents[2] / "README.md"
+ROOT = Path(__file__).parents[2]
+SETTINGS_PAGE = ROOT / "docs" / "reference" / "settings.md"
 
 
 def test_an_option_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,8 +122,17 @@ def test_every_variable_that_the_repository_sets_is_known(monkeypatch: pytest.Mo
     """In the stack, its scripts, the programs, the benchmarks and the documents."""
     texts = [
         path.read_text(encoding="utf-8")
-        for folder in ("", "benchmarks", "consumer", "docs", "monitoring", "producer", "training")
-        for path in sorted((README.parent / folder).glob("**/*" if folder else "*"))
+        for folder in (
+            "",
+            "benchmarks",
+            "consumer",
+            "docs",
+            "monitoring",
+            "producer",
+            "ratecast_stack",
+            "training",
+        )
+        for path in sorted((ROOT / folder).glob("**/*" if folder else "*"))
         if path.is_file() and path.suffix in {"", ".example", ".md", ".ps1", ".py", ".sh", ".toml", ".yml"}
     ]
     names = set(re.findall(r"\bRATECAST_[A-Z0-9_]*[A-Z0-9]\b(?![_*])", "".join(texts)))
@@ -165,10 +175,9 @@ def test_a_password_is_not_printed() -> None:
     assert "hush" not in repr(settings)
 
 
-def test_the_readme_lists_every_setting_with_its_default() -> None:
-    rows = dict(
-        re.findall(rf"^\| `{ENV_PREFIX}([A-Z_]+)` \| `?([^|`]*)`? \|", README.read_text(), re.MULTILINE)
-    )
+def test_the_reference_lists_every_setting_with_its_default() -> None:
+    page = SETTINGS_PAGE.read_text(encoding="utf-8")
+    rows = dict(re.findall(rf"^\| `{ENV_PREFIX}([A-Z_]+)` \| `?([^|`]*)`? \|", page, re.MULTILINE))
     expected = {
         name.upper(): ""
         if field.default is None

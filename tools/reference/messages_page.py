@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ratecast.contract.dead_letter import HEADER_SCHEMAS, REDELIVERED_SCHEMAS
+from ratecast.contract.dead_letter import HEADER_SCHEMAS
+from ratecast.contract.documents import asyncapi
 from ratecast.contract.messages import Prediction, RateHistory, json_schema
 from ratecast.settings import Settings
 from tools.reference.markdown import code, sentences, table
@@ -40,7 +41,8 @@ def messages_page() -> str:
         name: Settings.model_fields[f"{name}_topic"].default for name in ("input", "output", "dead_letter")
     }
     headers = [(code(name), schema["description"]) for name, schema in HEADER_SCHEMAS.items()]
-    carried = ", ".join(code(name) for name in REDELIVERED_SCHEMAS)
+    prediction = asyncapi()["components"]["messages"]["Prediction"]
+    carried = " and ".join(code(name) for name in prediction["headers"]["properties"])
     parts = (
         _HEAD,
         "## Input",
@@ -52,7 +54,7 @@ def messages_page() -> str:
         "## Dead letter",
         f"Topic `{topics['dead_letter']}`. {_LETTER}",
         table(("header", "meaning"), headers),
-        f"A record that was redelivered carries {carried}, and so does its prediction or its next dead letter.",
+        f"A record that was redelivered carries {carried}. Its prediction or its next dead letter carries them too.",
     )
     return "\n\n".join(parts) + "\n"
 
