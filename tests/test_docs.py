@@ -11,7 +11,7 @@ import pytest
 import typer.main
 import yaml
 
-from ratecast_cli import main
+from ratecast_cli import app as cli
 from tools import site_hooks
 from tools.reference.pages import pages
 
@@ -83,9 +83,9 @@ def commands_in(text: str) -> list[str]:
 
 
 def test_every_command_that_a_page_shows_exists() -> None:
-    if not main.app.registered_commands:
-        main.register()
-    commands: Any = typer.main.get_command(main.app)
+    if not cli.app.registered_commands:
+        cli.register()
+    commands: Any = typer.main.get_command(cli.app)
     shown = set(chain.from_iterable(commands_in(text_of(page)) for page in PAGES))
     assert len(shown) >= len(commands.commands)
     assert shown <= set(commands.commands)
