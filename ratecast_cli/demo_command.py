@@ -108,7 +108,7 @@ def _model(settings: Settings) -> TrainingStats:
 
     require_training_extra()
     require_writable(settings.models_dir)
-    from training.pipeline import train
+    from training.train import train
     from training.train_options import TrainOptions
 
     say(f"training on the ECB's rates until {TRAIN_UNTIL} (once; kept in {settings.models_dir})")

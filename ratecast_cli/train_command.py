@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from training.evaluate import Metrics
-    from training.pipeline import TrainingResult
+    from training.train import TrainingResult
 
 
 def register(app: typer.Typer) -> None:
@@ -69,7 +69,7 @@ def train(  # noqa: PLR0913, PLR0917 - each argument is an option of the command
     parameters.require_writable(directory)
 
     from training.fit import ForestSettings
-    from training.pipeline import train as run
+    from training.train import train as run
     from training.train_options import TrainOptions
 
     options = TrainOptions(

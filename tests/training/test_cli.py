@@ -72,7 +72,7 @@ def test_train_with_json_prints_one_document(ratecast, csv, tmp_path, capsys):
     ("arguments", "fault"),
     [
         (["--csv", "no-such-file.csv"], "error: no-such-file.csv: No such file or directory"),
-        (["--until", "yesterday"], "error: --until: 'yesterday' is not a date like 2024-12-31"),
+        (["--until", "yesterday"], "error: --until: 'yesterday' is not a date like 2025-01-31"),
         (["--pair", "EUR/XXX"], "error: eurofxref-hist.zip has no XXX; it has AUD"),
     ],
 )
