@@ -95,8 +95,8 @@ def drift_report(  # noqa: PLR0913 - each argument is an option of the command
     drift_source.check_known(bundle, span.pairs)
 
     from training.drift_report.analysis import analyse
-    from training.drift_report.document import as_json
-    from training.drift_report.report_page import render
+    from training.drift_report.drift_page import render
+    from training.drift_report.json_report import as_json
 
     notes: list[str] = []
     if csv is None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ratecast.model.bundle import Bundle
     from ratecast.rates.tables import RateTable, Series
     from ratecast.settings import Settings
-    from training.drift_report.tape import Collector, Messages
+    from training.drift_report.prediction_table import Collector, Messages
 
 _BATCH = 1000
 
@@ -68,7 +68,7 @@ async def read(settings: Settings, bundle: Bundle, span: Span) -> Messages:
 
 
 def _collector(bundle: Bundle, span: Span) -> Collector:
-    from training.drift_report.tape import Collector
+    from training.drift_report.prediction_table import Collector
 
     return Collector(bundle.stats.pairs, span.start, span.end, span.pairs)
 

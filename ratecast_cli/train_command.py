@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from training.evaluate import Metrics
-    from training.pipeline import TrainingResult
+    from training.train import TrainingResult
 
 
 def register(app: typer.Typer) -> None:
@@ -78,7 +78,7 @@ def train(  # noqa: PLR0913, PLR0917 - each argument is an option of the command
     require_writable(directory)
 
     from training.fit import ForestSettings
-    from training.pipeline import train as run
+    from training.train import train as run
     from training.train_options import TrainOptions
 
     options = TrainOptions(

@@ -88,7 +88,7 @@ def ensure_model(
         return load(settings.models_dir, version).stats
     require_modules("training")
     require_writable(settings.models_dir)
-    from training.pipeline import train
+    from training.train import train
     from training.train_options import TrainOptions
 
     report(

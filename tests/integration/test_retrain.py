@@ -22,7 +22,7 @@ from ratecast_cli import retrain_command as command
 from tests.integration.workers import publish, read, running_worker, until
 from tests.producer import commands
 from training.fit import ForestSettings
-from training.pipeline import train
+from training.train import train
 from training.train_options import TrainOptions
 
 PAIRS = ("EUR/GBP", "EUR/USD")

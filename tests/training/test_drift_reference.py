@@ -1,4 +1,4 @@
-"""Invented rates: no market was harmed. ``test_clean_years`` alone looks at the ECB's."""
+"""Invented rates; only ``test_clean_years`` uses the ECB's rates."""
 
 from __future__ import annotations
 

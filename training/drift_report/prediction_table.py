@@ -1,4 +1,4 @@
-"""Predictions as columns, a table a pair: what of a topic belongs to a span, and what had to be left out."""
+"""Collects predictions of a span of days into one table for each pair, and counts what is left out."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ if TYPE_CHECKING:
     from ratecast.contract.wire import PredictionRow
 
 _RETURN = FEATURE_NAMES.index("return_1")
-_WIDTH = 10  # numbers kept of a prediction: five features, the forecast, two bounds of each range
+_WIDTH = 10  # numbers kept for a prediction: five features, the forecast, two bounds of each range
 
 
 @dataclass(frozen=True)
 class PairMessages:
-    """The predictions of one pair, in the order of time, no time twice.
+    """The predictions of one pair in order of time, at most one for each time.
 
     Attributes:
-        pair: its name.
+        pair: name of the pair.
         when: ``as_of`` in UTC, microseconds, ascending, ``(n,)``.
         features: columns ``FEATURE_NAMES``, ``(n, 5)``.
         prediction: ``(n,)``.
         lower: columns ``LEVELS``, ``(n, 2)``.
-        upper: the same, ``(n, 2)``.
-        alerts: row -> code -> words; rows without any are left out.
+        upper: columns ``LEVELS``, ``(n, 2)``.
+        alerts: row -> code -> words; only rows with alerts.
     """
 
     pair: str
@@ -58,42 +58,42 @@ class PairMessages:
         return self.features[:, 0]
 
     def marked(self, *, besides: Collection[str] = MARKET_ALERTS) -> NDArray[np.bool_]:
-        """Which messages carry an alert other than these, ``(n,)``; by default: a fault of the feed."""
+        """Which messages carry an alert other than ``besides``, ``(n,)``; by default an alert of a feed fault."""
         mask = np.zeros(len(self), dtype=np.bool_)
         mask[[row for row, found in self.alerts.items() if any(code not in besides for code in found)]] = True
         return mask
 
     def carrying(self, code: Alert) -> NDArray[np.bool_]:
-        """Which messages carry an alert, ``(n,)``."""
+        """Which messages carry the alert ``code``, ``(n,)``."""
         mask = np.zeros(len(self), dtype=np.bool_)
         mask[[row for row, found in self.alerts.items() if code in found]] = True
         return mask
 
-    def copied(self) -> NDArray[np.bool_]:
-        """Which messages' newest rates are a weekend's and only repeat the rate before, ``(n,)``."""
+    def weekend_copies(self) -> NDArray[np.bool_]:
+        """Which messages have a newest rate of a weekend that only repeats the rate before it, ``(n,)``."""
         weekend = weekdays(self.when.astype("datetime64[D]").astype(np.int64)) >= SATURDAY
         still: NDArray[np.bool_] = self.features[:, _RETURN] == 0
         return self.carrying(Alert.CARRIED_FORWARD) & weekend & still
 
     def day(self, row: int) -> str:
-        """When the newest rate of a message was fixed: a day, with the time where messages carry one."""
+        """Returns the ``as_of`` of a message: a day, with the time if it has one."""
         text = str(self.when[row].astype("datetime64[m]"))
         return text[:10] if text.endswith("T00:00") else text.replace("T", " ")
 
 
 @dataclass(frozen=True)
 class Messages:
-    """What was read of a span.
+    """The predictions of a span, and the number of those left out.
 
     Attributes:
-        pairs: by name, those the model knows in its order.
-        unknown: pairs the model does not know -> messages.
-        versions: model version -> messages of the span that it made.
-        undated: messages without a readable ``as_of``: nothing says whether they belong to the span.
+        pairs: name -> predictions, for pairs that the model knows, in the order of the model.
+        unknown: pair that the model does not know -> number of messages.
+        versions: model version -> number of messages in the span.
+        undated: messages without a readable ``as_of``, which may or may not belong to the span.
         outside: dated messages before or after the span.
-        repeated: messages that a later one of the same pair and time replaced.
-        unreadable: records that are no predictions, or hold a rate that is none.
-        seen: first and last day of all dated messages, in the span or not; None when there are none.
+        repeated: messages replaced by a later one with the same pair and time.
+        unreadable: records that are not predictions, or that contain an invalid rate.
+        seen: first and last day of all dated messages, also outside the span; None if there are none.
     """
 
     pairs: dict[str, PairMessages]
@@ -118,13 +118,13 @@ class _Columns:
 
 
 class Collector:
-    """Takes predictions in, in any order, and keeps those of a span: some hundred bytes each.
+    """Collects predictions in any order and keeps those of a span, at about a hundred bytes each.
 
     Args:
-        known: the model's pairs.
-        start: first day of ``as_of``, UTC; the oldest when None.
-        end: last such day; the newest when None.
-        pairs: keep no others; all when empty.
+        known: pairs of the model.
+        start: first day of ``as_of`` in UTC; the oldest when None.
+        end: last day of ``as_of`` in UTC; the newest when None.
+        pairs: keep only these pairs; all when empty.
     """
 
     def __init__(
@@ -145,7 +145,7 @@ class Collector:
         self.unreadable = 0
 
     def add(self, row: PredictionRow) -> None:
-        """Take in a prediction."""
+        """Add a prediction."""
         if self._wanted and row.pair not in self._wanted:
             return
         when = _utc(row.as_of)
@@ -177,16 +177,16 @@ class Collector:
         columns.numbers.extend(numbers)
 
     def messages(self) -> Messages:
-        """Everything taken in so far."""
+        """Returns everything added so far."""
         tables = {pair: _table(pair, self._columns[pair]) for pair in self._known if pair in self._columns}
-        taken = sum(len(columns.when) for columns in self._columns.values())
+        added = sum(len(columns.when) for columns in self._columns.values())
         return Messages(
             pairs=tables,
             unknown=dict(self._unknown),
             versions=dict(self._versions.most_common()),
             undated=self._undated,
             outside=self._outside,
-            repeated=taken - sum(map(len, tables.values())),
+            repeated=added - sum(map(len, tables.values())),
             unreadable=self.unreadable,
             seen=self._seen,
         )
@@ -197,7 +197,7 @@ _MICROSECOND = dt.timedelta(microseconds=1)
 
 
 def _utc(text: str | None) -> dt.datetime | None:
-    """An ISO 8601 date or date-time in UTC, which is meant where no zone is given; None where it is none."""
+    """Returns an ISO 8601 date or date-time in UTC, which is also the default zone; None if it cannot be read."""
     try:
         when = dt.datetime.fromisoformat(text or "")
         return when.replace(tzinfo=dt.UTC) if when.tzinfo is None else when.astimezone(dt.UTC)
@@ -206,7 +206,7 @@ def _utc(text: str | None) -> dt.datetime | None:
 
 
 def _numbers(row: PredictionRow) -> tuple[float, ...] | None:
-    """The numbers of a prediction; None where a rate is not positive, as no worker writes it."""
+    """Returns the numbers of a prediction; None if a rate is not positive, which no worker publishes."""
     features = row.features
     (low_80, high_80), (low_95, high_95) = row.intervals.level_80, row.intervals.level_95
     rates = (features.lag_1, features.lag_2, features.lag_3, row.prediction, low_80, low_95, high_80, high_95)
@@ -216,9 +216,11 @@ def _numbers(row: PredictionRow) -> tuple[float, ...] | None:
 
 
 def _table(pair: str, columns: _Columns) -> PairMessages:
-    """Sorted by time; of several messages of one time the one scored last."""
+    """Returns the predictions of a pair sorted by time; of several with the same time the one scored last."""
     when = np.frombuffer(columns.when, np.int64)
-    order = np.lexsort((np.frombuffer(columns.scored, np.float64), when))  # stable: else the later read
+    order = np.lexsort(
+        (np.frombuffer(columns.scored, np.float64), when)
+    )  # stable: of equal ones the later added
     kept = order[np.append(when[order][1:] != when[order][:-1], True)]
     numbers = np.frombuffer(columns.numbers, np.float64).reshape(-1, _WIDTH)[kept]
     alerts = {

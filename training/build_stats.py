@@ -1,4 +1,4 @@
-"""``training_stats.json``: what each pair looked like in training, for drift and for ranges."""
+"""Builds ``training_stats.json``: statistics of each pair in training, for ranges, drift and quality checks."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ def training_stats(
     fitted: FittedModel,
     text: str,
 ) -> TrainingStats:
-    """Everything beside the forest that a forecast and its monitoring need.
+    """Returns everything except the forest that a forecast and its monitoring need.
 
     Args:
-        version: of the model; begins with the day it was trained until.
-        default_pair: of messages that name none.
+        version: version of the model; it begins with the last day of training.
+        default_pair: pair used for messages that name none.
         histories: p pairs, as known at the end of training.
-        rows: every row of them.
+        rows: all rows of these pairs.
         fitted: the model.
-        text: its headline.
+        text: headline of the report.
     """
     counts = np.bincount(rows.pair, minlength=len(histories))
     return TrainingStats(
@@ -58,7 +58,7 @@ def training_stats(
 
 
 def _accuracy(histories: Sequence[PairHistory], rows: Rows, fitted: FittedModel) -> AccuracyReference | None:
-    """What live accuracy is held to: the errors that the conformal quantiles come from."""
+    """Returns the reference for live accuracy, from the same errors as the conformal quantiles."""
     known = fitted.pooled(rows)
     known = known if fitted.shrinkage.lambda_ == 0 else known.where(known.date > fitted.split)
     error = np.abs(known.target - fitted.step(known)) / known.sigma
@@ -66,16 +66,16 @@ def _accuracy(histories: Sequence[PairHistory], rows: Rows, fitted: FittedModel)
     try:
         return accuracy_reference(by_pair, fitted.forest.random_state)
     except ValueError:
-        return None  # too little to fit it to: the bundle goes without
+        return None  # too few errors to fit it: the bundle has no reference
 
 
 def pair_stats(history: PairHistory, sigma: float, rows: int) -> PairStats:
-    """Statistics of a pair, from every three rates in a row: what the shortest message shows.
+    """Returns the statistics of a pair, from every three consecutive rates: those of the shortest message.
 
     Args:
-        history: what was known.
+        history: rates of the pair, as known at the end of training.
         sigma: standard deviation of its one-step log returns.
-        rows: how many rows of it the forest was fitted to.
+        rows: number of its rows that the forest was fitted to.
     """
     values = shortest_features(history)
     first, last = history.stretches[0], history.stretches[-1]

@@ -10,12 +10,12 @@ from matplotlib.dates import num2date
 
 from tests.bundles import LEVELS
 from tests.training.drift_report.planted import SLIP, days, report, rows, stats, walk
-from training.drift_report import report_page as page
-from training.drift_report import sheet, timeline
-from training.drift_report.advice import listed
+from training.drift_report import drift_page as page
+from training.drift_report import pair_figure, timeline_figure
 from training.drift_report.analysis import analyse
-from training.drift_report.document import as_json
-from training.drift_report.tape import Collector
+from training.drift_report.drift_headline import listed
+from training.drift_report.json_report import as_json
+from training.drift_report.prediction_table import Collector
 
 SLIPS = {key: {"decimal_slip": SLIP} for key in range(100, 110)}
 
@@ -28,7 +28,7 @@ def test_a_quiet_report_has_a_table_and_no_pictures():
     html = page.render(report(*(rows(walk(pair), pair) for pair in LEVELS)))
     assert "Nothing to do: all 4 pairs look as in training." in html
     assert pictures(html) == []
-    assert html.count("<td>EUR/") == 4
+    assert html.count('<th scope="row">EUR/') == 4
 
 
 def test_a_pair_with_a_finding_has_a_sheet_beside_the_timeline():
@@ -43,29 +43,29 @@ def test_a_pair_with_a_finding_has_a_sheet_beside_the_timeline():
 
 def test_silence_is_drawn_hatched_from_the_last_message_to_the_end_of_the_report():
     found = report(rows(walk(count=100)), rows(walk("EUR/USD", 60), "EUR/USD"))
-    (axis,) = timeline.draw(found).axes
+    (axis,) = timeline_figure.draw(found).axes
     (bar,) = axis.patches
     drawn = [num2date(day).date() for day in (bar.get_x(), bar.get_x() + bar.get_width())]
     assert drawn == [days(100)[59].item(), days(100)[99].item()]
     assert bar.get_hatch()
-    assert "silence" in {text.get_text() for text in axis.texts}
-    assert "no messages any more" in {text.get_text() for text in axis.get_legend().get_texts()}
-    (quiet,) = timeline.draw(report(rows(walk(), alerts=SLIPS))).axes
+    assert "no messages" in {text.get_text() for text in axis.texts}
+    assert "no more messages" in {text.get_text() for text in axis.get_legend().get_texts()}
+    (quiet,) = timeline_figure.draw(report(rows(walk(), alerts=SLIPS))).axes
     assert not list(quiet.patches)
 
 
 def test_the_notes_name_the_alerts_that_leave_a_message_in():
     html = " ".join(page.render(report(rows(walk(count=1)))).split())
-    assert "casts doubt on their rate (any but carried_forward, gap, volatility_regime)" in html
+    assert "carry no alert other than carried_forward, gap, volatility_regime" in html
     assert (
-        "leaves out every message with an alert of the feed, a gap&rsquo;s too, but counts the two after it"
+        "leaves out every message with a feed alert, also those with a gap, but counts the two messages after it"
         in html
     )
 
 
 def test_one_pair_is_one():
     html = " ".join(page.render(report(rows(walk(count=1)))).split())
-    assert "1 prediction of 1 pair from invented" in html
+    assert "1 prediction for 1 pair from invented" in html
 
 
 def test_what_comes_from_messages_is_escaped_and_breaks_no_picture():
@@ -80,13 +80,13 @@ def test_what_comes_from_messages_is_escaped_and_breaks_no_picture():
 
 
 def test_more_pairs_than_sheets_are_named(monkeypatch):
-    monkeypatch.setattr(page, "MOST_SHEETS", 1)
+    monkeypatch.setattr(page, "MOST_FIGURES", 1)
     found = report(*(rows(walk(pair), pair, alerts=SLIPS) for pair in LEVELS))
     html = page.render(found)
     assert len(pictures(html)) == 2
-    assert "3 more pairs have findings and no picture here: EUR/USD, EUR/JPY, EUR/CHF" in html
+    assert "3 more pairs have findings but no figure here: EUR/USD, EUR/JPY, EUR/CHF" in html
     assert found.headline.startswith(
-        "Check the feed of what EUR/GBP, EUR/USD, EUR/JPY and EUR/CHF have in common (decimal slip from 2025-"
+        "Check the feed of EUR/GBP, EUR/USD, EUR/JPY and EUR/CHF, which may share a source (decimal slip from 2025-"
     )
 
 
@@ -110,8 +110,8 @@ def test_another_models_predictions_are_compared_with_a_note():
     found = report(rows(walk(count=5), version="older-1"), rows(walk("EUR/USD", 5), "EUR/USD"))
     assert found.notes == [
         (
-            "5 of 10 predictions were made by another model than test-1 (5 by older-1); they are compared with it "
-            "anyway, their ranges and alerts are the other model's."
+            "5 of 10 predictions were made by another model than test-1 (5 by older-1). They are compared with test-1 "
+            "as well, but their ranges and alerts come from the other model."
         )
     ]
     assert as_json(found)["model_versions"] == {"older-1": 5, "test-1": 5}
@@ -137,7 +137,9 @@ def test_the_document_says_what_was_measured():
 
 def test_bins_that_close_at_trainings_ends_keep_all_its_values():
     reference = stats().feature_drift["EUR/GBP"]["return_1"]
-    edges, counts = sheet.merged_bins(*map(sheet.np.array, (reference.edges, reference.counts)), -0.03, 0.03)
+    edges, counts = pair_figure.merged_bins(
+        *map(pair_figure.np.array, (reference.edges, reference.counts)), -0.03, 0.03
+    )
     assert (edges[0], edges[-1], counts.sum()) == (-0.03, 0.03, 1000)
     assert len(edges) == len(counts) + 1
 
@@ -145,10 +147,10 @@ def test_bins_that_close_at_trainings_ends_keep_all_its_values():
 def test_ten_thousand_messages_of_twenty_pairs_take_seconds():
     names = [f"EUR/{chr(65 + i)}{chr(65 + i)}X" for i in range(20)]
     model = stats()
-    own, limits = model.pairs["EUR/GBP"], model.quality.pairs["EUR/GBP"]
+    training, limits = model.pairs["EUR/GBP"], model.quality.pairs["EUR/GBP"]
     model = model.model_copy(
         update={
-            "pairs": dict.fromkeys(names, own),
+            "pairs": dict.fromkeys(names, training),
             "quality": model.quality.model_copy(update={"pairs": dict.fromkeys(names, limits)}),
             "feature_drift": dict.fromkeys(names, model.feature_drift["EUR/GBP"]),
         }
@@ -160,7 +162,7 @@ def test_ten_thousand_messages_of_twenty_pairs_take_seconds():
     started = time.process_time()
     html = page.render(analyse(model, collector.messages(), "invented"))
     assert time.process_time() - started < 20
-    assert len(pictures(html)) == 1 + page.MOST_SHEETS
+    assert len(pictures(html)) == 1 + page.MOST_FIGURES
 
 
 def test_a_long_list_names_the_first_and_counts_the_rest():

@@ -1,4 +1,4 @@
-"""From rates to a bundle: what it holds, that it repeats itself, and that it cannot see the future."""
+"""From rates to a bundle: its content, reproducibility, and that later rates change nothing."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from ratecast.model import features
 from ratecast.model.bundle import JOBLIB, ONNX, PARITY, REPORT, STATS, current_version
 from ratecast.model.features import FEATURE_NAMES
 from ratecast.rates.tables import Series
+from training.build_stats import pair_stats
 from training.dataset import PairHistory
 from training.fit import ForestSettings
-from training.pipeline import train
-from training.statistics import pair_stats
+from training.train import train
 from training.train_options import TrainOptions
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -28,17 +28,17 @@ def test_the_version_names_the_last_day_and_a_digest(trained):
     assert current_version(trained.directory.parent) == trained.version
 
 
-def test_the_report_holds_its_headline_every_pair_and_three_pictures(trained):
+def test_the_report_contains_its_headline_every_pair_and_three_figures(trained):
     page = trained.report.read_text()
     assert trained.headline.split(":")[0] in page
-    assert all(f"<td>{pair}</td>" in page for pair in trained.stats.pairs)
+    assert all(f'<th scope="row">{pair}</th>' in page for pair in trained.stats.pairs)
     pictures = [base64.b64decode(uri) for uri in re.findall(r'src="data:image/png;base64,([^"]+)"', page)]
     assert len(pictures) == 3
     assert all(picture.startswith(PNG) and len(picture) > 5000 for picture in pictures)
     assert re.findall(r'(?:src|href)="(?!data:)', page) == []
 
 
-def test_statistics_are_those_of_every_three_rates_in_a_row(invent):
+def test_statistics_are_those_of_every_three_consecutive_rates(invent):
     (history, *_) = invent(300)
     (stretch,) = history.stretches
     stats = pair_stats(history, 0.005, 239)
@@ -91,15 +91,15 @@ def test_another_seed_is_another_version(invent, write_csv, tmp_path):
     assert len(versions) == 2
 
 
-def test_progress_tells_each_stage_and_never_goes_back(invent, write_csv, tmp_path):
-    told = []
+def test_progress_reports_each_stage_and_never_goes_back(invent, write_csv, tmp_path):
+    reported = []
     options = TrainOptions(
         models_dir=tmp_path, csv=write_csv(invent(300)[:1]), forest=ForestSettings(trees=5)
     )
-    train(options, lambda stage, done, total: told.append((stage, done, total)))
-    shares = [done / total for _, done, total in told]
+    train(options, lambda stage, done, total: reported.append((stage, done, total)))
+    shares = [done / total for _, done, total in reported]
     assert shares == sorted(shares)
-    assert told[-1][0] == "done"
+    assert reported[-1][0] == "done"
     assert shares[-1] == 1
 
 
@@ -114,7 +114,7 @@ def test_a_pair_that_never_moves_is_left_out_and_named(invent, write_csv, tmp_pa
     result = run(tmp_path, csv)
     assert result.skipped == {"EUR/DKK": "the rate never moves"}
     assert list(result.stats.pairs) == ["EUR/GBP"]
-    assert "EUR/DKK (the rate never moves)" in result.report.read_text()
+    assert "EUR/DKK was left out: the rate never moves." in result.report.read_text()
 
 
 @pytest.mark.parametrize(
@@ -122,18 +122,18 @@ def test_a_pair_that_never_moves_is_left_out_and_named(invent, write_csv, tmp_pa
     [
         ({"pairs": ("EUR/DKK",)}, "EUR/DKK in .*: the rate never moves"),
         ({"pairs": ("EUR/XXX",)}, "has no XXX; it has DKK, EUR, GBP"),
-        ({"default_pair": "EUR/USD"}, "default pair EUR/USD is not among the pairs to train on: EUR/GBP"),
+        ({"default_pair": "EUR/USD"}, "default pair EUR/USD is not one of the pairs to train on: EUR/GBP"),
         (
             {"until": dt.date(2018, 3, 1)},
-            "no pair to train on until 2018-03-01; EUR/GBP: 44 rates in a row are too few",
+            "no pair to train on up to 2018-03-01; EUR/GBP: 44 rates without a gap are too few",
         ),
         (
             {"until": dt.date(2018, 9, 1)},
-            "rows until .*, before the test days, are too few to learn from: 150",
+            "rows up to .*, before the test days, are too few to train on: 150",
         ),
     ],
 )
-def test_what_cannot_be_trained_is_refused_with_the_reason(invent, write_csv, tmp_path, options, fault):
+def test_what_cannot_be_trained_is_rejected_with_the_reason(invent, write_csv, tmp_path, options, fault):
     csv = with_column(write_csv(invent(300)[:1]), "DKK", "7.46")
     with pytest.raises(UsageError, match=fault):
         run(tmp_path / "models", csv, **options)

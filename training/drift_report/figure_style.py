@@ -1,4 +1,4 @@
-"""What the pictures share: colours, dates, words that no picture trips over, and no more points than are seen."""
+"""What the figures of the drift report share: colours of actions, a date axis, safe text, and limits on points."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
 from training.drift_report.findings import Action
+from training.figures import BLUE, GREEN, ORANGE, RED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
-BLUE, ORANGE, GREY, RED, GREEN = "#1f5fa8", "#c8540a", "#666666", "#b3001b", "#2e7d32"
 COLOURS = {
     Action.CHECK_FEED: RED,
     Action.CONFIRM: ORANGE,
@@ -26,32 +26,32 @@ MEANINGS = {
     Action.CHECK_FEED: "check the feed",
     Action.CONFIRM: "confirm with another source",
     Action.RETRAIN: "retrain",
-    Action.MARKET: "the market",
+    Action.MARKET: "market change",
 }
-EDGES = "#cccccc"
-MOST_POINTS = 5000  # of a curve; a picture is 1,000 pixels wide
-_SHORT = 46
+MOST_POINTS = 5000  # of a curve; a figure is about 1,000 pixels wide
+_LONGEST_TEXT = 46
 
 
 def date_axis(axis: Axes) -> None:
-    """Dates below, as many as there is room for."""
+    """Label the x axis with as many dates as fit."""
     locator: Any = AutoDateLocator(minticks=3, maxticks=7)  # type: ignore[no-untyped-call]
     axis.xaxis.set_major_locator(locator)
     axis.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
 
 
 def plain(text: str) -> str:
-    r"""Words from a message for a picture: one short line of characters that every font has.
+    r"""Returns text from a message as one short line of characters that every font has.
 
     >>> plain("a\n$b$ \u6f22")
     'a \\$b\\$ ?'
     """
     line = "".join(letter if " " <= letter <= "~" else "?" for letter in " ".join(text.split()))
-    return (line if len(line) <= _SHORT else line[: _SHORT - 3] + "...").replace("$", r"\$")
+    short = line if len(line) <= _LONGEST_TEXT else line[: _LONGEST_TEXT - 3] + "..."
+    return short.replace("$", r"\$")
 
 
 def thinned(count: int, kept: Iterable[int]) -> NDArray[np.intp]:
-    """Rows of a curve to draw: all, or evenly spaced ones and each with an alert.
+    """Returns the rows of a curve to draw: all of them, or evenly spaced ones and all of ``kept``.
 
     >>> len(thinned(100, {3: {}})), len(thinned(100_000, {3: {}}))
     (100, 5001)
@@ -62,7 +62,7 @@ def thinned(count: int, kept: Iterable[int]) -> NDArray[np.intp]:
 
 
 def evenly(rows: Sequence[int], most: int) -> NDArray[np.intp]:
-    """The rows, or so many of them evenly spaced, the first and the last included.
+    """Returns at most ``most`` of the rows, evenly spaced, with the first and the last.
 
     >>> evenly(range(10, 20), 4).tolist()
     [10, 13, 16, 19]

@@ -1,4 +1,4 @@
-"""The report for programs: values that JSON can hold."""
+"""Converts a drift report to values that JSON can hold."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from training.drift_report.analysis import DriftReport
     from training.drift_report.measures import Answers, ScorePath
     from training.drift_report.pair_report import PairReport
-    from training.drift_report.tape import PairMessages
+    from training.drift_report.prediction_table import PairMessages
 
 
 def as_json(report: DriftReport) -> dict[str, Any]:
-    """The report for programs; numbers that do not exist are null."""
+    """Returns the report for programs; numbers that do not exist are None."""
     messages = report.messages
     return {
         "headline": report.headline,

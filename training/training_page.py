@@ -1,4 +1,4 @@
-"""The report: one HTML file with its pictures inside, whose first sentence is the answer."""
+"""The training report: one HTML file whose first sentence says how good the model is."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ratecast.model.ranges import LEVELS
-from training import pages, pictures
+from training import training_figures
+from training.html_page import render_page
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,22 +17,22 @@ if TYPE_CHECKING:
     from ratecast.model.training_stats import TrainingStats
     from training.evaluate import Evaluation
 
-TEMPLATE = "report.html.j2"
+TEMPLATE = "training_page.html.j2"
 FAN_PAIRS = 4
 
 
 def render(
     stats: TrainingStats, evaluation: Evaluation, skipped: dict[str, str], notes: Sequence[str] = ()
 ) -> str:
-    """The page.
+    """Returns the report as HTML.
 
     Args:
-        stats: of the model that serves.
-        evaluation: of the same recipe on earlier days.
-        skipped: pairs that were left out, and why.
-        notes: what else was not learnt from, in sentences.
+        stats: statistics of the model in the bundle.
+        evaluation: results of a model trained the same way on earlier days.
+        skipped: pair -> why it was left out.
+        notes: sentences on other rates that training left out and on figures that are missing.
     """
-    return pages.render(
+    return render_page(
         Path(__file__).with_name(TEMPLATE),
         stats=stats,
         evaluation=evaluation,
@@ -39,14 +40,14 @@ def render(
         notes=notes,
         levels=LEVELS,
         lengths=sorted(stats.intervals[LEVELS[0]]),
-        fan=pictures.fan(evaluation.outcomes, fan_pairs(stats, evaluation)),
-        ratios=pictures.error_ratios(evaluation.pairs),
-        coverage=pictures.coverage(evaluation.years) if evaluation.years else None,
+        fan=training_figures.fan(evaluation.outcomes, fan_pairs(stats, evaluation)),
+        ratios=training_figures.error_ratios(evaluation.pairs),
+        coverage=training_figures.coverage(evaluation.years) if evaluation.years else None,
     )
 
 
 def fan_pairs(stats: TrainingStats, evaluation: Evaluation) -> dict[str, int]:
-    """The default pair, then the calmest, the middle and the wildest of the rest: name -> position."""
+    """Returns the pairs to draw, name -> position: the default pair, then a calm, a middling and a volatile one."""
     names = list(stats.pairs)
     tested = [name for name in names if name in evaluation.pairs and name != stats.default_pair]
     by_sigma = sorted(tested, key=lambda name: stats.pairs[name].sigma)

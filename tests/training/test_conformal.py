@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.intervals import conformal_quantile, quantile_table
+from training.conformal import conformal_quantile, quantile_table
 
 
 # No n whose rank (n + 1) * level is whole: there crepes counts 0.2 * 20 as 3.9999 and is one score too wide.
