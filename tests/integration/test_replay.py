@@ -228,7 +228,7 @@ def test_the_help_teaches_every_kind_of_fault():
     ("arguments", "fault"),
     [
         (["--inject", "explode@2025-01-01"], "kinds: level-jump"),
-        (["--inject", "step@2999-01-01"], "no rate that day or later"),
+        (["--inject", "step@2999-01-01"], "no rate on that day or later"),
         (["--pair", "EUR/XXX"], "no XXX"),
         (["--pair", "eurgbp"], "'eurgbp' is not a pair: write two currencies like EUR/GBP"),
         (["--from", "2025-02-01", "--to", "2025-01-01"], "swap them"),
