@@ -211,7 +211,7 @@ class WorkerMetrics:
         ages = time.time() - np.array(timestamps_ms, dtype=np.float64) / 1000
         self._message_latency.observe_all(np.maximum(ages, 0.0))
         self._count_pairs(batch)
-        self._rate_age.saw(batch.as_of)
+        self._rate_age.observe(batch.as_of)
 
     def _count_pairs(self, batch: CommittedBatch) -> None:
         pairs = batch.pairs
@@ -256,7 +256,7 @@ class RateAge(Collector):
         self._newest: dict[str, float] = {}
         registry.register(self)
 
-    def saw(self, as_of: Mapping[str, str]) -> None:
+    def observe(self, as_of: Mapping[str, str]) -> None:
         """Note the ``as_of`` of each pair's latest message; a date means its midnight, UTC."""
         latest = time.time() + _AHEAD_SECONDS
         for pair, text in as_of.items():

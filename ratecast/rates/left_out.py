@@ -24,7 +24,7 @@ class LeftOut:
 _SHOWN = 8
 # The rules of `ratecast.rates.screening` in a few words each.
 RULES = {
-    "contradiction": "far from the base table's rate of the same day, or from a feed that is mostly far from it",
+    "contradiction": "far from the base table's rate of that day (if most rates are, all are left out)",
     "excursion": "wrong by a factor of 2 or more, then right again (in a file also after a smaller jump and back)",
     "spike": "a jump that the next rate reverses",
     "unconfirmed": "far from the rates before it, and no later rate confirms it",

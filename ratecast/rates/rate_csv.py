@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 BASE = "EUR"
 PAIR = re.compile(r"([A-Z]{3})/([A-Z]{3})")
-# R writes NA, pandas NaN, FRED a point (the Federal Reserve's own files ND), spreadsheets #N/A, databases null.
+# R writes NA, pandas NaN, FRED a point (files of the Federal Reserve ND), spreadsheets #N/A, databases null.
 HOLES = ("N/A", "NA", "NaN", "ND", "null", ".", "#N/A", "-")
 
 _HOLES = frozenset({"", *HOLES, *map(str.lower, HOLES)})

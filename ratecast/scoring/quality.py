@@ -222,8 +222,10 @@ class QualityChecker:
         newest = open_returns[:, -REGIME_RETURNS:]
         ratio = trimmed_rms(newest) / windows.stored  # NaN if the history is too short
         # A step of the level is a fault of the feed and no move of the market.
-        wild = (ratio > self._limits.regime_ratio) & (np.abs(newest) <= self._limits.level_step).all(axis=1)
-        for row in np.flatnonzero(wild).tolist():
+        volatile = (ratio > self._limits.regime_ratio) & (np.abs(newest) <= self._limits.level_step).all(
+            axis=1
+        )
+        for row in np.flatnonzero(volatile).tolist():
             text = f"volatility regime: the last {REGIME_RETURNS} returns are {ratio[row]:.3g} times as large as in training"
             found.add(row, Alert.VOLATILITY_REGIME, text)
 

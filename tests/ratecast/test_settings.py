@@ -59,7 +59,7 @@ def test_a_wrong_variable_is_named_with_what_it_must_be_and_the_value_it_has(
         ("RATECAST_MY_SERVICE", "RATECAST_MY_SERVICE is not a setting"),
     ],
 )
-def test_an_unknown_variable_is_refused_in_one_line_without_its_value(
+def test_an_unknown_variable_is_rejected_in_one_line_without_its_value(
     monkeypatch: pytest.MonkeyPatch, name: str, words: str
 ) -> None:
     """The value may be a password."""
@@ -104,7 +104,7 @@ def test_variables_count_in_any_case_as_on_windows(monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.parametrize("value", ["", " "])
 @pytest.mark.parametrize("name", Settings.model_fields)
-def test_an_empty_variable_is_refused_unless_an_option_stands_for_it(
+def test_an_empty_variable_is_rejected_unless_an_option_replaces_it(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
     variable = f"{ENV_PREFIX}{name.upper()}"
@@ -160,12 +160,12 @@ def test_a_topic_must_not_be_two_things(name: str) -> None:
         load_settings(**{name: "x", "dead_letter_topic": "x"})
 
 
-def test_sasl_without_credentials_is_refused() -> None:
+def test_sasl_without_credentials_is_rejected() -> None:
     with pytest.raises(UsageError, match="needs RATECAST_SASL_USERNAME and RATECAST_SASL_PASSWORD"):
         load_settings(security_protocol="SASL_SSL")
 
 
-def test_a_key_without_its_certificate_is_refused(tmp_path) -> None:
+def test_a_key_without_its_certificate_is_rejected(tmp_path) -> None:
     with pytest.raises(UsageError, match="RATECAST_SSL_CERTFILE"):
         load_settings(security_protocol="SSL", ssl_keyfile=tmp_path / "key.pem")
 

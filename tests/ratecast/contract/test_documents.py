@@ -18,7 +18,7 @@ COMMITTED = Path(__file__).parents[3] / "docs" / "contracts"
 
 
 @pytest.mark.parametrize("name", documents())
-def test_the_committed_document_is_what_the_models_say(name: str) -> None:
+def test_the_committed_document_is_up_to_date_with_the_models(name: str) -> None:
     committed = (COMMITTED / name).read_text(encoding="utf-8")
     assert committed == documents()[name], "stale: run `make contracts`"
 

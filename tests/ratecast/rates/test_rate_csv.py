@@ -81,7 +81,7 @@ UNUSUAL_FILES = {
     "R, long": '"","date","pair","rate"\n"7","2026-01-01","EUR/USD",NA\n"9","2026-01-02","EUR/USD",1.1712\n',
     "pandas with its index": ",date,USD\n0,2026-01-01,NaN\n1,2026-01-02,1.1712\n",
     "FRED, as it was": "DATE,EUR/USD\n2026-01-01,.\n2026-01-02,1.1712\n",
-    "FRED, as it is": "observation_date,EUR/USD\n2026-01-01,\n2026-01-02,1.1712\n",
+    "FRED, unchanged": "observation_date,EUR/USD\n2026-01-01,\n2026-01-02,1.1712\n",
     "BOM and CRLF": "\ufeff,date,USD\r\n0,2026-01-01,#N/A\r\n1,2026-01-02,1.1712\r\n",
 }
 
@@ -149,7 +149,7 @@ MALFORMED = {
 
 
 @pytest.mark.parametrize(("content", "fault"), MALFORMED.values(), ids=MALFORMED.keys())
-def test_a_malformed_csv_is_refused_in_one_line_with_file_line_and_fault(write, content, fault):
+def test_a_malformed_csv_is_rejected_in_one_line_with_file_line_and_fault(write, content, fault):
     path = write(content)
     with pytest.raises(UsageError) as caught:
         load_csv(path)
@@ -160,6 +160,6 @@ def test_a_malformed_csv_is_refused_in_one_line_with_file_line_and_fault(write, 
 
 
 @pytest.mark.parametrize("name", ["missing.csv", "."])
-def test_a_file_that_cannot_be_read_is_refused(tmp_path, name):
+def test_a_file_that_cannot_be_read_is_rejected(tmp_path, name):
     with pytest.raises(UsageError, match=r"No such file|Is a directory"):
         load_csv(tmp_path / name)

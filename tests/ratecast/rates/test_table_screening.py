@@ -1,4 +1,4 @@
-"""What of an invented file is learnt from, and what is said of the rest."""
+"""Which rates of an invented file are used for training, and what is reported about the others."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ def test_saturdays_and_sundays_that_repeat_the_rate_before_are_found(weeks: int)
     assert closed(FILLED * weeks, FROM_MONDAY * weeks) == expected
 
 
-def test_one_repeated_weekend_day_is_too_few_to_say() -> None:
+def test_one_repeated_weekend_day_is_too_few() -> None:
     assert closed(FILLED[:5], FROM_MONDAY[:5]) == []
     assert closed(FILLED[:6], FROM_MONDAY[:6]) == [4, 5]
 
@@ -47,7 +47,7 @@ def test_weekdays_that_repeat_are_left_alone() -> None:
     assert closed([0.0] * 7, [1, 2, 3, 4, 0, 1, 2]) == []
 
 
-def test_what_lies_before_a_short_history_is_no_weekend() -> None:
+def test_missing_returns_before_a_short_history_are_no_weekend() -> None:
     assert closed([X, X, *FILLED], [-1, -1, *FROM_MONDAY]) == [6, 7]
 
 

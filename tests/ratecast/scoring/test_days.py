@@ -1,4 +1,4 @@
-"""What messages say about when their rates were fixed."""
+"""The days of the rates of messages."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def values(days: Days) -> list[float]:
     return [float(column[0]) for column in (days.newest, days.gap, days.span, days.longest)]
 
 
-def test_a_message_without_dates_says_nothing() -> None:
+def test_a_message_without_dates_has_no_days() -> None:
     assert np.isnan(values(days_of(None))).all()
 
 
@@ -75,7 +75,7 @@ def test_the_longest_step_is_looked_for_where_the_span_is_unusual() -> None:
     assert np.isnan(values(days_of(long_ago))[3])  # out of sight
 
 
-def test_each_message_of_a_batch_has_its_own() -> None:
+def test_each_message_of_a_batch_has_its_days() -> None:
     batch = [
         {"history": [1, 2, 3]},
         {"history": [1, 2, 3], "times": ["2026-01-02", "2026-01-05", "2026-01-06"]},

@@ -18,7 +18,7 @@ LAST_DAY = np.datetime64(TRAINING.last_date).astype(float)
 
 
 def outside(rate: float, days_since_training: float) -> str | None:
-    """What the cone says of a history that ends with a rate of that day, NaN for none."""
+    """Return the alert text for a history that ends with a rate of that day (NaN for no date)."""
     windows = FORECASTER.windows([[LEVELS["EUR/GBP"]] * 3 + [rate]], np.zeros(1, dtype=np.intp))
     reach = LevelCone(np.array([SIGMAS]), [TRAINING]).reach(
         windows, np.array([LAST_DAY + days_since_training])

@@ -76,7 +76,7 @@ def test_the_way_back_is_no_fault_once_only_the_faulty_level_is_before_it() -> N
     # Ninety days at a hundred times the rate, then repaired: every window begins within the fault.
     slipped = feed(days=100)
     slipped[:90] *= 100
-    # The first right rate jumps, and the message alone says no more than that; training's level says the rest.
+    # The first right rate is a jump, judged by the message alone. The level in training shows that it is right.
     assert codes(slipped[:91], days=aged(200)) == ["jump", "decimal_slip"]
     assert codes(slipped[:95], days=aged(206)) == []
     # That is so of the days before the end of training, and of rates without a date.
@@ -126,7 +126,7 @@ def test_an_inverted_quote_is_named() -> None:
     assert "decimal_slip" not in found
 
 
-def test_a_stuck_feed_is_found_at_the_fourth_equal_rate_and_says_how_long() -> None:
+def test_a_stuck_feed_is_found_at_the_fourth_equal_rate_and_its_length_reported() -> None:
     moving = feed(days=57)
     lengths = {n: codes(np.append(moving, [moving[-1]] * (n - 1))) for n in range(2, 40)}
     assert [n for n, found in lengths.items() if found] == list(range(4, 40))
@@ -175,7 +175,7 @@ def test_a_feed_that_hangs_and_comes_back_wrong_jumps() -> None:
 
 
 def peg(longest_run: int) -> QualityChecker:
-    """A checker whose training saw EUR/GBP stand still for so long."""
+    """Make a checker whose training had a run of equal EUR/GBP rates of this length."""
     pair = STATS.pairs["EUR/GBP"].model_copy(update={"longest_run": longest_run})
     return QualityChecker.from_stats(STATS.model_copy(update={"pairs": {**STATS.pairs, "EUR/GBP": pair}}))
 
@@ -243,8 +243,8 @@ def test_dates_that_go_backwards_are_reported(gap: float, span: float) -> None:
 
 
 def test_a_more_volatile_market_is_distinguished_from_a_broken_feed() -> None:
-    wild = np.append(feed(), feed()[-1] * np.exp(np.cumsum([4 * SIGMA, -4 * SIGMA] * 5)))
-    found = check(wild)
+    volatile = np.append(feed(), feed()[-1] * np.exp(np.cumsum([4 * SIGMA, -4 * SIGMA] * 5)))
+    found = check(volatile)
     assert list(found.alerts[0]) == ["volatility_regime"]
     assert not found.faulty().any()
     slipped = feed()
@@ -252,7 +252,7 @@ def test_a_more_volatile_market_is_distinguished_from_a_broken_feed() -> None:
     found = check(slipped)
     assert "volatility_regime" not in found.alerts[0]
     assert found.faulty().all()
-    spiked = wild.copy()
+    spiked = volatile.copy()
     spiked[30] *= 100  # long before the ten returns that are judged
     found = check(spiked)
     assert list(found.alerts[0]) == ["volatility_regime"]
