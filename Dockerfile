@@ -13,7 +13,7 @@ FROM tools AS wheel
 COPY constraints/build.txt constraints/
 RUN python -m venv /opt/build \
  && /opt/build/bin/python -m pip install --require-hashes --only-binary :all: -r constraints/build.txt
-COPY pyproject.toml README.md ./
+COPY pyproject.toml README.md LICENSE ./
 COPY ratecast ratecast
 COPY ratecast_cli ratecast_cli
 COPY ratecast_stack ratecast_stack

@@ -49,8 +49,9 @@ tools: ## install Prometheus and Alertmanager, for `make monitoring` and all of 
 		apt-get install -qq --no-install-recommends prometheus prometheus-alertmanager >/dev/null
 
 .PHONY: test
-test: $(VENV)/.dev ## the whole suite, on a real broker
-	@$(BIN)/python -m pytest
+test: $(VENV)/.dev ## the whole suite, on real brokers (JOBS=2 processes)
+	@$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile
+JOBS := 2
 
 .PHONY: chaos
 chaos: $(VENV)/.dev ## kill workers and brokers for half an hour, then count (SEEDS="11 12 13 14")
@@ -83,6 +84,23 @@ bench: $(VENV)/.dev ## throughput beside a plain client, in one run on one broke
 detection: $(VENV)/.dev ## which detector finds which fault of a feed: the tables of docs/drift.md
 	@$(BIN)/python -m benchmarks.detection --write docs/drift.md
 
+.PHONY: reference
+reference: $(VENV)/.dev ## write docs/reference from the code
+	@$(BIN)/python -m tools.reference docs/reference
+
+$(VENV)/.docs: constraints/docs.txt pyproject.toml
+	$(call install,docs)
+
+.PHONY: docs
+docs: $(VENV)/.docs ## build the documentation into site/ and check its links
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "open site/index.html, or for the search: python3 -m http.server --directory site 8080"
+
+# Needs Chromium (CHROMIUM=... names its program). Trains a model in .ratecast/pictures first, which takes half a minute.
+.PHONY: pictures
+pictures: $(VENV)/.dev ## draw docs/pictures from a real demo and a real report (needs chromium)
+	@$(BIN)/python -m tools.pictures docs/pictures
+
 .PHONY: contracts
 contracts: $(VENV)/.dev ## write docs/contracts from the message models
 	@$(BIN)/python -m ratecast.contract.documents docs/contracts
@@ -93,10 +111,11 @@ pins: ## resolve constraints/*.txt anew
 	uv pip compile $(PINS) pyproject.toml -o constraints/worker.txt
 	uv pip compile $(PINS) pyproject.toml constraints/build.in --extra all -c constraints/worker.txt -o constraints/all.txt
 	uv pip compile $(PINS) pyproject.toml constraints/build.in --extra dev -c constraints/all.txt -o constraints/dev.txt
+	uv pip compile $(PINS) pyproject.toml constraints/build.in --extra docs -c constraints/dev.txt -o constraints/docs.txt
 	uv pip compile $(PINS) constraints/build.in -c constraints/all.txt -o constraints/build.txt
 PINS := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate
 
 .PHONY: clean
 clean: ## remove the environment, caches and builds
-	rm -rf $(VENV) dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -177,7 +177,7 @@ def report(models_dir: Path) -> str:
 
 def train(models_dir: Path) -> None:
     """The model under test."""
-    from training.pipeline import train as run
+    from training.train import train as run
     from training.train_options import TrainOptions
 
     run(

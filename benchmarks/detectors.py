@@ -81,7 +81,7 @@ class Detectors:
         )
         windows = self.forecaster.windows(histories.tolist(), pair)
         quality = self.checker.check(windows, days)
-        return windows.without(quality.disbelieved), quality
+        return windows.without(quality.ignored_returns), quality
 
     def fired(self, series: Series, first: int, count: int) -> dict[str, NDArray[np.bool_]]:
         """Detector -> whether it marks the messages whose newest rates are ``first`` to ``first + count``."""

@@ -60,7 +60,7 @@ def running(program: str, settings: Settings, output: str) -> Iterator[subproces
         environment["RATECAST_GUARANTEE"] = "at-least-once"
     command = {
         "echo": [str(HERE / "echo.py"), settings.bootstrap_servers, settings.input_topic, output, group],
-        "worker, no metrics": [str(HERE / "silent_worker.py")],
+        "worker, no metrics": [str(HERE / "worker_without_metrics.py")],
     }.get(program, ["-m", "ratecast", "worker", "--http-port", "0"])
     process = subprocess.Popen([sys.executable, *command], env=environment, stderr=subprocess.DEVNULL)
     try:

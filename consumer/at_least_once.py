@@ -1,6 +1,6 @@
-"""At least once, for brokers without transactions.
+"""At-least-once publishing, for brokers without transactions.
 
-A worker that is lost between publishing and committing leaves records that its successor publishes again.
+If a worker dies between publishing and committing, its successor publishes the same records again.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from aiokafka import AIOKafkaProducer
 
-from consumer.publishing import Outgoing, Progress, delivered, hand_over
+from consumer.publishing import Outgoing, Progress, delivered, send
 from ratecast.kafka.client import client_options
-from ratecast.kafka.closing import stop_producer, uncut
+from ratecast.kafka.closing import shielded_start, stop_producer
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -23,22 +23,22 @@ if TYPE_CHECKING:
 
 
 class DeliverThenCommit:
-    """A `consumer.publishing.Publisher` that commits the offset once every record is acknowledged.
+    """A `consumer.publishing.Publisher` that commits the offset after every record is acknowledged.
 
-    The commit goes through the group's consumer and so carries the member's generation: a worker that has
-    lost the partition cannot commit, but what it has published by then stays published.
+    The group's consumer sends the commit with the member's generation. A worker that has lost the partition therefore
+    cannot commit, but its published records stay.
 
     Args:
-        settings: where the brokers are, and limits.
+        settings: the brokers and limits.
         source: the input partition.
-        consumer: the worker's consumer (an AIOKafkaConsumer).
-        batch_bytes: most bytes in one published batch.
+        consumer: the worker's AIOKafkaConsumer.
+        batch_bytes: the most bytes in one published batch.
     """
 
     def __init__(self, settings: Settings, source: TopicPartition, consumer: Any, batch_bytes: int) -> None:
         self._source = source
         self._consumer = consumer
-        # Not even idempotence, which needs InitProducerId: some brokers that lack transactions lack that too.
+        # No idempotence: it needs InitProducerId, which some brokers without transactions do not support either.
         self._producer = AIOKafkaProducer(
             **client_options(settings),
             acks="all",
@@ -48,18 +48,18 @@ class DeliverThenCommit:
 
     async def start(self) -> None:
         """Connect."""
-        await uncut(self._producer.start())
+        await shielded_start(self._producer.start())
 
     async def publish(
         self, outgoing: Sequence[Outgoing], progress: Progress, check: Callable[[], Awaitable[None]]
     ) -> None:
-        """Publish records, and when all are acknowledged commit the input offset."""
-        deliveries = [(out, await hand_over(self._producer, out)) for out in outgoing]
-        await asyncio.gather(check(), *(delivered(*given) for given in deliveries))
+        """Publish records, and commit the input offset after all are acknowledged."""
+        deliveries = [(out, await send(self._producer, out)) for out in outgoing]
+        await asyncio.gather(check(), *(delivered(out, batches) for out, batches in deliveries))
         await self._consumer.commit({self._source: (progress.next_offset, progress.note)})
 
     async def partitions(self, topic: str) -> int:
-        """How many partitions a topic has."""
+        """Returns the partition count of a topic."""
         return len(await self._producer.partitions_for(topic))
 
     async def stop(self) -> None:

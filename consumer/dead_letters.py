@@ -1,4 +1,4 @@
-"""Dead letters: the raw bytes that came in, with the reason and the place in the headers."""
+"""Makes dead letters: the raw bytes of a message, with the error and its source in the headers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ratecast.contract.dead_letter import VALUE_TRUNCATED, DeadLetterHeaders, ca
 from ratecast.contract.unreadable import Unreadable
 
 if TYPE_CHECKING:
-    from consumer.publishing import OutgoingRecord
+    from ratecast.kafka.batches import OutgoingRecord
     from ratecast.scoring.scorer import DeadLetter
 
 CUT_TO_BYTES = 2**16
@@ -17,15 +17,15 @@ CUT_TO_BYTES = 2**16
 def outgoing(
     letter: DeadLetter, *, cut: bool, keyed: bool = False, topic_id: str | None = None
 ) -> OutgoingRecord:
-    """A dead letter as it is published: raw key, raw value, the record's own headers and ours.
+    """Return a dead letter as it is published: raw key, raw value, the record's headers and ratecast's.
 
     Args:
-        letter: the record and what is wrong with it.
-        cut: shorten what is long, for a topic that refused the whole; the headers ``ratecast.value.truncated`` and
-            ``ratecast.key.truncated`` then say how long they were, ``ratecast.headers.dropped`` how many headers
-            there were, and the source headers say where the rest lies.
-        keyed: give a record without a key one that names its place, for a topic that takes none without.
-        topic_id: the broker's id of the record's topic, when it is known.
+        letter: The record and its error.
+        cut: Shorten long keys, values and headers, because the topic rejected them in full. The headers
+            ``ratecast.value.truncated`` and ``ratecast.key.truncated`` then hold the original lengths,
+            ``ratecast.headers.dropped`` the number of headers, and the source headers where the full record is.
+        keyed: Add a key made of topic, partition and offset to a record without one.
+        topic_id: The broker's id of the record's topic, if it is known.
     """
     record, headers = letter.record, letter.record.headers
     key, key_bytes = _shortened(record.key, cut=cut)
@@ -50,13 +50,13 @@ def outgoing(
         key = f"{record.topic}-{record.partition}-{record.offset}".encode()
     written = ours.written()
     if isinstance(value, Unreadable):
-        # Nobody has read the value, so nobody may publish it again as if it were empty.
+        # The value could not be read, so it must not be redelivered as if it were empty.
         value, written = None, [*written, (VALUE_TRUNCATED, b"")]
     return key, value, [*kept, *written]
 
 
 def _shortened(content: bytes | None, *, cut: bool) -> tuple[bytes | None, int | None]:
-    """A key or value as it goes out, and its full length when it was shortened."""
+    """Return a key or value as it is published, and its original length if it was shortened."""
     if not cut or content is None or len(content) <= CUT_TO_BYTES:
         return content, None
     return content[:CUT_TO_BYTES], len(content)

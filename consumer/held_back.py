@@ -1,4 +1,4 @@
-"""Records that wait behind a transaction that their publisher left open: said once for each."""
+"""Logs each open transaction that keeps records from being read, once."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ _LIMIT_SECONDS = 60.0
 
 
 class HeldBack:
-    """Which transactions were named already."""
+    """Remembers which transactions were logged."""
 
     def __init__(self) -> None:
-        self._said: set[tuple[str, int, int]] = set()
+        self._logged: set[tuple[str, int, int]] = set()
 
-    def say(self, lags: Iterable[PartitionLag]) -> None:
-        """Log a line for each transaction that has held records back for a minute.
+    def log_new(self, lags: Iterable[PartitionLag]) -> None:
+        """Log each transaction that has held records back for a minute.
 
         Args:
-            lags: of the partitions that are assigned now.
+            lags: Lag of each assigned partition.
         """
         open_now = set()
         for lag in lags:
@@ -33,11 +33,11 @@ class HeldBack:
                 continue
             place = lag.topic, lag.partition, lag.held_from
             open_now.add(place)
-            if lag.held_seconds >= _LIMIT_SECONDS and place not in self._said:
-                self._said.add(place)
+            if lag.held_seconds >= _LIMIT_SECONDS and place not in self._logged:
+                self._logged.add(place)
                 log.warning(
-                    "%s-%d: %d records wait behind a transaction that their publisher left open at offset %d, for %.0f s: "
-                    "end or restart that publisher, or abort the transaction with kafka-transactions",
+                    "%s-%d: %d records wait behind a transaction that a publisher left open at offset %d %.0f s ago. "
+                    "Stop or restart that publisher, or abort the transaction with kafka-transactions",
                     *(lag.topic, lag.partition, lag.held_back, lag.held_from, lag.held_seconds),
                 )
-        self._said &= open_now
+        self._logged &= open_now

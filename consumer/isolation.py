@@ -1,8 +1,8 @@
-"""The second wall: what scoring did not foresee in a record costs that record, not its batch and not its partition.
+"""Isolates records on which scoring fails unexpectedly, so that one record does not stop its batch or partition.
 
-A batch that raises is halved until the records that raise stand alone; those become dead letters, the others are
-scored. When too many raise it is the model that is broken, and turning every message into a dead letter would be worse
-than to stop.
+A batch that raises is halved until each failing record is alone. Failing records become dead letters; the others are
+scored. If too many records fail, the model is at fault, and stopping is better than turning every message into a dead
+letter.
 """
 
 from __future__ import annotations
@@ -23,41 +23,41 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_RECENT = 200  # records that the share of failures is taken of
+_RECENT = 200  # number of records over which the share of failures is computed
 
 
 class Isolation:
-    """Scores the batches of one partition behind the wall.
+    """Scores the batches of one partition and isolates failing records.
 
     Args:
-        in_a_row: this many failures in a row are the model's.
-        share: and so are more than this share of the last 200 records.
+        in_a_row: Number of consecutive failures after which the model is at fault.
+        share: Share of the last 200 records above which the model is at fault.
     """
 
     def __init__(self, in_a_row: int, share: float) -> None:
         self._in_a_row = in_a_row
         self._share = share
         self._recent: deque[bool] = deque(maxlen=_RECENT)  # whether each of the last records failed
-        self._in_hand: list[bool] = []
+        self._current: list[bool] = []
 
     def score(self, score: Score, records: Sequence[Record]) -> ScoredBatch:
-        """The outcome of every record, in order.
+        """Return the outcome of every record, in order.
 
         Args:
-            score: scores some records.
-            records: of one partition, at least one.
+            score: Scores some records.
+            records: Records of one partition, at least one.
 
         Raises:
-            ModelFailingError: too many fail.
+            ModelFailingError: Too many records fail.
         """
-        self._in_hand = []
+        self._current = []
         parts = list(self._scored(score, records))
         return parts[0] if len(parts) == 1 else ScoredBatch.joined(parts)
 
     def committed(self) -> None:
-        """The batch in hand is done; before that it may be scored again, and no failure counts twice."""
-        self._recent.extend(self._in_hand)
-        self._in_hand = []
+        """Record that the current batch is committed. Before that it may be scored again and must not count twice."""
+        self._recent.extend(self._current)
+        self._current = []
 
     def _scored(self, score: Score, records: Sequence[Record]) -> Iterator[ScoredBatch]:
         try:
@@ -69,22 +69,22 @@ class Isolation:
                 yield from self._scored(score, records[half:])
                 return
             if isinstance(error, MemoryError):
-                raise  # it says nothing about the record
+                raise  # a lack of memory is not the record's fault
             self._failed(records[0], error)
-            # A RecordError's words are of bounded length.
+            # RecordError limits the length of its message.
             fault = RecordError(ErrorCode.SCORING_FAILED, f"{type(error).__name__}: {error}")
-            yield ScoredBatch.refused([DeadLetter(records[0], fault.code, fault.message)], failures=1)
+            yield ScoredBatch.rejected([DeadLetter(records[0], fault.code, fault.message)], failures=1)
         else:
-            self._in_hand += [False] * len(records)
+            self._current += [False] * len(records)
             yield scored
 
     def _failed(self, record: Record, error: Exception) -> None:
-        if not any(self._in_hand):  # one traceback a batch: the others are most likely the same
+        if not any(self._current):  # one traceback per batch: the others are probably the same
             log.error(
                 "scoring %s-%d@%d failed", record.topic, record.partition, record.offset, exc_info=error
             )
-        self._in_hand.append(True)
-        recent = [*self._recent, *self._in_hand][-_RECENT:]
+        self._current.append(True)
+        recent = [*self._recent, *self._current][-_RECENT:]
         if len(recent) >= self._in_a_row and all(recent[-self._in_a_row :]):
             self._stop(record, error, f"{self._in_a_row} records in a row")
         if len(recent) == _RECENT and sum(recent) > self._share * _RECENT:
@@ -93,6 +93,6 @@ class Isolation:
     def _stop(self, record: Record, error: Exception, how_many: str) -> None:
         raise ModelFailingError(
             f"{record.topic}-{record.partition}@{record.offset}: scoring failed for {how_many}, last with "
-            f"{type(error).__name__}: {error}. The model or this program is at fault, not the records; nothing of this "
-            "batch is committed. Put another model into use with `ratecast train` or by models/current"
+            f"{type(error).__name__}: {error}. The model or this program is at fault, not the records. Nothing of this "
+            "batch is committed. Switch to another model with `ratecast train` or by editing models/current"
         ) from error

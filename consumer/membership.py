@@ -1,7 +1,7 @@
-"""Whether the group lets this worker in, and why not.
+"""Reports whether the group accepts this worker, and the error if it does not.
 
-aiokafka keeps what the group's coordinator answers for whoever polls next, and a worker that waits for partitions polls
-nothing: a join that is refused would never be heard of. Here it is asked for.
+aiokafka raises an error of the group coordinator only at the next poll. A worker that waits for partitions does not
+poll, so it would never learn that its join was rejected. This module asks aiokafka for the error.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from aiokafka.errors import KafkaError
 
 from ratecast.errors import JoinRefusedError
+from ratecast.kafka.aiokafka_seams import raise_group_error
 from ratecast.kafka.broker_errors import with_remedy
 
 if TYPE_CHECKING:
@@ -20,17 +21,17 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_SAY_AGAIN_SECONDS = 60.0
+_LOG_EVERY_SECONDS = 60.0
 _FIRST_BACKOFF_SECONDS = 1.0
 _MOST_BACKOFF_SECONDS = 15.0
 _FORGET_SECONDS = 60.0
 
 
 class Membership:
-    """Watches one consumer's membership.
+    """Follows the group membership of one consumer.
 
     Args:
-        settings: the group and limits.
+        settings: the group, and how long it may reject the worker.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -39,29 +40,30 @@ class Membership:
         self._refused_since: float | None = None
         self._refused_at = 0.0
         self._refusals = 0
-        self._ask_again_at = 0.0
-        self._say_again_at = 0.0
-        self.refusal: str | None = None  # the latest, in one line, while it stands
+        self._retry_at = 0.0
+        self._log_at = 0.0
+        # The latest error in one line; None while the group accepts the worker.
+        self.refusal: str | None = None
 
     @property
     def joined(self) -> bool:
-        """Whether the group has given this worker its share, which may be nothing."""
+        """Whether the group has assigned this worker its partitions, which may be none."""
         return self._joining_since is None
 
     @property
     def joining_seconds(self) -> float:
-        """How long it has been waiting for partitions; 0 when it is in."""
+        """How long the worker has been waiting for partitions; 0 if it has joined."""
         return 0.0 if self._joining_since is None else time.monotonic() - self._joining_since
 
     def began_joining(self) -> None:
-        """It asks to be let in, or the group shares its partitions anew."""
+        """Record that the worker waits for partitions: it has started, or a rebalance has begun."""
         self._joining_since = time.monotonic()
-        self._say_again_at = self._joining_since + _SAY_AGAIN_SECONDS
+        self._log_at = self._joining_since + _LOG_EVERY_SECONDS
 
     def assigned(self) -> None:
-        """The group let it in."""
+        """Record that the group has assigned partitions."""
         if self.refusal is not None:
-            log.info("group %s has let this worker in", self._settings.group_id)
+            log.info("group %s has accepted this worker", self._settings.group_id)
         self._joining_since = None
         self._forget()
 
@@ -70,26 +72,26 @@ class Membership:
         self._refusals = 0
 
     def check(self, consumer: Any) -> None:
-        """Hear what the coordinator answered, say it, let the client try again; once in a second or so.
+        """Log an error of the coordinator and let the client retry. Call this about once a second.
 
         Args:
             consumer: an AIOKafkaConsumer that has subscribed.
 
         Raises:
-            JoinRefusedError: it has been refused for ``give_up_seconds``.
+            JoinRefusedError: the group has rejected the worker for ``give_up_seconds``.
         """
         now = time.monotonic()
-        if now >= self._ask_again_at:
+        if now >= self._retry_at:
             try:
-                # Taking the error is what makes the client try again, so not before the pause is over.
-                consumer._coordinator.check_errors()  # noqa: SLF001 - public methods that call it poll or wait
+                # This makes the client retry, so it is done only after the pause.
+                raise_group_error(consumer)
             except KafkaError as error:
                 self.refused(error)
             else:
                 if self.refusal is not None and now - self._refused_at > _FORGET_SECONDS:
-                    self._forget()  # the client has recovered without joining anew, or waits for the others now
-        if self._joining_since is not None and now >= self._say_again_at:
-            self._say_again_at = now + _SAY_AGAIN_SECONDS
+                    self._forget()  # the client has recovered without a new join, or waits for the other members
+        if self._joining_since is not None and now >= self._log_at:
+            self._log_at = now + _LOG_EVERY_SECONDS
             log.warning(
                 "still waiting to join group %s after %.0f s%s",
                 *(self._settings.group_id, self.joining_seconds),
@@ -97,10 +99,10 @@ class Membership:
             )
 
     def refused(self, error: KafkaError) -> None:
-        """The coordinator refused this worker, or put it out.
+        """Record that the coordinator rejected or removed this worker.
 
         Raises:
-            JoinRefusedError: it has been doing so for ``give_up_seconds``.
+            JoinRefusedError: it has done so for ``give_up_seconds``.
         """
         now = time.monotonic()
         self._refused_at = now
@@ -109,9 +111,9 @@ class Membership:
         self._refusals += 1
         line = f"cannot join group {self._settings.group_id}: {with_remedy(error)}"
         if line != self.refusal:
-            log.error("%s; trying again for up to %g s", line, self._settings.give_up_seconds)
+            log.error("%s; retrying for up to %g s", line, self._settings.give_up_seconds)
         self.refusal = line
         if now - self._refused_since >= self._settings.give_up_seconds:
-            raise JoinRefusedError(f"{line} (refused for {now - self._refused_since:.0f} s)")
+            raise JoinRefusedError(f"{line} (rejected for {now - self._refused_since:.0f} s)")
         pause = min(_MOST_BACKOFF_SECONDS, _FIRST_BACKOFF_SECONDS * 2 ** min(self._refusals - 1, 10))
-        self._ask_again_at = now + min(pause, self._refused_since + self._settings.give_up_seconds - now)
+        self._retry_at = now + min(pause, self._refused_since + self._settings.give_up_seconds - now)

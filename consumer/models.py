@@ -1,4 +1,4 @@
-"""The model in use, and the watch for the next one: taken into use between two batches, or refused."""
+"""The current model of a worker: loaded at start, replaced between two batches, or kept if the new one is rejected."""
 
 from __future__ import annotations
 
@@ -21,45 +21,44 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Refusal:
-    """A bundle that is not taken into use."""
+class Rejection:
+    """A bundle that was rejected."""
 
-    version: str | None  # None: `current` itself cannot be read
+    version: str | None  # None if `current` itself cannot be read
     reason: str
 
 
 class CurrentModel:
-    """Loads what ``models/current`` names, and exchanges it while the worker runs.
+    """Loads the bundle that ``models/current`` names, and replaces it while the worker runs.
 
-    A new bundle is read, verified and made ready in a thread, so heartbeats and scoring go on. It goes into use
-    by one assignment on the event loop: a batch asks once for its scorer and keeps it to its end. A bundle that
-    fails stays out, the one in use stays in, and it is tried again as soon as its files change, since it may
-    only have been caught half copied.
+    A new bundle is read and verified in a thread, so heartbeats and scoring continue. Replacing the current one is a
+    single assignment on the event loop: a batch asks for its scorer once and keeps it. A rejected bundle is tried again
+    as soon as its files change, because it may have been read while it was being copied.
 
     Args:
-        settings: where models are, and what a scorer needs.
-        metrics: where the model in use is shown and reloads are counted.
+        settings: Where bundles are, and what a scorer needs.
+        metrics: Shows the current model and counts reloads.
     """
 
     def __init__(self, settings: Settings, metrics: WorkerMetrics) -> None:
         self._settings = settings
         self._metrics = metrics
         self._scorer: Scorer | None = None
-        self._refused: Refusal | None = None
+        self._rejected: Rejection | None = None
         self._seen: tuple[object, ...] | None = None
 
     @property
     def version(self) -> str | None:
-        """The version in use; None before the first is loaded."""
+        """Version of the current model; None before the first is loaded."""
         return None if self._scorer is None else self._scorer.bundle.version
 
     @property
     def refused(self) -> dict[str, Any] | None:
-        """What ``current`` names and is not taken into use, and why; None when it is in use."""
-        return None if self._refused is None else asdict(self._refused)
+        """The bundle that ``current`` names and that was rejected, with the reason; None if there is none."""
+        return None if self._rejected is None else asdict(self._rejected)
 
     def scorer(self) -> Scorer:
-        """The scorer of the model in use."""
+        """Return the scorer of the current model."""
         assert self._scorer is not None  # noqa: S101 - loaded first thing at startup
         return self._scorer
 
@@ -67,20 +66,20 @@ class CurrentModel:
         """Load the first model.
 
         Raises:
-            ModelBundleError: there is none, or it is not sound.
+            ModelBundleError: There is none, or it was rejected.
         """
         self._seen = _fingerprint(self._settings.models_dir)
         self._use(self._read())
         log.info("model %s: %s", self.version, self.scorer().bundle.stats.headline)
 
     async def watch(self) -> None:
-        """Look for another model every ``model_check_seconds``, until cancelled."""
+        """Check for a new model every ``model_check_seconds``, until cancelled."""
         while True:
             await asyncio.sleep(self._settings.model_check_seconds)
             await self.check()
 
     async def check(self) -> None:
-        """Look once; load what is new, and take it into use unless it has to be refused."""
+        """Check once. Load a new bundle and switch to it, or reject it."""
         seen = await asyncio.to_thread(_fingerprint, self._settings.models_dir)
         if seen == self._seen:
             return
@@ -90,10 +89,10 @@ class CurrentModel:
         except ModelBundleError as error:
             found = error
         if seen != await asyncio.to_thread(_fingerprint, self._settings.models_dir):
-            return  # it is being written this very moment: neither good nor bad before it stands still
+            return  # its files are still changing: decide when they are complete
         self._seen = seen
         if isinstance(found, ModelBundleError):
-            self._refuse(found)
+            self._reject(found)
         else:
             self._exchange(found)
 
@@ -103,18 +102,21 @@ class CurrentModel:
         try:
             return Scorer(bundle, settings.max_message_bytes, settings.drift_std_threshold)
         except (LookupError, ValueError) as error:
-            # Sound files whose parts do not fit together, say of another ratecast.
-            raise ModelBundleError(f"model {bundle.version} cannot be made ready: {error!r}") from error
+            # The files are intact but do not fit together, for example from another version of ratecast.
+            raise ModelBundleError(f"model {bundle.version} cannot be used: {error!r}") from error
 
     def _exchange(self, found: Scorer) -> None:
-        was_refused, self._refused = self._refused, None
+        was_rejected, self._rejected = self._rejected, None
         self._metrics.model_refused.set(0)
         if self._scorer is not None and _is_the_same(found.bundle, self._scorer.bundle):
-            if was_refused is not None:
-                log.info("model %s, in use, is what `current` names again", self.version)
+            if was_rejected is not None:
+                log.info("`current` names model %s again, which is in use", self.version)
             return
         log.info(
-            "model %s instead of %s: %s", found.bundle.version, self.version, found.bundle.stats.headline
+            "switched to model %s from %s: %s",
+            found.bundle.version,
+            self.version,
+            found.bundle.stats.headline,
         )
         self._use(found)
         self._metrics.model_reload("loaded")
@@ -123,24 +125,24 @@ class CurrentModel:
         self._metrics.model_loaded(scorer.bundle.stats)
         self._scorer = scorer
 
-    def _refuse(self, error: ModelBundleError) -> None:
+    def _reject(self, error: ModelBundleError) -> None:
         try:
             version = model.current_version(self._settings.models_dir)
         except ModelBundleError:
             version = None
-        refusal = Refusal(version, str(error))
-        if refusal == self._refused:
-            return  # its files changed, its fault did not
-        self._refused = refusal
+        rejection = Rejection(version, str(error))
+        if rejection == self._rejected:
+            return  # its files changed, but the error is the same
+        self._rejected = rejection
         self._metrics.model_refused.set(1)
         self._metrics.model_reload("refused")
-        log.error("model %s stays in use, another is refused: %s", self.version, error)
+        log.error("rejected a model: %s; still using %s", error, self.version)
 
 
 def _fingerprint(models_dir: Path) -> tuple[object, ...]:
-    """What changes whenever ``current`` names another version or a file of that version is replaced.
+    """Return a value that changes when ``current`` names another version or a file of that version changes.
 
-    Or made readable: what was refused for its permissions is looked at again when they are mended.
+    Permissions count: a bundle that was rejected because it was unreadable is tried again once it is readable.
     """
     try:
         version = model.current_version(models_dir)
@@ -157,7 +159,7 @@ def _fingerprint(models_dir: Path) -> tuple[object, ...]:
 
 
 def _is_the_same(one: model.Bundle, other: model.Bundle) -> bool:
-    """Whether two bundles are one version with one content, whatever lies beside it."""
+    """Return whether two bundles have the same version, model and statistics."""
     return one.version == other.version and all(
         one.digests[name] == other.digests[name] for name in (model.ONNX, model.STATS)
     )

@@ -1,7 +1,7 @@
-"""OffsetFetch version 7, which aiokafka does not speak: committed offsets that no transaction can still move.
+"""OffsetFetch version 7, which aiokafka does not implement: committed offsets that no open transaction can change.
 
-The wire format is Kafka's own (clients/src/main/resources/common/message/OffsetFetchRequest.json and
-OffsetFetchResponse.json); ``require_stable`` came with KIP-447.
+The wire format is defined in Apache Kafka (clients/src/main/resources/common/message/OffsetFetchRequest.json and
+OffsetFetchResponse.json). KIP-447 added ``require_stable``.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from aiokafka.protocol.types import (
 UNSTABLE_OFFSET_COMMIT = 88  # a transaction with an offset of this partition is still open
 
 
-class OffsetFetchResponse_v7(Response):  # type: ignore[misc]  # noqa: N801 - as aiokafka names its own
-    """Offsets by topic and partition, and an error of the whole request."""
+class OffsetFetchResponse_v7(Response):  # type: ignore[misc]  # noqa: N801 - named like aiokafka's
+    """Offsets by topic and partition, and an error code for the whole request."""
 
     API_KEY = 9
     API_VERSION = 7
@@ -52,8 +52,8 @@ class OffsetFetchResponse_v7(Response):  # type: ignore[misc]  # noqa: N801 - as
     )
 
 
-class OffsetFetchRequest_v7(RequestStruct):  # type: ignore[misc]  # noqa: N801 - as aiokafka names its own
-    """Ask for the offsets of some partitions, stable ones if wanted."""
+class OffsetFetchRequest_v7(RequestStruct):  # type: ignore[misc]  # noqa: N801 - named like aiokafka's
+    """A request for the offsets of some partitions, optionally only stable ones."""
 
     FLEXIBLE_VERSION = True
     API_KEY = 9
@@ -73,12 +73,12 @@ class OffsetFetchRequest_v7(RequestStruct):  # type: ignore[misc]  # noqa: N801 
 
 
 class StableOffsetFetch(Request[OffsetFetchRequest_v3 | OffsetFetchRequest_v7]):  # type: ignore[misc]
-    """The committed offset of one partition; stable where the broker knows the word (Kafka 2.5 and later).
+    """The request for the committed offset of one partition; a stable offset from Kafka 2.5 on.
 
     Args:
         group: the consumer group.
-        topic: of the partition.
-        partition: its number.
+        topic: the topic of the partition.
+        partition: the number of the partition.
     """
 
     API_KEY = 9
@@ -91,7 +91,7 @@ class StableOffsetFetch(Request[OffsetFetchRequest_v3 | OffsetFetchRequest_v7]):
     def build(
         self, request_struct_class: type[OffsetFetchRequest_v3 | OffsetFetchRequest_v7]
     ) -> OffsetFetchRequest_v3 | OffsetFetchRequest_v7:
-        """The request in the version that the connection has settled on."""
+        """Returns the request in the version that the connection has negotiated."""
         if request_struct_class is OffsetFetchRequest_v7:
             return OffsetFetchRequest_v7(
                 group=self._group,
@@ -102,10 +102,10 @@ class StableOffsetFetch(Request[OffsetFetchRequest_v3 | OffsetFetchRequest_v7]):
         return OffsetFetchRequest_v3(self._group, [(self._topic, [self._partition])])
 
 
-def answers(response: Response) -> dict[tuple[str, int], tuple[int, str | None, int]]:
-    """The offset, its metadata and the error code of each partition in a response, whatever its version.
+def offsets_of(response: Response) -> dict[tuple[str, int], tuple[int, str | None, int]]:
+    """Returns offset, metadata and error code of each partition in a response of either version.
 
-    >>> answers(OffsetFetchResponse_v7(0, [("t", [(3, 42, -1, "", 0, {})], {})], 0, {}))
+    >>> offsets_of(OffsetFetchResponse_v7(0, [("t", [(3, 42, -1, "", 0, {})], {})], 0, {}))
     {('t', 3): (42, '', 0)}
     """
     found = response.to_object()["topics"]

@@ -1,4 +1,4 @@
-"""The committed offset of a partition, asked for so that "none", "not known yet" and "not final" differ."""
+"""Reads the committed offset of a partition so that "none", "not known yet" and "not final" are distinct."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from aiokafka.client import CoordinationType
 from aiokafka.errors import CoordinatorLoadInProgressError, KafkaError, for_code
 
-from consumer.offset_fetch import UNSTABLE_OFFSET_COMMIT, StableOffsetFetch, answers
+from consumer.offset_fetch import UNSTABLE_OFFSET_COMMIT, StableOffsetFetch, offsets_of
 from ratecast.contract import commit_note
 from ratecast.contract.commit_note import Committed
 from ratecast.kafka.client import wire_client
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 
 
 async def committed_offset(settings: Settings, source: TopicPartition) -> Committed | None:
-    """The group's committed offset and its note; None when it has committed nothing on this partition.
+    """Returns the group's committed offset and its note; None if the group has committed nothing on this partition.
 
-    Two ways of asking have each scored messages twice in chaos runs:
+    Two simpler ways to read it each caused messages to be scored twice in chaos runs:
 
-    - The consumer's ``committed()``. A coordinator that still loads its groups answers with an error for the
-      whole request and no partitions. aiokafka overlooks it, takes that for "nothing committed" and begins at
-      the beginning. Here a partition that was asked for and is not in the answer is an error.
-    - OffsetFetch without ``require_stable``, which is all that aiokafka can send. A coordinator that has just
-      taken over from one that died answers it from below its high watermark, which trails the last commit
-      until its followers have fetched again: an older offset, without any sign that it is one.
+    - The consumer's ``committed()``. A coordinator that is still loading its groups responds with an error for the
+      whole request and without partitions. aiokafka ignores that error, assumes that nothing is committed, and starts
+      at the beginning. Here it is an error if the response lacks the requested partition.
+    - OffsetFetch without ``require_stable``, the only form that aiokafka can send. A coordinator that has just replaced
+      a dead one responds with offsets below its high watermark. Until its followers have fetched again, that watermark
+      is behind the last commit, and the response holds an older offset without any sign of it.
 
     Raises:
-        KafkaError: the coordinator cannot say, does not answer, or a transaction may still move the offset.
+        KafkaError: the coordinator does not know the offset or does not answer, or an open transaction may change it.
     """
     request = StableOffsetFetch(settings.group_id, source.topic, source.partition)
     async with wire_client(settings) as client:
@@ -39,14 +39,14 @@ async def committed_offset(settings: Settings, source: TopicPartition) -> Commit
         response = await client.send(coordinator, request)
     if response.error_code:
         raise for_code(response.error_code)(f"the offset of {source}")
-    answer = answers(response).get(source)
-    if answer is None:
+    found = offsets_of(response).get(source)
+    if found is None:
         raise CoordinatorLoadInProgressError(
-            f"the coordinator of {settings.group_id} names no offset of {source}"
+            f"the coordinator of group {settings.group_id} returned no offset of {source}"
         )
-    offset, metadata, code = answer
+    offset, metadata, code = found
     if code == UNSTABLE_OFFSET_COMMIT:
-        raise KafkaError(f"a transaction that may move the offset of {source} is still open")
+        raise KafkaError(f"an open transaction may still change the offset of {source}")
     if code:
         raise for_code(code)(f"the offset of {source}")
     return None if offset < 0 else Committed(offset, commit_note.decode(metadata))

@@ -1,4 +1,4 @@
-"""From a scored batch to the records that go out, each to its topic, in a form that the topics take."""
+"""Turns a scored batch into the records to publish, in a form that the output topics accept."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from ratecast.scoring.scorer import DeadLetter
 
 if TYPE_CHECKING:
     from consumer.output_limits import OutputLimits
-    from consumer.publishing import OutgoingRecord
     from ratecast.contract.record import Record
+    from ratecast.kafka.batches import OutgoingRecord
     from ratecast.scoring.scorer import ScoredBatch
     from ratecast.settings import Settings
 
@@ -22,11 +22,11 @@ class Outcomes:
     """Makes the outgoing records of one input partition.
 
     Args:
-        settings: the topics.
-        limits: what these take.
-        output_partition: of the predictions.
-        dead_letter_partition: of the dead letters.
-        topic_id: of the input topic, None where brokers give none.
+        settings: The topics.
+        limits: Size limits of these topics.
+        output_partition: Partition for the predictions.
+        dead_letter_partition: Partition for the dead letters.
+        topic_id: Id of the input topic; None if the broker does not support topic ids.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class Outcomes:
         self.topic_id = topic_id
 
     def fitted(self, batch: ScoredBatch) -> ScoredBatch:
-        """The batch with predictions that the output topic cannot take as dead letters; after a refusal only."""
+        """Replace predictions that are too large for the output topic by dead letters. Used after a rejection."""
         topic = self._settings.output_topic
         limit = self._limits.record_bytes(topic)
         if limit is None:
@@ -55,7 +55,7 @@ class Outcomes:
             DeadLetter(
                 record,
                 ErrorCode.TOO_LARGE,
-                f"with the message's key and headers the prediction has {size} bytes, and topic {topic} takes {limit} "
+                f"with the message's key and headers the prediction has {size} bytes; topic {topic} accepts {limit} "
                 "(max.message.bytes)",
             )
             for record, size in zip(batch.records, sizes, strict=True)
@@ -73,17 +73,17 @@ class Outcomes:
         )
 
     def outgoing(self, batch: ScoredBatch, *, cut: bool, keyed: bool) -> list[Outgoing]:
-        """What to publish of a batch.
+        """Return the records to publish.
 
         Args:
-            batch: the outcomes.
-            cut: shorten long dead letters, for a topic that refused the whole.
-            keyed: give dead letters without a key one, for a topic that refused them without.
+            batch: The outcomes.
+            cut: Shorten long dead letters, because the topic rejected them in full.
+            keyed: Add a key to dead letters without one, because the topic rejected them without.
         """
         outgoing = []
         if batch.values:
             predictions: list[OutgoingRecord] = [
-                # A compacted topic takes nothing without a key, and whoever reads a pair wants one partition.
+                # A compacted topic rejects records without a key, and a pair should stay in one partition.
                 (pair.encode() if record.key is None else record.key, value, list(record.headers))
                 for record, pair, value in zip(batch.records, batch.pairs, batch.values, strict=True)
             ]

@@ -1,4 +1,4 @@
-"""How large a batch the output topics take: asked for at the start, and again after one was refused."""
+"""Batch and record sizes that the output topics accept: read at start and after a rejection."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _BATCH_OVERHEAD = 200  # a batch's header, and a record's lengths, offsets and t
 
 
 class OutputLimits:
-    """What the topics take; shared by a worker's pipelines.
+    """Size limits of the output topics, shared by a worker's pipelines.
 
     Args:
-        settings: the topics, and the wanted size of a batch.
+        settings: The topics, and the desired batch size.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -32,21 +32,21 @@ class OutputLimits:
         self._topics = (settings.output_topic, settings.dead_letter_topic)
         self._known: dict[str, int] = {}
         self.batch_bytes = settings.publish_batch_bytes
-        """Most bytes in one published batch."""
+        """Maximum bytes in one published batch."""
 
     def record_bytes(self, topic: str) -> int | None:
-        """Most bytes of key, value and headers in one record; None when the broker did not say."""
+        """Return the maximum bytes of key, value and headers in one record; None if the broker did not report it."""
         limit = self._known.get(topic)
         return None if limit is None else limit - _BATCH_OVERHEAD
 
     async def ask(self) -> None:
-        """Ask the brokers; what they do not say stays as it was."""
+        """Read the limits from the brokers. Limits that they do not report stay unchanged."""
         try:
             async with admin(self._settings) as client:
                 resources = [ConfigResource(ConfigResourceType.TOPIC, topic) for topic in self._topics]
                 responses = await client.describe_configs(resources)
         except (KafkaError, RatecastError) as error:
-            log.info("the topics' limits cannot be read, the settings count: %s", error)
+            log.info("cannot read the topics' size limits, using the settings: %s", error)
             return
         for response in responses:
             for resource in response.resources:
@@ -55,7 +55,7 @@ class OutputLimits:
         if tightest is not None and self._known[tightest] < self.batch_bytes:
             self.batch_bytes = self._known[tightest]
             log.info(
-                "topic %s takes at most %d bytes in a batch (max.message.bytes): batches are kept below that",
+                "topic %s accepts batches of at most %d bytes (max.message.bytes): smaller batches are sent",
                 *(tightest, self.batch_bytes),
             )
 
@@ -67,22 +67,24 @@ class OutputLimits:
             configuration.get("cleanup.policy") or ""
         ):
             log.warning(
-                "topic %s is compacted: of dead letters with the same key only the newest is kept; set its "
-                "cleanup.policy to delete",
+                "topic %s is compacted, so only the newest dead letter of each key is kept. Set its cleanup.policy to delete",
                 topic,
             )
 
-    async def refused(self, topic: str) -> None:
-        """A batch was too large for a topic: ask anew, and without an answer try half."""
+    async def rejected(self, topic: str) -> None:
+        """Handle a batch that was too large: read the limits again, or halve the batch size if that fails."""
         before = self.batch_bytes
         await self.ask()
         if topic not in self._known and self.batch_bytes == before:
             self.batch_bytes = max(_LEAST_BATCH_BYTES, before // 2)
             log.warning(
-                "topic %s refused a batch of up to %d bytes: trying %d", topic, before, self.batch_bytes
+                "topic %s rejected a batch of up to %d bytes; retrying with %d",
+                topic,
+                before,
+                self.batch_bytes,
             )
 
 
 def _configuration(resource: Any) -> dict[str, str | None]:
-    """Names and values of a resource in a DescribeConfigs response: error, message, type, name, entries."""
+    """Return names and values of a resource of a DescribeConfigs response (error, message, type, name, entries)."""
     return {} if resource[0] else {entry[0]: entry[1] for entry in resource[4]}

@@ -1,4 +1,4 @@
-"""One input partition, from end to end: poll, score, publish and commit."""
+"""One input partition from end to end: poll, score, publish and commit."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from aiokafka.errors import (
 
 from consumer.isolation import Isolation
 from consumer.outcomes import Outcomes
-from consumer.publishing import OutputRefusedError, Progress
+from consumer.publishing import OutputRejectedError, Progress
 from consumer.recovery import Recovery
 from consumer.unreadable_batches import is_unreadable, unreadable
 from monitoring.lag import LagTracker
@@ -26,7 +26,7 @@ from ratecast.contract import commit_note
 from ratecast.contract.commit_note import CommitNote, Committed
 from ratecast.errors import FencedError
 from ratecast.kafka import tolerant_records
-from ratecast.kafka.broker_errors import InvalidRecordError, is_of_the_group
+from ratecast.kafka.broker_errors import InvalidRecordError, is_group_error
 from ratecast.kafka.closing import is_cancelled
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
     from aiokafka import TopicPartition
 
+    from consumer.pipeline_context import PipelineContext
     from consumer.publishing import Publisher
-    from consumer.surroundings import Surroundings
     from monitoring.lag import PartitionLag
     from ratecast.contract.record import Record
     from ratecast.scoring.scorer import ScoredBatch
@@ -47,46 +47,47 @@ T = TypeVar("T")
 
 
 class PartitionPipeline:
-    """Scores one partition while it is assigned; each partition fails, waits and recovers alone.
+    """Scores one partition while it is assigned. Partitions fail, wait and recover independently.
 
-    Recovery from every failure is the same as the first start: a new transactional producer settles what
-    the old one left, the committed offset says what is done, and polling begins there.
+    Recovery from any failure repeats the first start: a new transactional producer aborts what the old one left
+    open, the committed offset shows what is done, and polling starts there.
 
     Args:
-        source: the input partition.
-        around: what it shares with the worker's other pipelines.
+        source: The input partition.
+        context: What this pipeline shares with the worker's other pipelines.
     """
 
-    def __init__(self, source: TopicPartition, around: Surroundings) -> None:
+    def __init__(self, source: TopicPartition, context: PipelineContext) -> None:
         self.source = source
         self.name = f"{source.topic}-{source.partition}"
         self.polled_at = time.monotonic()
-        self._around = around
-        self._settings = around.settings
-        self._consumer = around.consumer
-        self._metrics = around.metrics
+        self._context = context
+        self._settings = context.settings
+        self._consumer = context.consumer
+        self._metrics = context.metrics
         self._isolation = Isolation(
-            around.settings.scoring_failures_in_a_row, around.settings.scoring_failures_share
+            context.settings.scoring_failures_in_a_row, context.settings.scoring_failures_share
         )
-        self._recovery = Recovery(self.name, around.settings.give_up_seconds)
+        self._recovery = Recovery(self.name, context.settings.give_up_seconds)
         self._lag = LagTracker(source.topic, source.partition)
         self._publisher: Publisher | None = None
         self._outcomes: Outcomes | None = None
         self._note = CommitNote()
-        self._refusal: KafkaError | None = None  # why the last batch was not taken
+        self._rejection: KafkaError | None = None  # why a broker rejected the last batch
         self._stopping = asyncio.Event()
         self._waiting: asyncio.Future[Any] | None = None
 
     @property
     def blocked(self) -> str | None:
-        """Why this partition stands still while others go on; None when it does not."""
+        """Why this partition is stopped at an unreadable batch; None when it is not."""
         return self._recovery.blocked
 
     async def run(self) -> None:
-        """Work until `stop`; a failure is retried until the limit.
+        """Work until `stop` is called. A failure is retried up to a time limit.
 
         Raises:
-            OperationError: the partition failed for longer than ``give_up_seconds``, or the model fails.
+            OperationError: The partition failed for longer than ``give_up_seconds``.
+            ModelFailingError: The model fails on too many records.
         """
         while not self._stopping.is_set():
             try:
@@ -102,23 +103,23 @@ class PartitionPipeline:
             except asyncio.CancelledError:
                 if is_cancelled():
                     raise
-                # The client lets its own tasks' cancellations out. Nobody asked this pipeline to end, and
-                # ending unasked would leave its partition without a reader for as long as the group holds.
-                await self._pause(self._recovery.failed(KafkaError("the client gave up a task of its own")))
+                # aiokafka lets the cancellation of its internal tasks escape. Nobody asked this pipeline to stop. If it
+                # did, its partition would have no reader until the next rebalance.
+                await self._pause(self._recovery.failed(KafkaError("the client cancelled one of its tasks")))
             finally:
                 await self._release()
 
     def _score(self, records: Sequence[Record]) -> ScoredBatch:
-        return self._around.scorer().score(records, dt.datetime.now(dt.UTC), self._note.topic_id)
+        return self._context.scorer().score(records, dt.datetime.now(dt.UTC), self._note.topic_id)
 
     def stop(self) -> None:
-        """Finish the batch in hand and end; a pipeline that waits for records ends at once."""
+        """Finish the current batch and stop. A pipeline that waits for records stops at once."""
         self._stopping.set()
         if self._waiting is not None:
             self._waiting.cancel()
 
     async def _unless_stopped(self, work: Coroutine[Any, Any, T]) -> T | None:
-        """The result of some work that `stop` breaks off at once; None when it did."""
+        """Return the result of some work, or None if `stop` interrupted it."""
         self._waiting = asyncio.ensure_future(work)
         try:
             result: T = await self._waiting
@@ -131,31 +132,31 @@ class PartitionPipeline:
         return result
 
     async def _take_over(self) -> None:
-        """Fence the last owner; only then is the committed offset final, and only there may reading begin."""
-        async with self._deadline("taking over"):
-            self._publisher = self._around.publisher(self.source)
+        """Fence the previous owner first. Only then is the committed offset final and safe to start from."""
+        async with self._deadline("taking over the partition"):
+            self._publisher = self._context.publisher(self.source)
             await self._publisher.start()
-            # Outputs keep their input's partition number, so a pair keeps its order.
+            # An output keeps the partition number of its input, so a pair keeps its order.
             output, letters = [
                 self.source.partition % await self._publisher.partitions(topic)
                 for topic in (self._settings.output_topic, self._settings.dead_letter_topic)
             ]
-            start = await self._around.beginning.of(self.source, output, self._reached())
-            # Always: the client's own idea of the position may be of a topic that is gone, or none at all.
+            start = await self._context.start_finder.find(self.source, output, self._reached())
+            # Always seek: the client's position may belong to a deleted topic, or may not exist.
             self._consumer.seek(self.source, start.offset)
             self._lag.positioned(start.offset)
             self._note = start.note
             self._outcomes = Outcomes(
-                self._settings, self._around.limits, output, letters, self._note.topic_id
+                self._settings, self._context.limits, output, letters, self._note.topic_id
             )
 
     def _reached(self) -> Committed | None:
-        """Where this pipeline stands, once it has begun."""
+        """Return how far this pipeline has got, or None before the first start."""
         position = self._lag.position
         return None if position is None else Committed(position, self._note)
 
     async def _poll(self) -> Sequence[Record]:
-        """The next records, as soon as there are any; none when stopping."""
+        """Return the next records as soon as there are any, or none when stopping."""
         limit = self._settings.max_poll_records
         while not self._stopping.is_set():
             self.polled_at = time.monotonic()
@@ -164,7 +165,7 @@ class PartitionPipeline:
                 polled = await self._unless_stopped(polling)
             except Exception as error:
                 if not is_unreadable(error):
-                    self._hear(error)
+                    self._report_group_error(error)
                     raise
                 if not tolerant_records.install():
                     raise unreadable(f"{self.name}@{self._lag.position}", error, self._settings) from error
@@ -178,13 +179,13 @@ class PartitionPipeline:
             await self._note_idle()
         return ()
 
-    def _hear(self, error: Exception) -> None:
-        """What the client hands to whoever polls may be about the group."""
-        if isinstance(error, KafkaError) and is_of_the_group(error):
-            self._around.refused(error)
+    def _report_group_error(self, error: Exception) -> None:
+        """Pass on errors about the group. The client raises them from whichever poll comes next."""
+        if isinstance(error, KafkaError) and is_group_error(error):
+            self._context.rejected(error)
 
     async def _note_idle(self) -> None:
-        # No longer assigned is no failure: whoever takes partitions back stops this pipeline next.
+        # A partition that is no longer assigned is not a failure: the rebalance stops this pipeline next.
         with contextlib.suppress(IllegalStateError):
             self._lag.idle(await self._consumer.position(self.source))
             if self.lag().to_read == 0:
@@ -193,11 +194,11 @@ class PartitionPipeline:
     async def _publish(self, batch: ScoredBatch, records: Sequence[Record], scoring_seconds: float) -> None:
         assert self._publisher is not None  # noqa: S101 - for the type checker
         assert self._outcomes is not None  # noqa: S101 - likewise
-        too_large = isinstance(self._refusal, MessageSizeTooLargeError)
+        too_large = isinstance(self._rejection, MessageSizeTooLargeError)
         if too_large:
             batch = self._outcomes.fitted(batch)
         outgoing = self._outcomes.outgoing(
-            batch, cut=too_large, keyed=isinstance(self._refusal, InvalidRecordError)
+            batch, cut=too_large, keyed=isinstance(self._rejection, InvalidRecordError)
         )
         progress = Progress(records[-1].offset + 1, commit_note.encode(self._note))
         try:
@@ -205,17 +206,17 @@ class PartitionPipeline:
                 await self._publisher.publish(outgoing, progress, self._check_identity)
         except (KafkaError, asyncio.CancelledError) as error:
             self._metrics.failed("aborted")
-            self._refusal = None
-            if isinstance(error, OutputRefusedError):
-                self._refusal = error.reason
+            self._rejection = None
+            if isinstance(error, OutputRejectedError):
+                self._rejection = error.reason
                 if isinstance(error.reason, MessageSizeTooLargeError):
-                    await self._around.limits.refused(error.topic)
+                    await self._context.limits.rejected(error.topic)
             raise
-        self._refusal = None
+        self._rejection = None
         self._lag.committed(progress.next_offset, records[-1].timestamp)
         self._isolation.committed()
         self._recovery.succeeded()
-        # Only now: a batch that is aborted is scored again, and no message counts twice.
+        # Count only after the commit: an aborted batch is scored again, and no message may count twice.
         self._metrics.committed(batch, scoring_seconds, [record.timestamp for record in records])
         for observations in batch.observations:
             self._metrics.observed(self.source.topic, self.source.partition, observations)
@@ -224,11 +225,11 @@ class PartitionPipeline:
             log.warning("dead letter %s-%d@%d: %s: %s", *place, letter.code, letter.message)
 
     async def _check_identity(self) -> None:
-        await self._around.identity.check(self.source, self._note.topic_id)
+        await self._context.identity.check(self.source, self._note.topic_id)
 
     @contextlib.asynccontextmanager
     async def _deadline(self, what: str) -> AsyncIterator[None]:
-        """What hangs is a failure too: an idempotent producer alone would try for ever."""
+        """Turn a hang into a failure: an idempotent producer would retry forever."""
         limit_ms = self._settings.transaction_timeout_ms
         try:
             async with asyncio.timeout(limit_ms / 1000):
@@ -237,13 +238,13 @@ class PartitionPipeline:
             raise KafkaTimeoutError(f"{what} took longer than {limit_ms} ms") from None
 
     async def _step_back(self) -> None:
-        """Fenced: somebody else owns the partition. Wait until the group says so, or gives it back.
+        """After being fenced, wait until the group has decided who owns the partition.
 
-        Starting over at once would fence the rightful owner in turn. After a session timeout a worker that
-        is out of the group knows it; one that still holds the partition may take it again.
+        Starting over at once would fence the rightful owner. After a session timeout, a worker that the group has
+        removed knows it, and a worker that still owns the partition may take it over again.
         """
         self._metrics.failed("fenced")
-        log.warning("%s: fenced by another worker, nothing of this batch was published", self.name)
+        log.warning("%s: another worker fenced this one; nothing of this batch was published", self.name)
         await self._pause(self._settings.session_timeout_ms / 1000)
 
     async def _pause(self, seconds: float) -> None:
@@ -258,7 +259,7 @@ class PartitionPipeline:
             await publisher.stop()
 
     def lag(self) -> PartitionLag:
-        """How far this partition is behind, as far as it is known."""
+        """Return how far this partition is behind, as far as that is known."""
         now = time.time()
         if self.source in self._consumer.assignment():  # the client raises for any other
             stable, high = (
@@ -269,5 +270,5 @@ class PartitionPipeline:
         return self._lag.known(now)
 
     def ends_at(self, offset: int) -> None:
-        """The broker was asked where the partition ends, beside all fetching."""
+        """Record the partition's end offset, as the broker reported it outside of fetching."""
         self._lag.ends_at(offset, time.time())

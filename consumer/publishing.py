@@ -1,4 +1,4 @@
-"""What a pipeline publishes through: records and the input offset, with one of two guarantees."""
+"""The interface by which a pipeline publishes records and commits its input offset, and what its two versions share."""
 
 from __future__ import annotations
 
@@ -8,35 +8,35 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from aiokafka.errors import BrokerResponseError, InvalidProducerEpoch, KafkaError, ProducerFenced
 
+from ratecast.kafka.batches import filled_batches
 from ratecast.kafka.broker_errors import in_words
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-# Key, value, headers; a list of headers, because the client's C code takes nothing else.
-OutgoingRecord = tuple[bytes | None, bytes | None, list[tuple[str, bytes | None]]]
+    from ratecast.kafka.batches import OutgoingRecord
 
 
-class OutputRefusedError(KafkaError):  # type: ignore[misc]
-    """A broker did not take records of ours; trying the same again will not help by itself.
+class OutputRejectedError(KafkaError):  # type: ignore[misc]
+    """A broker rejected records that we published, and a retry of the same records will fail too.
 
     Args:
-        out: what was published.
-        reason: the broker's answer.
+        out: the rejected records.
+        reason: the broker's error.
     """
 
     def __init__(self, out: Outgoing, reason: BrokerResponseError) -> None:
-        super().__init__(f"{out.topic}-{out.partition} does not take our records: {in_words(reason)}")
+        super().__init__(f"{out.topic}-{out.partition} rejected our records: {in_words(reason)}")
         self.topic = out.topic
         self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What is committed together with a batch's outcomes."""
+    """The input offset that is committed with a batch's outcomes."""
 
-    next_offset: int  # the first input offset not dealt with
-    note: str  # the metadata of the offset
+    next_offset: int  # the first input offset that has no outcome yet
+    note: str  # the metadata committed beside the offset
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +49,10 @@ class Outgoing:
 
 
 class Publisher(Protocol):
-    """Publishes the outcome of one input partition."""
+    """Publishes the outcomes of one input partition."""
 
     async def start(self) -> None:
-        """Connect, and settle whatever an earlier owner of the partition left.
+        """Connect, and abort any transaction that an earlier owner of the partition left open.
 
         Raises:
             KafkaError: no coordinator answered.
@@ -64,52 +64,44 @@ class Publisher(Protocol):
         """Publish records and commit the input offset.
 
         Args:
-            outgoing: what to publish; may be empty, then only the offset moves.
-            progress: what to commit.
-            check: done beside the publishing; nothing is committed unless it succeeds.
+            outgoing: the records. If there are none, only the offset is committed.
+            progress: the offset to commit.
+            check: runs while the records are sent. Nothing is committed if it fails.
 
         Raises:
             FencedError: another worker owns the partition.
-            OutputRefusedError: a broker does not take the records.
-            KafkaError: it failed or its outcome is unknown; starting over settles which.
+            OutputRejectedError: a broker rejected the records.
+            KafkaError: publishing failed, or it is unknown whether it did. Start a new publisher and retry.
         """
 
     async def partitions(self, topic: str) -> int:
-        """How many partitions a topic has."""
+        """Returns the partition count of a topic."""
 
     async def stop(self) -> None:
-        """Close, at the latest after a few seconds; what is open is left to the partition's next owner."""
+        """Close within a few seconds. An open transaction is left for the next owner of the partition to abort."""
 
 
-async def hand_over(producer: Any, out: Outgoing) -> list[asyncio.Future[Any]]:
-    """Give records to a producer (an AIOKafkaProducer) in batches filled by hand; returns their deliveries.
-
-    Several times faster than a ``send()`` a record, which is otherwise the costliest step of the pipeline.
-    """
-    deliveries = []
-    batch = producer.create_batch()
-    for key, value, headers in out.records:
-        if batch.append(key=key, value=value, timestamp=None, headers=headers) is None:
-            deliveries.append(await producer.send_batch(batch, out.topic, partition=out.partition))
-            batch = producer.create_batch()
-            batch.append(key=key, value=value, timestamp=None, headers=headers)
-    deliveries.append(await producer.send_batch(batch, out.topic, partition=out.partition))
-    return deliveries
+async def send(producer: Any, out: Outgoing) -> list[asyncio.Future[Any]]:
+    """Give records to an AIOKafkaProducer, and return one delivery per batch."""
+    return [
+        await producer.send_batch(batch, out.topic, partition=out.partition)
+        for batch in filled_batches(producer, out.records)
+    ]
 
 
 async def delivered(out: Outgoing, deliveries: Sequence[asyncio.Future[Any]]) -> None:
     """Wait until all records are acknowledged.
 
     Raises:
-        OutputRefusedError: the broker does not take them.
-        KafkaError: it failed otherwise.
+        OutputRejectedError: the broker rejected the records.
+        KafkaError: the delivery failed for another reason.
     """
     try:
-        # flush() would wait but never raise; these do, and gathered together none is left unlooked at.
+        # flush() would wait too, but it raises no error of a delivery. gather() retrieves the errors of all of them.
         await asyncio.gather(*deliveries)
     except (ProducerFenced, InvalidProducerEpoch):
         raise
     except BrokerResponseError as error:
         if error.retriable:
             raise
-        raise OutputRefusedError(out, error) from error
+        raise OutputRejectedError(out, error) from error

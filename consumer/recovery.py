@@ -1,4 +1,4 @@
-"""How long a partition that fails is tried again, and when its worker must end."""
+"""Decides how long a failing partition is retried, and when its worker must stop."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _MOST_PAUSE_SECONDS = 5.0
-_SAY_AGAIN_SECONDS = 60.0
+_LOG_AGAIN_SECONDS = 60.0
 
 
 class Recovery:
-    """The failures of one partition in a row.
+    """Tracks the consecutive failures of one partition.
 
     Args:
-        name: the partition's, for messages.
-        give_up_seconds: how long failures are tried again.
+        name: The partition's name, for messages.
+        give_up_seconds: How long to retry.
     """
 
     def __init__(self, name: str, give_up_seconds: float) -> None:
@@ -32,19 +32,19 @@ class Recovery:
         self._give_up_seconds = give_up_seconds
         self._failures = 0
         self._since: float | None = None
-        self._say_again_at = 0.0
-        self.blocked: str | None = None  # why this partition stands still while others go on
+        self._log_again_at = 0.0
+        self.blocked: str | None = None  # why this partition is stopped at an unreadable batch
 
     def succeeded(self) -> None:
-        """A batch is done, or there is nothing to do: what failed before counts no longer."""
+        """Forget earlier failures: a batch was committed, or there is nothing to do."""
         self._failures, self._since, self.blocked = 0, None, None
 
     def failed(self, error: KafkaError) -> float:
-        """Note a failure; returns the seconds to wait before the next try.
+        """Record a failure and return the seconds to wait before the next retry.
 
         Raises:
-            OperationError: it has been failing for longer than ``give_up_seconds``. Not for a batch that cannot be
-                read: to end the worker would stop its healthy partitions too, and the next one would end likewise.
+            OperationError: The partition has failed for longer than ``give_up_seconds``. Not raised for an unreadable
+                batch: stopping the worker would stop its healthy partitions, and the next worker would stop as well.
         """
         now = time.monotonic()
         self._since = self._since or now
@@ -53,13 +53,13 @@ class Recovery:
         pause = min(_MOST_PAUSE_SECONDS, 0.1 * 2.0 ** min(self._failures, 6))
         if isinstance(error, UnreadableBatchError):
             self.blocked = str(error.args[0])
-            if now >= self._say_again_at:
-                self._say_again_at = now + _SAY_AGAIN_SECONDS
-                log.error("%s; this partition waits, the others go on", self.blocked)
+            if now >= self._log_again_at:
+                self._log_again_at = now + _LOG_AGAIN_SECONDS
+                log.error("%s. This partition waits; the others continue", self.blocked)
             return pause
         if now - self._since > self._give_up_seconds:
             raise OperationError(
                 f"{self._name} failed for {self._give_up_seconds:g} s, last: {text}"
             ) from error
-        log.warning("%s: %s; starting over from the committed offset", self._name, text)
+        log.warning("%s: %s; retrying from the committed offset", self._name, text)
         return pause

@@ -1,9 +1,9 @@
-"""Exactly once: one transactional producer for each input partition.
+"""Exactly-once publishing: one transactional producer for each input partition.
 
-aiokafka speaks transactions v0: offsets are sent without the member's generation, so the group coordinator
-cannot refuse a worker that has lost a partition without knowing it (KIP-447 came later). What does refuse it
-is the transactional id. There is one a partition, and whoever starts a producer under it (InitProducerId)
-aborts its predecessor's open transaction and fences the predecessor for good.
+aiokafka sends offsets without the member's generation (KIP-447 is not implemented). The group coordinator therefore
+cannot reject a worker that has lost a partition without noticing. The transactional id protects against such a worker:
+there is one per partition, and a producer that starts under it (InitProducerId) aborts the open transaction of its
+predecessor and fences the predecessor permanently.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import InvalidProducerEpoch, ProducerFenced
 
-from consumer.publishing import Outgoing, Progress, delivered, hand_over
+from consumer.publishing import Outgoing, Progress, delivered, send
 from ratecast.errors import FencedError
 from ratecast.kafka.client import client_options
-from ratecast.kafka.closing import stop_producer, uncut
+from ratecast.kafka.closing import shielded_start, stop_producer
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -26,18 +26,18 @@ if TYPE_CHECKING:
 
     from ratecast.settings import Settings
 
-# Apache Kafka turns away the first records of a transaction that follows so closely upon the last one that its
-# markers are still being written. The client's own pause of 100 ms was the p99 of a lone message.
-_RETRY_BACKOFF_MS = 20  # as the Java client pauses then
+# Apache Kafka rejects the first records of a transaction while the markers of the previous one are still being written.
+# With aiokafka's default pause of 100 ms that retry determined the 99th percentile of a single message's latency.
+_RETRY_BACKOFF_MS = 20  # the Java client's pause in this case
 
 
 class PartitionTransactions:
-    """A `consumer.publishing.Publisher` whose records and offset are committed together or not at all.
+    """A `consumer.publishing.Publisher` that commits records and offset together or not at all.
 
     Args:
-        settings: where the brokers are, and limits.
+        settings: the brokers and limits.
         source: the input partition.
-        batch_bytes: most bytes in one published batch; the setting when None.
+        batch_bytes: the most bytes in one published batch; from the settings if None.
     """
 
     def __init__(self, settings: Settings, source: TopicPartition, batch_bytes: int | None = None) -> None:
@@ -54,28 +54,28 @@ class PartitionTransactions:
         )
 
     async def start(self) -> None:
-        """Fence every predecessor and abort what it left open."""
-        await uncut(self._producer.start())
+        """Fence every predecessor and abort its open transaction."""
+        await shielded_start(self._producer.start())
 
     async def publish(
         self, outgoing: Sequence[Outgoing], progress: Progress, check: Callable[[], Awaitable[None]]
     ) -> None:
-        """Publish records and commit the input offset, all or nothing."""
+        """Publish records and commit the input offset in one transaction."""
         try:
             await self._producer.begin_transaction()
-            deliveries = [(out, await hand_over(self._producer, out)) for out in outgoing]
+            deliveries = [(out, await send(self._producer, out)) for out in outgoing]
             offsets = self._producer.send_offsets_to_transaction(
                 {self._source: (progress.next_offset, progress.note)}, self._settings.group_id
             )
-            await asyncio.gather(offsets, check(), *(delivered(*given) for given in deliveries))
+            await asyncio.gather(offsets, check(), *(delivered(out, batches) for out, batches in deliveries))
             await self._producer.commit_transaction()
         except (ProducerFenced, InvalidProducerEpoch) as error:
-            raise FencedError(f"{self._source} is owned by another worker now") from error
+            raise FencedError(f"another worker now owns {self._source}") from error
 
     async def partitions(self, topic: str) -> int:
-        """How many partitions a topic has."""
+        """Returns the partition count of a topic."""
         return len(await self._producer.partitions_for(topic))
 
     async def stop(self) -> None:
-        """Close the producer; a transaction still open is aborted by the next owner's start."""
+        """Close the producer. The next owner's `start` aborts a transaction that is still open."""
         await stop_producer(self._producer)

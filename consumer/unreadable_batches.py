@@ -1,4 +1,4 @@
-"""Batches that a poll cannot get past: which errors say so, and what to do about each."""
+"""Recognises batches that cannot be read, and names the cause and the remedy."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ if TYPE_CHECKING:
 
 
 class UnreadableBatchError(KafkaError):  # type: ignore[misc]
-    """A batch of one partition cannot be read, and trying other partitions or another worker does not help."""
+    """A batch of one partition cannot be read. Another worker could not read it either."""
 
 
 def is_unreadable(error: Exception) -> bool:
-    """Whether an error that a poll raised is about the bytes it got.
+    """Return whether an error raised by a poll is about the bytes it fetched.
 
-    The client's parser lets out whatever its codecs and its decoding raise; what is no KafkaError came from there.
+    The client's parser does not wrap what its codecs and decoders raise, so anything but a KafkaError comes from it.
     """
     if isinstance(error, KafkaError):
         return isinstance(error, CorruptRecordException | RecordTooLargeError | UnsupportedCodecError)
@@ -25,22 +25,22 @@ def is_unreadable(error: Exception) -> bool:
 
 
 def unreadable(place: str, error: Exception, settings: Settings) -> UnreadableBatchError:
-    """The error of a batch that tolerant reading does not get past either, with its remedy.
+    """Return the error for a batch that tolerant reading cannot read either, with its remedy.
 
     Args:
-        place: topic, partition and offset.
-        error: what the poll raised.
-        settings: limits.
+        place: Topic, partition and offset.
+        error: What the poll raised.
+        settings: The limits to name.
     """
     if isinstance(error, RecordTooLargeError):
         fault = f"the record is larger than a fetch of {settings.max_partition_fetch_bytes} bytes"
         remedy = "raise RATECAST_MAX_PARTITION_FETCH_BYTES"
     elif isinstance(error, CorruptRecordException):
-        fault = "the batch's checksum is wrong, its bytes changed after they were written"
-        remedy = "check the disk and the replicas of the partition's leader, or set the group's offset behind the batch"
+        fault = "the batch's checksum is wrong because its bytes changed after they were written"
+        remedy = "check the disk and the replicas of the partition's leader, or move the group's offset past the batch"
     else:
         fault, remedy = (
             f"the batch cannot be read ({error!r})",
-            "set the group's offset behind it to go on without it",
+            "move the group's offset past it to skip it",
         )
     return UnreadableBatchError(f"{place}: {fault}: {remedy}")

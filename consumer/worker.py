@@ -1,4 +1,4 @@
-"""The worker: a member of the consumer group that runs one pipeline for each partition it is given."""
+"""The worker: a member of the consumer group that runs one pipeline per assigned partition."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from prometheus_client.process_collector import ProcessCollector
 
 from consumer import group_client, installation
 from consumer.at_least_once import DeliverThenCommit
-from consumer.beginning import Beginning
 from consumer.held_back import HeldBack
 from consumer.identity import TopicIdentity
 from consumer.membership import Membership
 from consumer.models import CurrentModel
 from consumer.output_limits import OutputLimits
 from consumer.pipeline import PartitionPipeline
-from consumer.surroundings import Surroundings
+from consumer.pipeline_context import PipelineContext
+from consumer.start_finder import StartFinder
 from consumer.transactions import PartitionTransactions
 from monitoring.http import HttpServer
 from monitoring.metrics import WorkerMetrics
@@ -47,10 +47,10 @@ _MEMBERSHIP_SECONDS = 1.0
 
 
 class Worker:
-    """Scores what the group gives it until it is stopped.
+    """Scores the records of its assigned partitions until it is stopped.
 
     Args:
-        settings: everything it needs to know.
+        settings: All settings.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -63,7 +63,7 @@ class Worker:
         self._watching_models: asyncio.Task[None] | None = None
         self.membership = Membership(settings)
         self.limits = OutputLimits(settings)
-        self._around: Surroundings | None = None
+        self._context: PipelineContext | None = None
         self._watching_membership: asyncio.Task[None] | None = None
         self._consumer: Any = None
         self._pipelines: dict[TopicPartition, tuple[PartitionPipeline, asyncio.Task[None]]] = {}
@@ -73,10 +73,10 @@ class Worker:
         self._broker: BrokerWatch | None = None
 
     async def run(self) -> None:
-        """Start, work until `stop` (or SIGTERM, SIGINT), end in order.
+        """Start, work until `stop` is called or SIGTERM or SIGINT arrives, then shut down in order.
 
         Raises:
-            RatecastError: it could not start, or something failed for too long.
+            RatecastError: The worker could not start, or something failed for too long.
         """
         with on_stop_signal(self._stopping.set):
             try:
@@ -88,11 +88,11 @@ class Worker:
                 await self.shutdown()
 
     def stop(self) -> None:
-        """Ask the worker to finish the batches in hand, leave the group and end."""
+        """Ask the worker to finish its current batches, leave the group and stop."""
         self._stopping.set()
 
     async def _unless_stopped(self, work: Coroutine[Any, Any, None]) -> bool:
-        """Do some work to its end and say True; a stop in the meantime breaks it off."""
+        """Return True when some work is done, or False if a stop interrupted it."""
         working, stopped = asyncio.ensure_future(work), asyncio.ensure_future(self._stopping.wait())
         try:
             await asyncio.wait((working, stopped), return_when=asyncio.FIRST_COMPLETED)
@@ -105,9 +105,11 @@ class Worker:
             await asyncio.gather(working, stopped, return_exceptions=True)
 
     async def startup(self) -> None:
-        """Load the model, listen for HTTP, find the broker and the topics, join the group."""
+        """Load the model, serve HTTP, connect to the broker, create missing topics and join the group."""
         self.models.load()
-        self._watching_models = asyncio.create_task(self.models.watch(), name="the watch for new models")
+        self._watching_models = asyncio.create_task(
+            self.models.watch(), name="the task that checks for new models"
+        )
         self._watching_models.add_done_callback(self._watch_ended)
         await self.http.start(self.settings.http_host, self.settings.http_port)
         log.info("metrics on http://%s:%s/metrics", self.settings.http_host, self.http.port)
@@ -116,26 +118,26 @@ class Worker:
         await self.limits.ask()
         self._consumer = await group_client.started(self.settings)
         self._broker = BrokerWatch(self.settings, self._consumer)
-        self._around = self._surroundings()
+        self._context = self._pipeline_context()
         self.membership.began_joining()
         self._consumer.subscribe([self.settings.input_topic], listener=_Listener(self))
         self._watching_membership = asyncio.create_task(
-            self._watch_membership(), name="the watch on the group"
+            self._watch_membership(), name="the task that watches the group"
         )
         self._watching_membership.add_done_callback(self._watch_ended)
 
-    def _surroundings(self) -> Surroundings:
+    def _pipeline_context(self) -> PipelineContext:
         settings, consumer, identity = self.settings, self._consumer, TopicIdentity(self._consumer)
-        return Surroundings(
+        return PipelineContext(
             settings=settings,
             consumer=consumer,
             scorer=self.models.scorer,
             publisher=self._new_publisher,
-            beginning=Beginning(settings, consumer, identity, self.metrics),
+            start_finder=StartFinder(settings, consumer, identity, self.metrics),
             identity=identity,
             limits=self.limits,
             metrics=self.metrics,
-            refused=self.membership.refused,
+            rejected=self.membership.refused,
         )
 
     def _new_publisher(self, source: TopicPartition) -> Publisher:
@@ -144,24 +146,24 @@ class Worker:
         return PartitionTransactions(self.settings, source, self.limits.batch_bytes)
 
     async def main_loop(self) -> None:
-        """Wait for the end; meanwhile watch that the broker answers and the group lets us in.
+        """Wait until the worker is stopped, and watch the broker meanwhile.
 
         Raises:
-            BrokerUnavailableError: no broker answered for ``give_up_seconds``.
-            OperationError: a partition failed for as long.
+            BrokerUnavailableError: No broker answered for ``give_up_seconds``.
+            OperationError: A partition failed for that long.
         """
         assert self._broker is not None  # noqa: S101 - started before
         while not self._stopping.is_set():
             await self._broker.check()
             await self._watch_ends()
-            self._held_back.say(self._lags())
+            self._held_back.log_new(self._lags())
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), _WATCH_SECONDS)
         if self._failure is not None:
             raise self._failure
 
     async def _watch_ends(self) -> None:
-        # For the lag, beside all fetching: a fetch that hangs does not say how far the topic has grown.
+        # For the lag: a fetch that hangs does not report how far the topic has grown.
         with contextlib.suppress(KafkaError, OSError, TimeoutError):
             await asyncio.wait_for(self._unless_stopped(self._ask_ends()), _WATCH_SECONDS)
 
@@ -179,40 +181,40 @@ class Worker:
             await asyncio.sleep(_MEMBERSHIP_SECONDS)
 
     async def assign(self, partitions: Iterable[TopicPartition]) -> None:
-        """The group gave us partitions: start a pipeline for each."""
-        assert self._around is not None  # noqa: S101 - it subscribes only once it has them
+        """Start a pipeline for each assigned partition."""
+        assert self._context is not None  # noqa: S101 - set before it subscribes
         self.membership.assigned()
         self.metrics.rebalances.inc()
         for partition in partitions:
-            pipeline = PartitionPipeline(partition, self._around)
+            pipeline = PartitionPipeline(partition, self._context)
             task = asyncio.create_task(pipeline.run(), name=f"{partition.topic}-{partition.partition}")
             task.add_done_callback(self._pipeline_ended)
             self._pipelines[partition] = pipeline, task
         self.metrics.assigned_partitions.set(len(self._pipelines))
-        log.info("assigned: %s", _numbers(self._pipelines) or "nothing, standing by")
+        log.info("assigned partitions: %s", _numbers(self._pipelines) or "none, standing by")
 
     def _pipeline_ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
             self._fail(error)
         elif any(task is running for _, running in self._pipelines.values()):
-            # `revoke` takes a pipeline out before it ends it. One that ends otherwise would leave its partition
-            # unread for as long as the group holds, with nobody the wiser.
-            self._fail(OperationError(f"the pipeline of {task.get_name()} ended unasked"))
+            # `revoke` removes a pipeline before it stops it. A pipeline that stops for another reason would leave its
+            # partition unread until the next rebalance, and nobody would notice.
+            self._fail(OperationError(f"the pipeline of {task.get_name()} stopped unexpectedly"))
 
     def _watch_ended(self, task: asyncio.Task[None]) -> None:
-        # A worker that no longer notices new models looks healthy and is not.
+        # A worker that no longer checks for new models looks healthy but is not.
         if not task.cancelled():
-            self._fail(task.exception() or OperationError(f"{task.get_name()} ended unasked"))
+            self._fail(task.exception() or OperationError(f"{task.get_name()} stopped unexpectedly"))
 
     def _fail(self, error: BaseException) -> None:
         self._failure = self._failure or error
         self._stopping.set()
 
     async def revoke(self) -> None:
-        """The group takes all partitions back (aiokafka rebalances eagerly): finish what is in hand.
+        """Finish the current batches, because a rebalance revokes all partitions (aiokafka rebalances eagerly).
 
-        The group waits a session timeout for us. Half of it is for the batch; then the pipeline is cut off,
-        which is safe: its transaction is aborted by the partition's next owner.
+        The group waits for a session timeout. Half of it is for finishing batches. Then pipelines are cancelled, which
+        is safe: the partition's next owner aborts the open transaction.
         """
         pipelines, self._pipelines = self._pipelines, {}
         for pipeline, _ in pipelines.values():
@@ -229,7 +231,7 @@ class Worker:
         self.membership.began_joining()
 
     async def shutdown(self) -> None:
-        """End in order: finish and commit what is in hand, leave the group, stop listening."""
+        """Shut down in order: finish and commit the current batches, leave the group, stop HTTP."""
         for watching in (self._watching_models, self._watching_membership):
             if watching is not None:
                 watching.cancel()
@@ -237,12 +239,12 @@ class Worker:
         if self._consumer is not None:
             await stop_consumer(self._consumer)
         await self.http.stop()
-        if self._watching_models is not None:  # else it had no model and never started
+        if self._watching_models is not None:  # otherwise it had no model and never started
             log.info("stopped")
 
     def readiness(self) -> dict[str, Any]:
-        """What ``/ready`` says: model loaded, in the group, broker reachable."""
-        joined = self._around is not None and self.membership.joined
+        """Return the state for ``/ready``: model loaded, in the group, broker reachable."""
+        joined = self._context is not None and self.membership.joined
         reachable = self._broker is not None and self._broker.reachable
         state: dict[str, Any] = {
             "ready": self.models.version is not None and joined and reachable,
@@ -264,15 +266,13 @@ class Worker:
         return {pipeline.name: pipeline.blocked for pipeline in pipelines if pipeline.blocked is not None}
 
     def unhealthy(self) -> str | None:
-        """Why this worker should be restarted; None while it lives. ``/health`` says it.
+        """Return why this worker should be restarted, or None if it is healthy. ``/health`` reports it.
 
-        A worker without a share stands by and polls nothing; one that waits for its share, or has one, should poll.
+        A worker without partitions stands by and polls nothing. A worker with partitions should poll.
         """
         limit = self.settings.give_up_seconds
         if self.membership.joining_seconds > limit:
-            return (
-                f"waiting to join group {self.settings.group_id} for {self.membership.joining_seconds:.0f} s"
-            )
+            return f"still waiting to join group {self.settings.group_id} after {self.membership.joining_seconds:.0f} s"
         now = time.monotonic()
         for pipeline, _ in self._pipelines.values():
             if (silence := now - pipeline.polled_at) > limit + self.settings.transaction_timeout_ms / 1000:
@@ -284,7 +284,7 @@ class Worker:
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
-    """Passes assignments on; aiokafka swallows what a listener raises, so nothing may escape unseen."""
+    """Passes assignments to the worker. aiokafka swallows exceptions of a listener, so none may be raised here."""
 
     def __init__(self, worker: Worker) -> None:
         self._worker = worker

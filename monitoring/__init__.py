@@ -1,1 +1,1 @@
-"""Makes the workers visible: metrics, health, lag and drift."""
+"""Exposes the workers' metrics, health, lag, drift and accuracy."""

@@ -1,4 +1,4 @@
-"""Live accuracy, worked out when Prometheus asks."""
+"""Exposes live accuracy, computed at each scrape."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 
 class AccuracyCollector(Collector):
-    """Exposes rolling accuracy by pair and the counts of its changes.
+    """Exposes the rolling accuracy of each pair and the number of its changes.
 
     Args:
-        summaries: each pair's window, asked at every scrape.
-        tally: what was counted since the worker began, asked at every scrape.
-        registry: where it is exposed.
+        summaries: returns the window of each pair; called at every scrape.
+        tally: returns the counts since the worker started; called at every scrape.
+        registry: registry to expose them in.
     """
 
     def __init__(
@@ -37,12 +37,12 @@ class AccuracyCollector(Collector):
         registry.register(self)
 
     def describe(self) -> Iterator[Metric]:
-        """What the registry checks names against."""
+        """Yield the families without values, so that the registry can check their names."""
         yield from self._gauges()
         yield from self._counters()
 
     def collect(self) -> Iterator[Metric]:
-        """Accuracy as of now; a pair has no ratios until its window holds enough messages."""
+        """Yield the current accuracy; a pair has no ratios until its window has enough messages."""
         ratio, coverage, messages = self._gauges()
         for pair, summary in self._summaries().items():
             messages.add_metric([pair], summary.messages)
@@ -66,16 +66,16 @@ class AccuracyCollector(Collector):
         return (
             GaugeMetricFamily(
                 "forecast_error_ratio",
-                "Hindcast MAE over the last rate's MAE, rolling; below 1 is better than the last rate.",
+                "Mean absolute error of recent forecasts divided by that of repeating the last rate. Below 1 is better.",
                 labels=["pair"],
             ),
             GaugeMetricFamily(
                 "interval_coverage_ratio",
-                "Share of newest rates within the range forecast for them, rolling.",
+                "Share of recent rates that were inside the range forecast for them.",
                 labels=["pair", "level"],
             ),
             GaugeMetricFamily(
-                "accuracy_window_messages", "Messages that rolling accuracy is made of.", labels=["pair"]
+                "accuracy_window_messages", "Messages in the window of the accuracy metrics.", labels=["pair"]
             ),
         )
 
@@ -84,12 +84,12 @@ class AccuracyCollector(Collector):
         return (
             CounterMetricFamily(
                 "accuracy_changes_total",
-                "Changes of the size of standardised errors (Page-Hinkley).",
+                "Detected changes in the size of forecast errors (Page-Hinkley test).",
                 labels=["pair", "direction"],
             ),
             CounterMetricFamily(
                 "accuracy_left_out_messages_total",
-                "Messages with a feed fault or a weekend's repeated rate, which say nothing about the model.",
+                "Messages left out of the accuracy metrics because of a feed fault or a repeated weekend rate.",
                 labels=["pair"],
             ),
         )

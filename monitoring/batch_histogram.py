@@ -1,4 +1,4 @@
-"""A Prometheus histogram that takes a whole batch of observations in one step."""
+"""A Prometheus histogram that counts a whole batch of observations in one step."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 
 class BatchHistogram(Collector):
-    """Counts observations into buckets with numpy: a microsecond a batch instead of one a record.
+    """Counts observations with numpy, which takes a microsecond per batch instead of one per record.
 
     Args:
-        name: the metric's name.
-        documentation: its help text.
+        name: name of the metric.
+        documentation: help text of the metric.
         buckets: upper bounds, ascending; ``+Inf`` is added.
-        registry: where it is exposed.
+        registry: registry to expose it in.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class BatchHistogram(Collector):
         registry.register(self)
 
     def observe(self, value: float, times: int = 1) -> None:
-        """Count ``value`` so many times: what a batch's records have in common."""
+        """Count ``value`` ``times`` times, for records of a batch that share it."""
         self._counts[np.searchsorted(self._bounds, value)] += times
         self._sum += value * times
 
@@ -47,11 +47,11 @@ class BatchHistogram(Collector):
         self._sum += float(values.sum())
 
     def describe(self) -> Iterator[HistogramMetricFamily]:
-        """What the registry checks names against."""
+        """Yield the families without values, so that the registry can check their names."""
         yield HistogramMetricFamily(self._name, self._documentation)
 
     def collect(self) -> Iterator[HistogramMetricFamily]:
-        """The cumulative buckets as of now."""
+        """Yield the current cumulative buckets."""
         cumulative = np.cumsum(self._counts).tolist()
         buckets = [(label, float(count)) for label, count in zip(self._labels, cumulative, strict=True)]
         yield HistogramMetricFamily(self._name, self._documentation, buckets=buckets, sum_value=self._sum)

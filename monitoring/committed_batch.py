@@ -1,4 +1,4 @@
-"""What monitoring counts of a batch; `ratecast.scoring.scorer.ScoredBatch` is one. Programs import monitoring, not it them."""
+"""The part of `ratecast.scoring.scorer.ScoredBatch` that monitoring counts, as a protocol."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ class Letter(Protocol):
 
     @property
     def code(self) -> ErrorCode:
-        """Why it is one."""
+        """Why the record could not be scored."""
 
 
 class CommittedBatch(Protocol):
-    """The outcomes of a batch that is committed."""
+    """The outcomes of a committed batch."""
 
     @property
     def pairs(self) -> Sequence[str]:
-        """Of each prediction."""
+        """The pair of each prediction."""
 
     @property
     def values(self) -> Sequence[bytes]:
-        """The predictions."""
+        """The encoded predictions."""
 
     @property
     def drifted(self) -> NDArray[np.bool_]:
-        """Which of them drifted."""
+        """Which of the predictions report drift."""
 
     @property
     def as_of(self) -> Mapping[str, str]:
@@ -46,8 +46,8 @@ class CommittedBatch(Protocol):
 
     @property
     def dead_letters(self) -> Sequence[Letter]:
-        """What could not be scored."""
+        """The records that could not be scored."""
 
     @property
     def failures(self) -> int:
-        """Records that scoring raised on."""
+        """Number of records for which scoring raised an error."""

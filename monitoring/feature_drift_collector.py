@@ -1,4 +1,4 @@
-"""Windowed drift, scored when Prometheus asks: a pair with too few messages has no series."""
+"""Exposes windowed drift, computed at each scrape; a pair with too few messages has no series."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class FeatureDriftCollector(Collector):
     """Exposes ``feature_drift_score``, ``feature_drift_threshold`` and ``feature_drift_window_messages``.
 
     Args:
-        scores: the scores as of now, asked once a scrape.
-        registry: where they are exposed.
+        scores: returns the current scores; called once per scrape.
+        registry: registry to expose them in.
     """
 
     def __init__(
@@ -28,11 +28,11 @@ class FeatureDriftCollector(Collector):
         registry.register(self)
 
     def describe(self) -> Iterator[GaugeMetricFamily]:
-        """What the registry checks names against."""
+        """Yield the families without values, so that the registry can check their names."""
         yield from self._families()
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Scores as of now."""
+        """Yield the current scores."""
         score, threshold, messages = self._families()
         for found in self._scores():
             labels = [found.pair, found.feature, found.test]
@@ -48,12 +48,16 @@ class FeatureDriftCollector(Collector):
         labels = ["pair", "feature", "test"]
         return (
             GaugeMetricFamily(
-                "feature_drift_score", "Distance of the last messages from training.", labels=labels
+                "feature_drift_score",
+                "Drift score of the last 500 returns against training (PSI or Kolmogorov-Smirnov statistic).",
+                labels=labels,
             ),
             GaugeMetricFamily(
-                "feature_drift_threshold", "Score that training's own windows stay under.", labels=labels
+                "feature_drift_threshold",
+                "Score that windows of training data stay below. A higher drift score means drift.",
+                labels=labels,
             ),
             GaugeMetricFamily(
-                "feature_drift_window_messages", "Messages the score is made from.", labels=labels
+                "feature_drift_window_messages", "Messages in the window of the drift score.", labels=labels
             ),
         )

@@ -1,4 +1,4 @@
-"""The worker's own HTTP surface: ``/metrics``, ``/health`` (alive) and ``/ready`` (fit to work)."""
+"""The worker's HTTP server: ``/metrics``, ``/health`` (is it alive?) and ``/ready`` (does it process records?)."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 
 class HttpServer:
-    """Serves metrics and health.
+    """Serves metrics, health and readiness.
 
     Args:
-        registry: what ``/metrics`` shows.
-        requests: counts every request by method, endpoint and status; strangers share one label.
-        readiness: ``/ready``'s JSON; its ``ready`` decides between status 200 and 503.
-        unhealthy: why the worker should be restarted, which makes ``/health`` answer 503; None while it lives.
+        registry: the metrics that ``/metrics`` returns.
+        requests: counts every request by method, endpoint and status; unknown paths and methods count as "other".
+        readiness: returns the JSON of ``/ready``; the status is 200 if its ``ready`` is true, else 503.
+        unhealthy: returns why the worker should be restarted, and ``/health`` answers 503; None if it is healthy.
     """
 
     def __init__(
@@ -43,10 +43,10 @@ class HttpServer:
         self.port: int | None = None
 
     async def start(self, host: str, port: int) -> None:
-        """Listen; port 0 takes a free one, which ``self.port`` then names.
+        """Listen on a port; 0 picks a free one, which is then in ``self.port``.
 
         Raises:
-            UsageError: the address is taken or not ours.
+            UsageError: the address is in use or does not belong to this machine.
         """
         app = web.Application(middlewares=[self._count])
         app.router.add_get("/metrics", self._metrics)
@@ -64,7 +64,7 @@ class HttpServer:
         self.port = self._runner.addresses[0][1]
 
     async def stop(self) -> None:
-        """Stop listening; requests in hand are answered first."""
+        """Stop listening, after answering the requests in progress."""
         if self._runner is not None:
             await self._runner.cleanup()
 
@@ -72,10 +72,10 @@ class HttpServer:
     async def _count(
         self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
-        # Labels come from closed sets: a scanner must not be able to make series.
+        # Labels come from closed sets, so that a scanner cannot create new series.
         endpoint = request.path if request.path in ENDPOINTS else "other"
         method = request.method if request.method in METHODS else "other"
-        status = web.HTTPInternalServerError.status_code  # what aiohttp answers when a handler fails
+        status = web.HTTPInternalServerError.status_code  # the answer of aiohttp when a handler fails
         try:
             response = await handler(request)
             status = response.status

@@ -1,4 +1,4 @@
-"""Consumer lag, read when Prometheus asks: a partition that is not assigned has no series."""
+"""Consumer lag, computed at each scrape; a partition that is not assigned has no series."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class PartitionLag:
-    """How far one assigned partition is behind; None where it is not known yet."""
+    """How far one assigned partition is behind; None if not known yet."""
 
     topic: str
     partition: int
     records: int | None
-    seconds: float | None  # age of the oldest record not yet committed, 0 for none
-    held_back: int | None = None  # of these, behind a transaction that their publisher left open
-    held_from: int | None = None  # offset at which that transaction begins
-    held_seconds: float = 0.0  # for how long it has been seen
+    seconds: float | None  # age of the oldest record that is not committed; 0 if there is none
+    held_back: int | None = None  # how many of the records are behind an open transaction of their publisher
+    held_from: int | None = None  # offset of the first record of that transaction
+    held_seconds: float = 0.0  # how long ago that transaction was first seen
 
     @property
     def to_read(self) -> int | None:
-        """How many records could be read now."""
+        """Number of records that can be read now."""
         return None if self.records is None else max(0, self.records - (self.held_back or 0))
 
 
 class LagTracker:
-    """What one pipeline knows of its partition's lag.
+    """Computes the lag of one partition from the events of its pipeline.
 
-    The end comes from fetches and, since a fetch that hangs says nothing, from questions asked beside them.
+    The end of the partition comes from fetches. It is also requested separately, since a fetch may hang.
 
     >>> lag = LagTracker("t", 0)
     >>> lag.known(100.0)
@@ -48,33 +48,33 @@ class LagTracker:
     def __init__(self, topic: str, partition: int) -> None:
         self._topic = topic
         self._partition = partition
-        self._done: int | None = None  # everything before it is dealt with
+        self._done: int | None = None  # all records before it are committed
         self._end: int | None = None
-        self._oldest_ms: int | None = None  # no waiting record's broker timestamp is older than this
+        self._oldest_ms: int | None = None  # no waiting record has an older broker timestamp
         self._behind_since: float | None = None
-        self._held: tuple[int, int, float] | None = None  # from, to, since when
+        self._held: tuple[int, int, float] | None = None  # first offset, end offset, time it was first seen
 
     @property
     def position(self) -> int | None:
-        """Everything before this offset is dealt with."""
+        """Offset before which all records are committed."""
         return self._done
 
     def positioned(self, offset: int) -> None:
-        """The partition was taken over, perhaps once more after a failure; reading begins there."""
+        """Note that reading starts at an offset, after an assignment or a failure."""
         if offset != self._done:
             if self._done is not None and offset < self._done:
-                self._end = self._held = None  # of a topic that was made anew, perhaps
+                self._end = self._held = None  # perhaps the topic was deleted and created again
             self._done, self._oldest_ms, self._behind_since = offset, None, None
 
     def ends_at(self, offset: int | None, now: float) -> None:
-        """The broker's word on the committed end, at ``now`` (seconds since the epoch)."""
+        """Note the end that the broker reported at ``now`` (seconds since the epoch)."""
         if offset is not None and offset >= 0:
             self._end = offset if self._end is None else max(self._end, offset)
             if self._behind_since is None and self._done is not None and self._end > self._done:
                 self._behind_since = now
 
     def fetched(self, stable: int | None, high: int | None, now: float) -> None:
-        """A fetch named the end of what may be read, and the end of all; between them a transaction is open."""
+        """Note the two ends that a fetch reported: of the readable records, and of all; an open transaction is between them."""
         self.ends_at(stable, now)
         if stable is None or high is None or stable < 0 or high <= stable:
             self._held = None
@@ -84,24 +84,24 @@ class LagTracker:
         self.ends_at(high, now)
 
     def polled(self, oldest_timestamp_ms: int) -> None:
-        """Records are in hand."""
+        """Note that records were read; the oldest has this timestamp."""
         self._oldest_ms = oldest_timestamp_ms
 
     def committed(self, next_offset: int, newest_timestamp_ms: int) -> None:
-        """The records in hand are dealt with, the newest of them so old; those behind it are no older."""
+        """Note that the records read were committed; the records after them are no older than their newest."""
         more = self._end is not None and self._end > next_offset
         self._done, self._behind_since = next_offset, None
         self._oldest_ms = newest_timestamp_ms if more else None
 
     def idle(self, position: int) -> None:
-        """Nothing came; what lies before the client's position are marks of transactions, which nobody commits."""
+        """Note that no record came; the offsets up to the client's position are only transaction markers."""
         if self._done is not None and position > self._done:
             self._done, self._oldest_ms, self._behind_since = position, None, None
 
     def known(self, now: float) -> PartitionLag:
-        """The lag as of ``now`` (seconds since the epoch).
+        """Return the lag at ``now`` (seconds since the epoch).
 
-        A record that waits at the broker unseen has no timestamp here: it counts from when it was first known.
+        The timestamp of a record that was not read yet is unknown, so its age counts from when its offset was known.
         """
         if self._done is None or self._end is None:
             return PartitionLag(self._topic, self._partition, None, None)
@@ -122,11 +122,11 @@ class LagTracker:
 
 
 class LagCollector(Collector):
-    """Exposes the lag of the partitions assigned right now, and how much of it an open transaction holds back.
+    """Exposes the lag of the assigned partitions, and the part of it that an open transaction holds back.
 
     Args:
-        partitions: what is assigned, asked at every scrape.
-        registry: where it is exposed.
+        partitions: returns the lag of the assigned partitions; called at every scrape.
+        registry: registry to expose it in.
     """
 
     def __init__(self, partitions: Callable[[], Iterable[PartitionLag]], registry: CollectorRegistry) -> None:
@@ -134,11 +134,11 @@ class LagCollector(Collector):
         registry.register(self)
 
     def describe(self) -> Iterator[GaugeMetricFamily]:
-        """What the registry checks names against."""
+        """Yield the families without values, so that the registry can check their names."""
         yield from self._families()
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Lag as of now."""
+        """Yield the current lag."""
         records, seconds, held_back = self._families()
         for lag in self._partitions():
             labels = [lag.topic, str(lag.partition)]
@@ -157,17 +157,17 @@ class LagCollector(Collector):
         return (
             GaugeMetricFamily(
                 "consumer_lag_records",
-                "End of the partition minus committed position, records held back by an open transaction included.",
+                "Records not yet committed: end of the partition minus committed offset. Includes records held back.",
                 labels=labels,
             ),
             GaugeMetricFamily(
                 "consumer_lag_seconds",
-                "Age of the oldest record not yet committed; 0 for none.",
+                "Age of the oldest record that is not committed yet, in seconds. 0 if there is none.",
                 labels=labels,
             ),
             GaugeMetricFamily(
                 "consumer_records_held_back",
-                "Records that cannot be read yet because a transaction of their publisher is open.",
+                "Records that cannot be read yet because their publisher has not ended a transaction.",
                 labels=labels,
             ),
         )

@@ -1,4 +1,4 @@
-"""Every metric of a worker, in one place. The first five keep the names of the original HTTP service."""
+"""All metrics of a worker. The first five keep the names of the original HTTP service."""
 
 from __future__ import annotations
 
@@ -31,87 +31,108 @@ if TYPE_CHECKING:
 LATENCY_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
 BATCH_BUCKETS = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000)
 DRIFT_WINDOW_SECONDS = 300.0
-_AHEAD_SECONDS = 86_400.0  # tomorrow's date is today's in the west
+_AHEAD_SECONDS = 86_400.0  # it may already be tomorrow in the east
 TRANSACTION_OUTCOMES = ("committed", "aborted", "fenced")
 RELOAD_OUTCOMES = ("loaded", "refused")
 
 
 class WorkerMetrics:
-    """What a worker counts and times.
+    """The counters, gauges and histograms of a worker.
 
     Args:
-        registry: where the metrics are exposed; tests bring a fresh one.
-        partitions: the lag of what is assigned, asked at every scrape.
+        registry: registry to expose the metrics in.
+        partitions: returns the lag of the assigned partitions; called at every scrape.
     """
 
     def __init__(self, registry: CollectorRegistry, partitions: Callable[[], Iterable[PartitionLag]]) -> None:
         self._prediction_requests = Counter(
-            "prediction_requests_total", "Messages scored.", ["pair"], registry=registry
+            "prediction_requests_total",
+            "Messages for which a prediction was published.",
+            ["pair"],
+            registry=registry,
         )
         self._inference_latency = BatchHistogram(
             "inference_latency_seconds",
-            "From a record's hand-over by the client until its prediction is encoded.",
+            "Time from receiving a record from the Kafka client until its prediction is encoded, in seconds.",
             LATENCY_BUCKETS,
             registry,
         )
         self._drift_requests = Counter(
-            "data_drift_requests_total", "Scored messages with is_drift.", ["pair"], registry=registry
+            "data_drift_requests_total",
+            "Scored messages in which a feature drifted (`is_drift`).",
+            ["pair"],
+            registry=registry,
         )
         self._drift_share = RollingShare(DRIFT_WINDOW_SECONDS)
         Gauge(
-            "data_drift_ratio", "Drifted share of the last five minutes' messages.", registry=registry
+            "data_drift_ratio",
+            "Share of the messages of the last five minutes that drifted.",
+            registry=registry,
         ).set_function(lambda: self._drift_share.value(time.monotonic()))
         self.http_requests = Counter(
             "http_requests_total",
-            "Requests to the worker's own HTTP surface.",
+            "Requests to the worker's HTTP server.",
             ["method", "endpoint", "status"],
             registry=registry,
         )
         self._message_latency = BatchHistogram(
             "message_latency_seconds",
-            "From a record's broker timestamp until its transaction is committed.",
+            "Time from a record's broker timestamp until its prediction is committed, in seconds.",
             LATENCY_BUCKETS,
             registry,
         )
         self._consumed = Counter(
-            "messages_consumed_total", "Records polled.", ["topic", "partition"], registry=registry
+            "messages_consumed_total",
+            "Records read from the input topic.",
+            ["topic", "partition"],
+            registry=registry,
         )
         self._published = Counter(
-            "predictions_published_total", "Predictions in committed transactions.", registry=registry
+            "predictions_published_total", "Predictions published and committed.", registry=registry
         )
         self._dead_letters = Counter(
-            "dead_letters_total", "Dead letters in committed transactions.", ["code"], registry=registry
+            "dead_letters_total",
+            "Dead letters published and committed, by error code.",
+            ["code"],
+            registry=registry,
         )
         self._batch_size = BatchHistogram(
-            "batch_size_records", "Records scored together.", BATCH_BUCKETS, registry
+            "batch_size_records", "Records read in one batch.", BATCH_BUCKETS, registry
         )
         self._transactions = Counter(
-            "transactions_total", "Transactions by outcome.", ["outcome"], registry=registry
+            "transactions_total", "Ended transactions, by outcome.", ["outcome"], registry=registry
         )
-        self.rebalances = Counter("rebalances_total", "Assignments received.", registry=registry)
+        self.rebalances = Counter(
+            "rebalances_total", "Partition assignments received from the consumer group.", registry=registry
+        )
         self.assigned_partitions = Gauge(
-            "assigned_partitions", "Partitions this worker owns.", registry=registry
+            "assigned_partitions", "Partitions assigned to this worker.", registry=registry
         )
         self._model_info = Gauge(
-            "model_info", "The model in use.", ["version", "trained_until", "runtime"], registry=registry
+            "model_info",
+            "Version of the model in use; the value is always 1.",
+            ["version", "trained_until", "runtime"],
+            registry=registry,
         )
         self._model_loaded = Gauge(
-            "model_loaded_timestamp_seconds", "When the model in use was loaded.", registry=registry
+            "model_loaded_timestamp_seconds",
+            "Time at which the model in use was loaded, in seconds since the epoch.",
+            registry=registry,
         )
         self._model_trained_until = Gauge(
             "model_trained_until_timestamp_seconds",
-            "Midnight, UTC, of the newest rate the model in use was trained on.",
+            "Day of the newest rate that the model in use was trained on: midnight UTC, in seconds since the epoch.",
             registry=registry,
         )
         self._model_reloads = Counter(
             "model_reloads_total",
-            "New models taken into use or refused while running.",
+            "New models that a running worker loaded or rejected (outcome `refused`).",
             ["outcome"],
             registry=registry,
         )
         self._alerts = Counter(
             "data_quality_alerts_total",
-            "Messages whose newest rate looks odd, by what it looks like.",
+            "Data-quality alerts about the newest rate of a message, by kind of alert.",
             ["pair", "alert"],
             registry=registry,
         )
@@ -119,27 +140,29 @@ class WorkerMetrics:
         FeatureDriftCollector(self._live.feature_scores, registry)
         AccuracyCollector(self._live.accuracy.summaries, self._live.accuracy.tally, registry)
         self.model_refused = Gauge(
-            "model_refused", "1 while `current` names a model that is not taken into use.", registry=registry
+            "model_refused",
+            "1 while `models/current` names a model that this worker rejects.",
+            registry=registry,
         )
         self._scoring_errors = Counter(
-            "scoring_errors_total", "Records on which scoring failed unexpectedly.", registry=registry
+            "scoring_errors_total", "Records for which scoring failed unexpectedly.", registry=registry
         )
         self._lost_to_retention = Counter(
             "records_lost_to_retention_total",
-            "Records that retention removed before they were scored.",
+            "Records that Kafka deleted by retention before they were scored.",
             registry=registry,
         )
         self.join_refused = Gauge(
-            "group_join_refused", "1 while the consumer group does not let this worker in.", registry=registry
+            "group_join_refused", "1 while the consumer group refuses this worker.", registry=registry
         )
         self.blocked_partitions = Gauge(
             "blocked_partitions",
-            "Partitions that stand still at a batch that cannot be read.",
+            "Partitions that are stopped at a record batch that cannot be read.",
             registry=registry,
         )
         self._rate_age = RateAge(registry)
         LagCollector(partitions, registry)
-        # A rate over a series that appears with its first event misses that event: start all at zero.
+        # Series start at zero, because `rate()` misses the first event of a series that begins with it.
         for code in ErrorCode:
             self._dead_letters.labels(code.value)
         for outcome in TRANSACTION_OUTCOMES:
@@ -148,7 +171,7 @@ class WorkerMetrics:
             self._model_reloads.labels(outcome)
 
     def model_loaded(self, stats: TrainingStats) -> None:
-        """A model went into use; its pairs' counters start at zero."""
+        """Note that a model was put into use; the counters of its pairs start at zero."""
         self._model_info.clear()
         self._model_info.labels(stats.model_version, stats.trained_until, "onnx").set(1)
         self._model_loaded.set(time.time())
@@ -163,21 +186,21 @@ class WorkerMetrics:
         self._rate_age.keep(stats.pairs)
 
     def model_reload(self, outcome: str) -> None:
-        """The models directory offered another model: ``loaded`` or ``refused``."""
+        """Count a new model that was ``loaded`` or ``refused``."""
         self._model_reloads.labels(outcome).inc()
 
     def polled(self, topic: str, partition: int, records: int) -> None:
-        """The client handed over records of one partition."""
+        """Count records that were read from one partition."""
         self._consumed.labels(topic, str(partition)).inc(records)
         self._batch_size.observe(records)
 
     def committed(self, batch: CommittedBatch, seconds: float, timestamps_ms: Sequence[int]) -> None:
-        """A batch was committed.
+        """Count a committed batch.
 
         Args:
-            batch: what was published, and from which records.
-            seconds: its decoding, scoring and encoding took.
-            timestamps_ms: the brokers' timestamps of its records.
+            batch: outcomes of its records.
+            seconds: duration of its decoding, scoring and encoding.
+            timestamps_ms: broker timestamps of its records.
         """
         self._transactions.labels("committed").inc()
         self._published.inc(len(batch.values))
@@ -188,7 +211,7 @@ class WorkerMetrics:
         ages = time.time() - np.array(timestamps_ms, dtype=np.float64) / 1000
         self._message_latency.observe_all(np.maximum(ages, 0.0))
         self._count_pairs(batch)
-        self._rate_age.saw(batch.as_of)
+        self._rate_age.observe(batch.as_of)
 
     def _count_pairs(self, batch: CommittedBatch) -> None:
         pairs = batch.pairs
@@ -203,19 +226,19 @@ class WorkerMetrics:
             self._alerts.labels(*labels).inc(count)
 
     def observed(self, topic: str, partition: int, observations: Observations) -> None:
-        """What a committed batch of one partition says about drift of features and accuracy."""
+        """Add the observations of a committed batch to the windows of drift and accuracy."""
         self._live.add((topic, partition), observations)
 
     def lost_to_retention(self, records: int) -> None:
-        """Retention removed records that nobody had scored."""
+        """Count records that Kafka deleted by retention before they were scored."""
         self._lost_to_retention.inc(records)
 
     def failed(self, outcome: str) -> None:
-        """A transaction ended otherwise: ``aborted`` or ``fenced``."""
+        """Count a transaction that was ``aborted`` or ``fenced``."""
         self._transactions.labels(outcome).inc()
 
     def revoked(self, topic: str, partition: int) -> None:
-        """A partition left this worker: its series go with it."""
+        """Remove the series of a partition that this worker no longer has."""
         self._live.revoked((topic, partition))
         try:
             self._consumed.remove(topic, str(partition))
@@ -224,17 +247,17 @@ class WorkerMetrics:
 
 
 class RateAge(Collector):
-    """``rate_age_seconds``: how old each pair's newest scored rate is, computed when asked.
+    """Exposes ``rate_age_seconds``, the age of each pair's newest scored rate, computed at each scrape.
 
-    A rate of the day after tomorrow is a mistake, and must not make its pair look fresh until then.
+    A rate of the day after tomorrow or later is a mistake and is ignored, or its pair would look fresh until then.
     """
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._newest: dict[str, float] = {}
         registry.register(self)
 
-    def saw(self, as_of: Mapping[str, str]) -> None:
-        """Note the ``as_of`` of each pair's latest message; a date counts from its midnight, UTC."""
+    def observe(self, as_of: Mapping[str, str]) -> None:
+        """Note the ``as_of`` of each pair's latest message; a date means its midnight, UTC."""
         latest = time.time() + _AHEAD_SECONDS
         for pair, text in as_of.items():
             moment = dt.datetime.fromisoformat(text)
@@ -243,15 +266,15 @@ class RateAge(Collector):
                 self._newest[pair] = max(self._newest.get(pair, 0.0), moment.timestamp())
 
     def keep(self, pairs: Container[str]) -> None:
-        """Forget all other pairs: the model knows them no longer."""
+        """Forget all other pairs, because the model in use does not have them."""
         self._newest = {pair: newest for pair, newest in self._newest.items() if pair in pairs}
 
     def describe(self) -> Iterator[GaugeMetricFamily]:
-        """What the registry checks names against."""
+        """Yield the families without values, so that the registry can check their names."""
         yield self._family()
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Ages as of now."""
+        """Yield the current ages."""
         family = self._family()
         now = time.time()
         for pair, newest in self._newest.items():
@@ -261,5 +284,7 @@ class RateAge(Collector):
     @staticmethod
     def _family() -> GaugeMetricFamily:
         return GaugeMetricFamily(
-            "rate_age_seconds", "Now minus as_of of the newest message.", labels=["pair"]
+            "rate_age_seconds",
+            "Age of the newest rate in seconds (now minus the message's `as_of`).",
+            labels=["pair"],
         )

@@ -1,1 +1,1 @@
-"""Publishes rate histories: the replay of historical rates, and single messages."""
+"""Publishes to the input topic: historical rates, single messages, and dead letters once more."""

@@ -1,10 +1,9 @@
-"""Handing records to the brokers: idempotent, batch-built, in order for each key, every delivery accounted for."""
+"""Delivers records to one topic: idempotent, in order for each key, with a count of what the brokers acknowledged."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -13,21 +12,23 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaTimeoutError
 from aiokafka.partitioner import DefaultPartitioner
 
+from ratecast.kafka.batches import filled_batches
 from ratecast.kafka.client import client_options, started
 from ratecast.kafka.closing import stop_producer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-    from producer.plan.histories import Message
+    from ratecast.kafka.batches import OutgoingRecord
     from ratecast.settings import Settings
 
-log = logging.getLogger(__name__)
+_REMEMBERED_KEYS = 4096  # keys whose partition is cached: more than there are pairs, to bound memory
+_REMEMBERED_KEY_BYTES = 64
 
 
 @asynccontextmanager
 async def idempotent_producer(settings: Settings) -> AsyncIterator[Any]:
-    """A connected producer whose retries repeat nothing, closed at the end within a few seconds.
+    """Opens a connected producer whose retries cause no duplicates, and closes it on exit within a few seconds.
 
     Raises:
         BrokerUnavailableError: no broker answered.
@@ -49,31 +50,23 @@ async def idempotent_producer(settings: Settings) -> AsyncIterator[Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Batch:
-    """Records on their way to one partition; ``first`` is the position of the earliest."""
-
-    builder: Any
-    first: int
-
-
-@dataclass(frozen=True, slots=True)
 class _Sent:
     delivery: asyncio.Future[Any]
-    first: int
+    first: int  # position of the batch's first record
     count: int
 
 
 class Outbox:
-    """Sends positioned messages to one topic and knows at any time what has surely arrived.
+    """Sends numbered records to one topic, and knows which of them the brokers have acknowledged.
 
-    The client keeps one batch in flight and one waiting for each partition, and `send` waits for a free
-    place: memory is bounded by partitions, never by how much is sent.
+    aiokafka keeps one batch in flight and one waiting for each partition, and `send` waits for a free place. So memory
+    depends on the number of partitions, and not on how much is sent.
 
     Args:
         producer: an idempotent AIOKafkaProducer.
-        topic: where to.
-        partitions: how many it has.
-        limit_seconds: how long to wait for a free place, and at the end for what is on its way.
+        topic: the topic to send to.
+        partitions: its partition count.
+        limit_seconds: how long to wait for a free place, and for acknowledgements at the end.
     """
 
     def __init__(self, producer: Any, topic: str, partitions: int, limit_seconds: float) -> None:
@@ -81,83 +74,85 @@ class Outbox:
         self._topic = topic
         self._limit_seconds = limit_seconds
         self._partitions = list(range(partitions))
-        self._partitioner = DefaultPartitioner()  # murmur2, as in Java: any client finds a key's partition
+        self._partitioner = (
+            DefaultPartitioner()
+        )  # murmur2 as in Java, so all clients agree on a key's partition
         self._partition_of: dict[bytes, int] = {}
-        self._open: dict[int, _Batch] = {}
+        self._waiting: dict[int, list[tuple[int, OutgoingRecord]]] = {}  # partition -> (position, record)
         self._in_flight: list[_Sent] = []
         self._next = 0
         self.delivered = 0
 
     @property
     def keys(self) -> frozenset[bytes]:
-        """Every key sent so far."""
+        """The distinct keys sent so far; only short ones, and at most the first 4,096."""
         return frozenset(self._partition_of)
 
     @property
     def partitions_used(self) -> int:
-        """How many partitions these keys lie on."""
+        """How many partitions these keys belong to."""
         return len(set(self._partition_of.values()))
 
     @property
     def first_undelivered(self) -> int:
-        """The lowest position not known to have arrived; everything before it has."""
-        waiting = [batch.first for batch in self._open.values()]
+        """The lowest position that is not acknowledged. All positions below it are."""
+        waiting = (records[0][0] for records in self._waiting.values() if records)
         return min([self._next, *waiting, *(sent.first for sent in self._in_flight)])
 
-    async def send(self, messages: Sequence[Message], first: int) -> None:
-        """Hand over messages, the first of which has position ``first``; returns before they have arrived.
+    async def send(self, records: Sequence[OutgoingRecord], first: int) -> None:
+        """Give records to the producer. This returns before they are acknowledged.
+
+        Args:
+            records: key, value and headers of each; a record without a key goes to a random partition.
+            first: position of the first record.
 
         Raises:
-            KafkaError: an earlier delivery failed for good.
-            TimeoutError: the brokers took nothing for the limit.
+            KafkaError: an earlier delivery failed permanently.
+            TimeoutError: the brokers accepted nothing within the limit.
         """
         self.collect()
-        for position, message in enumerate(messages, first):
-            partition = self._partition(message.key)
-            batch = self._open.get(partition)
-            if batch is None:
-                batch = self._begin(partition, position)
-            if batch.builder.append(key=message.key, value=message.value, timestamp=None) is None:
-                await self._hand_over(partition)
-                batch = self._begin(partition, position)
-                batch.builder.append(key=message.key, value=message.value, timestamp=None)
-            self._next = position + 1
-        for partition in list(self._open):
-            await self._hand_over(partition)
+        for position, record in enumerate(records, first):
+            self._waiting.setdefault(self._partition(record[0]), []).append((position, record))
+        self._next = first + len(records)
+        for partition, waiting in self._waiting.items():
+            if waiting:
+                await self._send_waiting(partition, waiting)
 
-    def _partition(self, key: bytes) -> int:
-        partition = self._partition_of.get(key)
+    def _partition(self, key: bytes | None) -> int:
+        partition = None if key is None else self._partition_of.get(key)
         if partition is None:
-            partition = self._partition_of[key] = self._partitioner(key, self._partitions, self._partitions)
+            partition = self._partitioner(key, self._partitions, self._partitions)
+            if (
+                key is not None
+                and len(key) <= _REMEMBERED_KEY_BYTES
+                and len(self._partition_of) < _REMEMBERED_KEYS
+            ):
+                self._partition_of[key] = partition
         return partition
 
-    def _begin(self, partition: int, position: int) -> _Batch:
-        batch = self._open[partition] = _Batch(self._producer.create_batch(), position)
-        return batch
+    async def _send_waiting(self, partition: int, waiting: list[tuple[int, OutgoingRecord]]) -> None:
+        for batch in filled_batches(self._producer, [record for _, record in waiting]):
+            try:
+                async with asyncio.timeout(self._limit_seconds):
+                    delivery = await self._send_batch(batch, partition)
+            except TimeoutError:
+                raise TimeoutError(f"the brokers accepted nothing for {self._limit_seconds:g} s") from None
+            # Only now, because a batch that could not be sent must still count as undelivered.
+            count = batch.record_count()
+            self._in_flight.append(_Sent(delivery, waiting[0][0], count))
+            del waiting[:count]
 
-    async def _hand_over(self, partition: int) -> None:
-        batch = self._open[partition]
-        count = batch.builder.record_count()
-        try:
-            async with asyncio.timeout(self._limit_seconds):
-                delivery = await self._send_batch(batch.builder, partition)
-        except TimeoutError:
-            raise TimeoutError(f"the brokers took nothing for {self._limit_seconds:g} s") from None
-        # Only now: when the hand-over fails the batch must still count as undelivered.
-        del self._open[partition]
-        self._in_flight.append(_Sent(delivery, batch.first, count))
-
-    async def _send_batch(self, builder: Any, partition: int) -> asyncio.Future[Any]:
+    async def _send_batch(self, batch: Any, partition: int) -> asyncio.Future[Any]:
         while True:
-            # The client gives up on a free place after a request timeout of its own, not after our limit.
+            # aiokafka gives up on a free place after its own request timeout, which is not our limit.
             with contextlib.suppress(KafkaTimeoutError):
-                return await self._producer.send_batch(builder, self._topic, partition=partition)  # type: ignore[no-any-return]
+                return await self._producer.send_batch(batch, self._topic, partition=partition)  # type: ignore[no-any-return]
 
     def collect(self) -> None:
-        """Count what has arrived since the last time.
+        """Count the deliveries acknowledged since the last call.
 
         Raises:
-            KafkaError: a delivery failed for good. What it held stays undelivered.
+            KafkaError: a delivery failed permanently. Its records stay undelivered.
         """
         still: list[_Sent] = []
         failure: BaseException | None = None
@@ -174,19 +169,20 @@ class Outbox:
             raise failure
 
     async def settle(self, limit_seconds: float | None = None) -> None:
-        """Wait until everything handed over has arrived.
+        """Wait until all records that were sent are acknowledged.
 
         Args:
-            limit_seconds: another limit than the outbox's.
+            limit_seconds: how long to wait; the outbox's limit if None.
 
         Raises:
-            KafkaError: a delivery failed for good.
-            TimeoutError: something was still on its way after the limit.
+            KafkaError: a delivery failed permanently.
+            TimeoutError: a record was not acknowledged within the limit.
         """
         limit_seconds = self._limit_seconds if limit_seconds is None else limit_seconds
         deliveries = [sent.delivery for sent in self._in_flight]
         if deliveries:
+            # Not gather(): at a timeout it would cancel futures that aiokafka still wants to set.
             await asyncio.wait(deliveries, timeout=limit_seconds)
         self.collect()
         if self._in_flight:
-            raise TimeoutError(f"no acknowledgement within {limit_seconds:g} s")
+            raise TimeoutError(f"some records were not acknowledged within {limit_seconds:g} s")

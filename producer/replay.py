@@ -1,6 +1,6 @@
-"""Historical rates on the input topic, as if they came in now.
+"""Publishes historical rates to the input topic as if they arrived now.
 
-Run as ``python -m producer.replay``, the same as ``ratecast replay``.
+``python -m producer.replay`` does the same as ``ratecast replay``.
 """
 
 from __future__ import annotations
@@ -24,33 +24,34 @@ if TYPE_CHECKING:
     from producer.plan.pace import Pace
     from ratecast.settings import Settings
 
-_AFTERMATH_SECONDS = 2.0  # after a failure: for what is still on its way
+_NO_HEADERS: list[tuple[str, bytes | None]] = []
+_AFTERMATH_SECONDS = 2.0  # how long to wait after a failure for the remaining acknowledgements
 
 
 @dataclass(frozen=True)
 class ReplayProgress:
-    """How far a replay is."""
+    """The progress of a replay."""
 
     sent: int
     delivered: int
-    day: str  # of the newest message sent
+    day: str  # the day of the newest message sent
 
 
 @dataclass(frozen=True)
 class ReplaySummary:
-    """What a replay has published; every message in it is acknowledged by the brokers.
+    """The result of a replay. The brokers have acknowledged every message in it.
 
     Attributes:
-        topic: where to.
-        messages: how many.
-        pairs: of how many pairs.
-        first_day: of the oldest last rate; None when nothing was published.
-        last_day: of the newest.
-        laps: how many times the plan was begun.
-        seconds: from the first message to the last acknowledgement.
-        partitions: how many partitions the topic has.
-        partitions_used: how many of them got messages.
-        resume_from: the day with which to go on, when it was stopped before its end.
+        topic: the topic published to.
+        messages: how many messages were published.
+        pairs: how many pairs they belong to.
+        first_day: day of the first message, which is the day of its last rate; None if nothing was published.
+        last_day: day of the last message.
+        laps: how many times the plan was started.
+        seconds: time from the first message to the last acknowledgement.
+        partitions: partition count of the topic.
+        partitions_used: how many partitions received messages.
+        resume_from: the day to resume with if the replay was stopped before its end.
     """
 
     topic: str
@@ -66,7 +67,7 @@ class ReplaySummary:
 
     @property
     def messages_per_second(self) -> float:
-        """Mean rate over the whole replay."""
+        """Messages per second, averaged over the whole replay."""
         return self.messages / self.seconds if self.seconds > 0 else 0.0
 
 
@@ -79,22 +80,22 @@ async def replay(
     stop: asyncio.Event | None = None,
     on_progress: Callable[[ReplayProgress], None] | None = None,
 ) -> ReplaySummary:
-    """Publish a plan; topics are created when they are missing.
+    """Publish a plan, after creating missing topics.
 
-    Once ``stop`` is set, the day begun is finished without further pauses, so that resuming with the day
-    named in the summary repeats nothing.
+    When ``stop`` is set, the replay finishes the current day without further pauses. Resuming with the day in the
+    summary then repeats nothing.
 
     Args:
         settings: the brokers and the input topic.
         plan: what to publish.
         pace: how fast.
-        loop: begin again at the end, until stopped; message ids stay unique.
+        loop: start again at the end, until stopped. Message ids stay unique.
         stop: ends the replay early.
-        on_progress: called after each hand-over, at most some hundred times a second.
+        on_progress: called after each group of messages, at most a few hundred times a second.
 
     Raises:
         BrokerUnavailableError: no broker answered.
-        OperationError: messages could not be delivered; it names how many were and where to resume.
+        OperationError: messages could not be delivered. The error says how many were, and where to resume.
     """
     topics = await ensure_topics(settings)
     partitions = next(topic.partitions for topic in topics if topic.name == settings.input_topic)
@@ -126,22 +127,22 @@ async def _send_all(
     outbox: Outbox,
     plan: Plan,
     pace: Pace,
-    loop: bool,  # noqa: FBT001 - passed on by name above
+    loop: bool,  # noqa: FBT001 - the public function takes it by name
     stop: asyncio.Event,
     on_progress: Callable[[ReplayProgress], None] | None,
 ) -> int:
-    """Hand over what is due when it is due; returns how many messages that were."""
+    """Send each message when it is due, and return how many were sent."""
     started, sent, size = time.monotonic(), 0, len(plan)
     while loop or sent < size:
         lap, position = divmod(sent, size)
         if stop.is_set():
-            # A lap just completed has no day begun.
+            # Nothing is left of the day if a lap has just ended.
             count = plan.end_of_day(position) - position
         else:
             count = min(pace.due(time.monotonic() - started, sent), size - position)
         if count:
             messages = plan.messages(position, position + count, lap + 1)
-            await outbox.send(messages, sent)
+            await outbox.send([(message.key, message.value, _NO_HEADERS) for message in messages], sent)
             sent += count
             if on_progress is not None:
                 on_progress(ReplayProgress(sent, outbox.delivered, messages[-1].day))
@@ -156,18 +157,18 @@ async def _send_all(
 
 
 async def _undelivered(outbox: Outbox, plan: Plan, error: Exception) -> OperationError:
-    """What to say about a failed delivery, once it is known what else arrived."""
+    """Wait for the remaining acknowledgements, and return the error that reports the failed delivery."""
     with contextlib.suppress(KafkaError, TimeoutError):
         await outbox.settle(_AFTERMATH_SECONDS)
     day = plan.day(outbox.first_undelivered % len(plan))
     reason = str(error) or type(error).__name__
     return OperationError(
-        f"{outbox.delivered:,} messages delivered, then: {reason}; resume with --from {day}"
+        f"{outbox.delivered:,} messages were delivered, then an error occurred: {reason}; resume with --from {day}"
     )
 
 
 if __name__ == "__main__":
-    # The command line stands above this package: hand over to it.
+    # The command line may import this package but not the reverse, so it is started by its name.
     import runpy
     import sys
 

@@ -1,3 +1,3 @@
-"""What every ratecast program agrees on: messages, features, the model bundle, settings."""
+"""The parts that all ratecast programs share: messages, rates, the model, scoring, Kafka access and settings."""
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"

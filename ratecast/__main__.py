@@ -1,4 +1,4 @@
-"""``python -m ratecast``: hands over to the command line, which stands on a floor above this package."""
+"""``python -m ratecast`` runs the command line, which is in the package ``ratecast_cli``."""
 
 import runpy
 

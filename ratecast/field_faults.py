@@ -63,9 +63,9 @@ def field_path(location: tuple[int | str, ...]) -> str:
     >>> field_path(("times", 2)), field_path(("pairs", "EUR/GBP", "sigma"))
     ('times[2]', 'pairs.EUR/GBP.sigma')
     """
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).removeprefix(
-        "."
-    )
+    named = (part for part in location if part != "[key]")  # pydantic adds this part when a key is wrong
+    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in named)
+    return path.removeprefix(".")
 
 
 def predicate(fault: ErrorDetails) -> str:

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM, heard by a running loop."""
+"""Handles SIGINT and SIGTERM in a running event loop."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _NUMBERS = (signal.SIGINT, signal.SIGTERM)
 
 @contextmanager
 def on_stop_signal(react: Callable[[], object]) -> Iterator[None]:
-    """Within the block, SIGINT and SIGTERM call ``react`` on the loop, and nothing else happens."""
+    """Within the block, SIGINT and SIGTERM only call ``react`` on the event loop."""
     loop = asyncio.get_running_loop()
     replaced: dict[signal.Signals, Any] = {}
     for number in _NUMBERS:
         try:
             loop.add_signal_handler(number, react)
-        except NotImplementedError:  # Windows' loops have none
+        except NotImplementedError:  # event loops on Windows do not support it
             replaced[number] = signal.signal(number, lambda *_: loop.call_soon_threadsafe(react))
     try:
         yield

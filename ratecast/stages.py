@@ -1,12 +1,12 @@
-"""How long work reports its stages, without knowing who listens."""
+"""The callback with which long work reports its stages."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-# Called as a stage begins or goes on: its name, how many units of work are done, and how many there are.
+# Called when a stage begins or advances, with its name, the units of work done, and the units in all.
 OnStage = Callable[[str, int, int], None]
 
 
 def silent(stage: str, done: int, total: int) -> None:
-    """Report nothing."""
+    """Ignore the report."""

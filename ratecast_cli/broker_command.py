@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Engine(StrEnum):
-    """What serves the Kafka protocol."""
+    """The program that serves the Kafka protocol."""
 
     EMBEDDED = "embedded"
     KAFKA = "kafka"
@@ -35,8 +35,8 @@ def register(app: typer.Typer) -> None:
     """Attach the command."""
     app.command(
         "broker",
-        help="Run a Kafka broker for development on 127.0.0.1. Its data stays in a directory, so it survives "
-        "restarts. Ctrl-C stops it.",
+        help="Run a Kafka broker for development on 127.0.0.1. Its data is kept in a directory, so it survives "
+        "restarts. Ctrl-C stops the broker.",
         short_help="Run a Kafka broker for development on 127.0.0.1.",
         epilog="In another terminal: ratecast worker",
     )(broker)
@@ -44,26 +44,28 @@ def register(app: typer.Typer) -> None:
 
 def broker(
     port: Annotated[
-        int, typer.Option(min=0, max=65535, metavar="PORT", help="Where to listen; 0 takes a free port.")
+        int,
+        typer.Option(min=0, max=65535, metavar="PORT", help="Port to listen on. 0 picks a free port."),
     ] = 9092,
     data_dir: Annotated[
         Path | None,
         typer.Option(
             metavar="PATH",
-            help="Where records and offsets are kept. "
-            r"\[default: .ratecast/broker, of Apache Kafka .ratecast/kafka]",
+            help="Directory for records and offsets. "
+            r"\[default: .ratecast/broker, or .ratecast/kafka with --engine kafka]",
         ),
     ] = None,
     engine: Annotated[
         Engine,
         typer.Option(
-            help="embedded: one small process, ready at once, needs nothing; for development and demos. "
-            "kafka: Apache Kafka itself, for what must hold in production, such as workers that are killed; "
-            "needs Java 17 or newer, and on first use Maven and 45 MB."
+            metavar="ENGINE",
+            help="embedded: one small process that starts at once and needs nothing else, for development and demos. "
+            "kafka: Apache Kafka, to test what production relies on, such as killed workers. It needs Java 17 or newer, "
+            "and Maven and a 45 MB download on first use.",
         ),
     ] = Engine.EMBEDDED,
 ) -> None:
-    """Start the broker and stay until it or the user ends it."""
+    """Start the broker and wait until it ends or the user stops it."""
     import signal
     import threading
 
@@ -82,13 +84,17 @@ def broker(
         )
         while not stopping.wait(0.2):
             if (code := running.exit_code()) is not None:
-                raise OperationError(f"the broker ended by itself with exit code {code}")
+                raise OperationError(f"the broker ended unexpectedly with exit code {code}")
     console.out.print("stopped")
 
 
 @contextmanager
 def _running(broker: Broker, data_dir: Path) -> Iterator[Broker]:
-    """Start it, and stop it in the end; that another uses the directory is said in this program's own words."""
+    """Run the broker within the block.
+
+    Raises:
+        UsageError: another broker uses the directory.
+    """
     from ratecast.errors import OperationError, UsageError
 
     with ExitStack() as stack:
@@ -110,7 +116,7 @@ def _embedded(data_dir: Path, port: int) -> EmbeddedBroker:
 
 
 def _apache_kafka(data_dir: Path, port: int) -> JvmCluster:
-    """Apache Kafka, its jars fetched: here, where Ctrl-C still ends the program at once."""
+    """Returns Apache Kafka with its jars downloaded, while Ctrl-C still ends the program at once."""
     from ratecast_stack.jvm.cluster import JvmCluster
     from ratecast_stack.jvm.jars import are_cached, class_path, java
 

@@ -1,6 +1,7 @@
-"""How commands speak: results on stdout, everything else on stderr, colours only on a terminal.
+"""How commands write: results to stdout, everything else to stderr.
 
-Lines are fitted to a terminal's width; in a pipe or a file each stays one line, so that grep finds it.
+On a terminal lines are wrapped, red means error, yellow means warning, green means fine, and nothing else has a colour;
+NO_COLOR turns all colours off. In a pipe or a file each line stays one line, so that grep finds it.
 """
 
 from __future__ import annotations
@@ -11,19 +12,23 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.text import Text
+from rich.theme import Theme
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from rich.console import RenderableType
 
-_ENDLESS = 100_000  # columns: where there is no terminal, nothing is wrapped
+_UNWRAPPED = 100_000  # columns: without a terminal no line is wrapped
+_UNCOLOURED = ("progress.elapsed", "progress.remaining", "progress.download", "progress.percentage")
+_UNCOLOURED_BARS = ("bar.complete", "bar.finished", "bar.pulse")
 
 
 def _console(*, stderr: bool = False) -> Console:
-    console = Console(stderr=stderr, highlight=False)
+    theme = Theme({"bar.back": "dim", **dict.fromkeys((*_UNCOLOURED, *_UNCOLOURED_BARS), "none")})
+    console = Console(stderr=stderr, highlight=False, theme=theme)
     if not console.is_terminal:
-        console.width = _ENDLESS
+        console.width = _UNWRAPPED
     return console
 
 
@@ -32,7 +37,7 @@ err = _console(stderr=True)
 
 
 def show(content: RenderableType, console: Console | None = None) -> None:
-    """A table, on stdout unless told otherwise; where there is no terminal, without spaces at the lines' ends."""
+    """Print a table, to stdout by default; without a terminal its lines have no spaces at the end."""
     console = console or out
     if console.is_terminal:
         console.print(content)
@@ -44,12 +49,26 @@ def show(content: RenderableType, console: Console | None = None) -> None:
 
 
 def print_json(value: Mapping[str, Any] | list[Any]) -> None:
-    """One JSON document on one line of stdout."""
+    """Print one JSON document on one line of stdout."""
     sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
     sys.stdout.flush()
 
 
+def line(text: str) -> None:
+    """Print a line to stdout; brackets in it are no markup, and it is not wrapped."""
+    out.print(text, markup=False, soft_wrap=True)
+
+
+def note(text: str) -> None:
+    """Print a line to stderr; brackets in it are no markup, and it is not wrapped."""
+    err.print(text, markup=False, soft_wrap=True)
+
+
+def warn(message: str) -> None:
+    """Print a warning as one line to stderr."""
+    err.print(Text(message, style="yellow"), soft_wrap=True)
+
+
 def fail(message: str) -> None:
-    """One plain line on stderr."""
-    line = " ".join(message.split())
-    err.print(Text.assemble(("error: ", "bold red"), line), soft_wrap=True)
+    """Print an error as one line to stderr."""
+    err.print(Text.assemble(("error: ", "bold red"), " ".join(message.split())), soft_wrap=True)

@@ -1,4 +1,4 @@
-"""What ``ratecast dead-letters list`` shows: the letters of each code, counted, with the newest of them."""
+"""The view of ``ratecast dead-letters list``: the number of dead letters with each code, and the newest of them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ratecast.contract import dead_letter
 from ratecast_cli import console
 from ratecast_cli.whole_topic import whole_topic
+from ratecast_cli.wording import counted
 
 if TYPE_CHECKING:
     from ratecast.contract.record import Record
@@ -24,10 +25,10 @@ class Group:
     """The dead letters with one code.
 
     Attributes:
-        code: the code; None for records that carry none.
-        samples: the newest.
-        count: how many there are.
-        newest: when the newest was published, ms since 1970.
+        code: the error code; None for records without one.
+        samples: the newest dead letters.
+        count: how many there are in all.
+        newest: when the newest was published, in ms since 1970.
     """
 
     code: str | None
@@ -36,11 +37,11 @@ class Group:
     newest: int = 0
 
     def newest_first(self) -> list[Record]:
-        """The samples in this order."""
+        """Returns the samples, the newest first."""
         return sorted(self.samples, key=_age, reverse=True)
 
     def as_json(self) -> dict[str, Any]:
-        """The group for programs."""
+        """Returns the group for programs."""
         return {
             "code": self.code,
             "count": self.count,
@@ -50,7 +51,7 @@ class Group:
 
 
 async def grouped(settings: Settings, code: ErrorCode | None, limit: int) -> list[Group]:
-    """Every code's letters, the commonest first."""
+    """Returns the dead letters of each code, the most frequent code first."""
     groups: dict[str | None, Group] = {}
     async with aclosing(whole_topic(settings, settings.dead_letter_topic)) as batches:
         async for batch in batches:
@@ -62,7 +63,7 @@ async def grouped(settings: Settings, code: ErrorCode | None, limit: int) -> lis
 
 
 def _add(group: Group, letter: Record, limit: int) -> None:
-    """Count a letter; keep it while it is among the newest, whatever partition it came from."""
+    """Count a dead letter, and keep it as a sample while it is among the newest of all partitions."""
     group.count += 1
     group.newest = max(group.newest, letter.timestamp)
     group.samples.append(letter)
@@ -71,12 +72,12 @@ def _add(group: Group, letter: Record, limit: int) -> None:
 
 
 def _age(letter: Record) -> tuple[int, int, int]:
-    """What letters are ordered by; many of one batch have the same timestamp."""
+    """Returns the sort key of dead letters. Many in one batch have the same timestamp."""
     return letter.timestamp, letter.partition, letter.offset
 
 
 def _sample(letter: Record) -> dict[str, Any]:
-    from ratecast.kafka.reader import dead_letter_as_json
+    from ratecast.contract.dead_letter_json import dead_letter_as_json
 
     shown = dead_letter_as_json(letter)
     return {
@@ -95,11 +96,11 @@ def _moment(milliseconds: int) -> str:
 
 
 def show(settings: Settings, groups: list[Group]) -> None:
-    """Groups for people."""
+    """Print the groups as a table, then the samples."""
     from rich.table import Table
 
     if not groups:
-        console.out.print(f"no dead letters on {settings.dead_letter_topic}", markup=False, soft_wrap=True)
+        console.line(f"no dead letters on {settings.dead_letter_topic}")
         return
     table = Table(box=None, pad_edge=False)
     for name in ("code", "count", "newest"):
@@ -122,6 +123,6 @@ def _show_sample(code: str | None, letter: Record) -> None:
     console.out.print(Text(f"\n{code or '-'}: {headers.message or '-'}", style="bold"), soft_wrap=True)
     place = f"at partition {letter.partition} offset {letter.offset}, from {place_of(letter)}"
     hops = headers.hops or 0
-    rounds = f", replayed {hops} {'time' if hops == 1 else 'times'}" if hops else ""
+    rounds = f", redelivered {counted(hops, 'time')}" if hops else ""
     value = printable(letter.value and letter.value[: 2 * _SHOWN_BYTES], _SHOWN_BYTES)
-    console.out.print(f"  {place}{rounds}\n  {value}", markup=False, soft_wrap=True)
+    console.line(f"  {place}{rounds}\n  {value}")

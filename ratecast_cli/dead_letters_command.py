@@ -1,4 +1,4 @@
-"""``ratecast dead-letters list`` and ``ratecast dead-letters replay``."""
+"""``ratecast dead-letters list`` and ``ratecast dead-letters redeliver``."""
 
 from __future__ import annotations
 
@@ -10,44 +10,50 @@ import typer
 from ratecast.errors import ErrorCode, UsageError
 from ratecast.signals import on_stop_signal
 from ratecast_cli import console, dead_letter_list, parameters
+from ratecast_cli.help_pages import App
+from ratecast_cli.interruption import INTERRUPTED, interruptible
 from ratecast_cli.progress import reading_bar
-from ratecast_cli.replay_command import INTERRUPTED
 from ratecast_cli.whole_topic import total_to_read
 
 if TYPE_CHECKING:
-    from producer.redelivery import Redelivery, Selection
+    from producer.redelivery import Redelivery
+    from producer.redelivery_rules import Selection
     from ratecast.settings import Settings
 
 _SHOWN_PLACES = 10
 _REASONS = {
-    "cut": "cut to fit the dead-letter topic; the whole value lies, if anywhere, at its source",
-    "replayed": "replayed before; --again replays them once more",
-    "max_hops": "replayed --max-hops times already",
+    "cut": "the value was cut to fit the dead-letter topic; only its source topic may have the whole value",
+    "replayed": "already redelivered; --again redelivers it once more",
+    "max_hops": "redelivered --max-hops times already",
     "elsewhere": "not from the input topic",
 }
 
 
 def register(app: typer.Typer) -> None:
     """Attach the two commands."""
-    group = typer.Typer(help="See what could not be scored, by reason, and give it another try.")
+    group = App(help="Show messages that could not be scored, and redeliver them.")
     group.callback(invoke_without_command=True)(_help)
     group.command(
         "list",
-        help="Count the dead letters by error code, each with its newest and where it lies and came from. "
-        "`ratecast tail dead-letters --from-beginning --no-follow` shows every single one.",
+        help="Count the dead letters by error code. For each code the newest one is shown, with its place on the "
+        "dead-letter topic and the place its message came from. "
+        "`ratecast tail dead-letters --from-beginning --no-follow` shows all of them.",
+        short_help="Count the dead letters by error code and show the newest.",
         epilog="Example: ratecast dead-letters list --code unknown_pair --limit 5",
     )(list_letters)
-    group.command(
-        "replay",
-        short_help="Publish dead letters back to the input topic, each once, when their cause is mended.",
-        help="Publish dead letters back to the input topic, once their cause is mended: original key, value "
-        "and headers, and the headers ratecast.hops, which counts the rounds, and ratecast.replayed.from, which names "
-        "the letter. The letters stay on their topic, but none is replayed twice, also after a run that was cut off, "
-        "as long as the input topic's retention has not deleted its replayed record; --again replays them once more. "
-        "A record that fails again is a new letter. --dry-run shows what would be published. Letters that cannot or "
-        "must not be replayed are refused and named; exit code 0 then, too.",
-        epilog="Example: ratecast dead-letters replay --code unknown_pair --dry-run",
-    )(replay)
+    options: dict[str, Any] = {
+        "short_help": "Publish dead letters to the input topic again.",
+        "help": "Publish dead letters to the input topic again, once their cause is fixed. Key, value and headers are the "
+        "original ones. Two headers are added: ratecast.hops counts how often the message was redelivered, and "
+        "ratecast.replayed.from names the dead letter.\n\n"
+        "Dead letters stay on their topic, but each is redelivered only once, even if an earlier run was cut off. This "
+        "holds until retention deletes the redelivered message from the input topic. --again redelivers a dead letter "
+        "once more. A message that fails again becomes a new dead letter.\n\n"
+        "Dead letters that cannot be redelivered are rejected and listed. The exit code is still 0.",
+        "epilog": "Example: ratecast dead-letters redeliver --code unknown_pair --dry-run",
+    }
+    group.command("redeliver", **options)(redeliver)
+    group.command("replay", hidden=True, **options)(redeliver)  # the name until version 0.2
     app.add_typer(group, name="dead-letters")
 
 
@@ -58,91 +64,100 @@ def _help(context: typer.Context) -> None:
 
 def list_letters(
     *,
-    code: Annotated[ErrorCode | None, typer.Option(metavar="CODE", help="Only this one.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="Samples a code, the newest.")] = 1,
+    code: Annotated[ErrorCode | None, typer.Option(metavar="CODE", help="Show only this error code.")] = None,
+    limit: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Show the N newest dead letters of each code.")
+    ] = 1,
     json: parameters.Json = False,
     bootstrap_servers: parameters.BootstrapServers = None,
 ) -> None:
-    """Read the topic, say what is there."""
-    settings = _prepare(bootstrap_servers)
-    groups = asyncio.run(dead_letter_list.grouped(settings, code, limit))
+    """Read the topic, print the counts."""
+    from ratecast_cli.session import prepare
+
+    settings = prepare(bootstrap_servers=bootstrap_servers)
+    with interruptible("nothing was changed"):
+        groups = asyncio.run(dead_letter_list.grouped(settings, code, limit))
     if json:
         console.print_json([group.as_json() for group in groups])
     else:
         dead_letter_list.show(settings, groups)
 
 
-def replay(  # noqa: PLR0913 - each argument is an option of the command
+def redeliver(  # noqa: PLR0913 - each argument is an option of the command
     *,
     code: Annotated[
         list[ErrorCode] | None,
-        typer.Option(metavar="CODE", help="Letters with this code, such as unknown_pair; repeatable."),
+        typer.Option(metavar="CODE", help="Dead letters with this code, such as unknown_pair. Repeatable."),
     ] = None,
     partition: Annotated[
-        int | None, typer.Option(min=0, help="Letters on this partition of the dead-letter topic.")
+        int | None,
+        typer.Option(min=0, metavar="N", help="Dead letters on this partition of the dead-letter topic."),
     ] = None,
-    from_offset: Annotated[int | None, typer.Option(min=0, help="From this offset there.")] = None,
-    to_offset: Annotated[int | None, typer.Option(min=0, help="Up to and with this offset.")] = None,
-    everything: Annotated[bool, typer.Option("--all", help="All letters.")] = False,
-    max_hops: Annotated[int, typer.Option(min=1, help="Refuse what was replayed so often before.")] = 3,
+    from_offset: Annotated[
+        int | None, typer.Option(min=0, metavar="N", help="First offset on that partition.")
+    ] = None,
+    to_offset: Annotated[
+        int | None, typer.Option(min=0, metavar="N", help="Last offset on that partition.")
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All dead letters.")] = False,
+    max_hops: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Reject messages that were redelivered N times already.")
+    ] = 3,
     again: Annotated[
         bool,
-        typer.Option("--again", help="Replay letters that were replayed before, too: each copy is scored."),
+        typer.Option(
+            "--again",
+            help="Also redeliver dead letters that were redelivered before. Each copy gets a prediction.",
+        ),
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Publish nothing, say what would be.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Publish nothing, but show what would be published.")
+    ] = False,
     json: parameters.Json = False,
     bootstrap_servers: parameters.BootstrapServers = None,
 ) -> None:
-    """Publish the chosen letters, say what was published and what was refused."""
+    """Publish the chosen dead letters, print what was published and what was rejected."""
+    from ratecast_cli.session import prepare
+
     selection = _selection(code or [], partition, from_offset, to_offset, everything=everything)
-    settings = _prepare(bootstrap_servers)
+    settings = prepare(bootstrap_servers=bootstrap_servers)
     result = asyncio.run(_redeliver(settings, selection, max_hops, again=again, dry_run=dry_run))
     if json:
         console.print_json(_as_json(result, dry_run=dry_run))
     else:
         _show_result(result, dry_run=dry_run)
     if result.interrupted:
-        console.err.print(f"interrupted: {result.resume_hint()}", markup=False, soft_wrap=True)
+        console.warn(f"interrupted: {result.resume_hint()}")
         raise SystemExit(INTERRUPTED)
-
-
-def _prepare(bootstrap_servers: str | None) -> Settings:
-    from ratecast.settings import load_settings
-    from ratecast_cli.logs import configure_logging, quiet_client
-
-    settings = load_settings(bootstrap_servers=bootstrap_servers)
-    configure_logging(settings)
-    quiet_client(settings)
-    return settings
 
 
 def _selection(
     codes: list[ErrorCode], partition: int | None, first: int | None, last: int | None, *, everything: bool
 ) -> Selection:
-    """What the options choose.
+    """Returns the dead letters that the options choose.
 
     Raises:
         UsageError: nothing was chosen, or the options contradict each other.
     """
-    from producer.redelivery import Selection
+    from producer.redelivery_rules import Selection
 
     chosen = bool(codes) or partition is not None
     if partition is None and (first is not None or last is not None):
-        raise UsageError("--from-offset and --to-offset need --partition: offsets are a partition's own")
+        raise UsageError("--from-offset and --to-offset need --partition: each partition has its own offsets")
     if not chosen and not everything:
-        raise UsageError("nothing is chosen: give --code, --partition with or without offsets, or --all")
+        raise UsageError("nothing is chosen: give --code, --partition or --all")
     if chosen and everything:
         raise UsageError("--all contradicts --code and --partition")
     if last is not None and (first or 0) > last:
-        raise UsageError(f"--from-offset {first} lies behind --to-offset {last}")
+        raise UsageError(f"--from-offset {first} is after --to-offset {last}")
     return Selection(frozenset(code.value for code in codes), partition, first or 0, last)
 
 
 async def _redeliver(
     settings: Settings, selection: Selection, max_hops: int, *, again: bool, dry_run: bool
 ) -> Redelivery:
-    """Replay until done; the first SIGINT or SIGTERM ends it in order, the second at once."""
-    from producer.redelivery import redeliver
+    """Redeliver until done; the first SIGINT or SIGTERM stops in order, a second one at once."""
+    from producer.redelivery import redeliver as publish
 
     total = await total_to_read(
         settings, [settings.dead_letter_topic, *([] if again else [settings.input_topic])]
@@ -157,7 +172,7 @@ async def _redeliver(
 
     with on_stop_signal(on_signal), reading_bar(total) as advance:
         try:
-            return await redeliver(
+            return await publish(
                 settings,
                 selection,
                 max_hops=max_hops,
@@ -167,6 +182,7 @@ async def _redeliver(
                 on_progress=advance,
             )
         except asyncio.CancelledError:
+            console.warn("interrupted: start again; what was published is not published a second time")
             raise SystemExit(INTERRUPTED) from None
 
 
@@ -194,7 +210,7 @@ def _show_result(result: Redelivery, *, dry_run: bool) -> None:
     table.add_row("would be published" if dry_run else "published", f"{result.published:,}")
     for code, count in sorted(result.by_code.items()):
         table.add_row(f"  {code}", f"{count:,}")
-    table.add_row("refused", f"{sum(map(len, result.refused.values())):,}")
+    table.add_row("rejected", f"{sum(map(len, result.refused.values())):,}")
     console.show(table)
     for reason, places in result.refused.items():
         more = (
@@ -202,8 +218,5 @@ def _show_result(result: Redelivery, *, dry_run: bool) -> None:
             if len(places) > _SHOWN_PLACES
             else ""
         )
-        console.out.print(
-            f"refused, {_REASONS[reason.value]}: {', '.join(places[:_SHOWN_PLACES])}{more}",
-            markup=False,
-            soft_wrap=True,
-        )
+        shown = ", ".join(places[:_SHOWN_PLACES])
+        console.line(f"rejected, {_REASONS[reason.value]}: {shown}{more}")

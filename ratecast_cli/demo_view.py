@@ -1,4 +1,4 @@
-"""How the demo looks: a live table while it runs, a summary when it is done."""
+"""The view of the demo: a live table while it runs, a summary at the end."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from ratecast_cli.wording import counted
 from ratecast_stack.demo.summary import percentiles
 
 if TYPE_CHECKING:
@@ -22,20 +23,20 @@ _UNLIMITED = 10_000
 
 
 def live(observer: Observer, total: int) -> Group:
-    """While it runs: the figures first, since a terminal that is too low for the table cuts its end off."""
+    """Returns the view of a running demo. The figures come first: a low terminal cuts off the end of the table."""
     return Group(Text(status_line(observer, total)), NewestPredictions(observer))
 
 
 def ended(observer: Observer, total: int) -> Group:
-    """When it is done, and nothing is cut off any more: the table, the figures beneath."""
+    """Returns the last view: the table, then the figures. It is printed in full."""
     return Group(NewestPredictions(observer), Text(status_line(observer, total)), "")
 
 
 class NewestPredictions:
-    """A table with a line for each pair, in the widest of its forms that fits.
+    """A table with one line for each pair, with as many columns as fit.
 
     Args:
-        observer: has the predictions.
+        observer: holds the predictions.
     """
 
     _FORMS = (
@@ -50,7 +51,7 @@ class NewestPredictions:
         self._observer = observer
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Called by rich."""
+        """Yields the table; rich calls this."""
         for gap, left_out in self._FORMS:
             table = self._table(gap, left_out)
             if (
@@ -87,9 +88,9 @@ class NewestPredictions:
 
 
 def status_line(observer: Observer, total: int) -> str:
-    """Progress in one line of no more than 80 columns, for a log as for a terminal."""
+    """Returns the progress as one line of at most 80 columns."""
     recent = percentiles(observer.latencies_ms[-2000:])
-    # Tenths only where they can be told from the machine's noise.
+    # From 10 ms on, tenths are only noise of the machine.
     shown = [f"{name} {value:.{0 if value >= 10 else 1}f}" for name, value in (recent or {}).items()]
     latency = f"{'  '.join(shown)} ms" if shown else "none yet"
     return (
@@ -99,7 +100,7 @@ def status_line(observer: Observer, total: int) -> str:
 
 
 def summary_table(summary: Summary) -> Table:
-    """The demo's result, for people."""
+    """Returns the demo's result as a table."""
     table = Table(
         title="summary, counted from the topics",
         title_justify="left",
@@ -115,7 +116,9 @@ def summary_table(summary: Summary) -> Table:
     for name in ("lost", "duplicated"):
         count = getattr(summary, name)
         table.add_row(name, Text(f"{count:,}", style="bold red" if count else "green"))
-    table.add_row("replayed", f"{summary.first_date} to {summary.last_date}, {summary.pairs} pairs")
+    table.add_row(
+        "replayed", f"{summary.first_date} to {summary.last_date}, {counted(summary.pairs, 'pair')}"
+    )
     if summary.latency_ms:
         shown = " / ".join(f"{value:g}" for value in summary.latency_ms.values())
         table.add_row("latency p50 / p95 / p99", f"{shown} ms")

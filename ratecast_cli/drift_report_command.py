@@ -12,7 +12,9 @@ import typer
 
 from ratecast.errors import ModelBundleError, OperationError, UsageError
 from ratecast_cli import console, drift_source, parameters
-from ratecast_cli.extras import require_training_extra
+from ratecast_cli.interruption import interruptible
+from ratecast_cli.wording import counted
+from ratecast_stack.extras import require_modules
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -32,11 +34,11 @@ def register(app: typer.Typer) -> None:
     """Attach the command."""
     app.command(
         "drift-report",
-        short_help="Say from predictions what to do: check, retrain, nothing.",
-        help="Hold the predictions of some days to the model and say what to do: check a feed, retrain, or nothing. "
-        "Writes one HTML file with pictures, and the same as JSON beside it. With --csv it judges a file of rates as "
-        "if it had come in, to try a feed before connecting it. No consumer group is joined. Exit code 0 when the "
-        "report is written, whatever it says.",
+        short_help="Report whether to check the feed, retrain, or do nothing.",
+        help="Compare predictions with the model and recommend what to do: check the feed, retrain, or nothing. The command "
+        "writes an HTML file with pictures, and the same results as JSON next to it. With --csv it scores the rates of "
+        "a file as if they had arrived on the topic, to try a feed before it is connected. It joins no consumer group. "
+        "The exit code is 0 if the report was written, whatever it recommends.",
         epilog="Example: ratecast drift-report --from 2025-01-01 --output january.html",
     )(drift_report)
 
@@ -44,56 +46,63 @@ def register(app: typer.Typer) -> None:
 def drift_report(  # noqa: PLR0913 - each argument is an option of the command
     *,
     start: Annotated[
-        str | None, typer.Option("--from", metavar="DATE", help=r"First day of as_of. \[default: the oldest]")
+        str | None,
+        typer.Option(
+            "--from", metavar="DATE", help=r"First day, by the predictions' as_of. \[default: the oldest]"
+        ),
     ] = None,
     end: Annotated[
-        str | None, typer.Option("--to", metavar="DATE", help=r"Last such day. \[default: the newest]")
+        str | None,
+        typer.Option(
+            "--to", metavar="DATE", help=r"Last day, by the predictions' as_of. \[default: the newest]"
+        ),
     ] = None,
     pair: Annotated[
-        list[str] | None, typer.Option(metavar="AAA/BBB", help=r"A pair; repeatable. \[default: all]")
+        list[str] | None,
+        typer.Option(metavar="AAA/BBB", help=r"Report on this pair. Repeatable. \[default: all pairs]"),
     ] = None,
     csv: Annotated[
         Path | None,
         typer.Option(
             metavar="PATH",
-            help="Score these rates instead of reading the topic: date and a column a currency, or date,pair,rate.",
+            help=f"Score the rates of this file instead of reading the topic. {parameters.CSV_FORMAT}",
         ),
     ] = None,
     output: Annotated[
-        Path, typer.Option(metavar="PATH", help="The page; the JSON has the same name with .json.")
+        Path,
+        typer.Option(metavar="PATH", help="HTML file to write. The JSON file has the same name with .json."),
     ] = Path("drift-report.html"),
     model: Annotated[
-        str | None, typer.Option(metavar="VERSION", help=r"Hold to this model. \[default: the current one]")
+        str | None,
+        typer.Option(metavar="VERSION", help=r"Model to compare with. \[default: the current one]"),
     ] = None,
     models_dir: parameters.ModelsDir = None,
     json: parameters.Json = False,
     bootstrap_servers: parameters.BootstrapServers = None,
 ) -> None:
-    """Read or score, analyse, write both files, say where they are."""
-    from ratecast.settings import load_settings
-    from ratecast_cli.logs import configure_logging, quiet_client
+    """Read or score, analyse, write both files, print where they are."""
     from ratecast_cli.parameters import parse_day
+    from ratecast_cli.session import prepare
 
-    require_training_extra("drift-report", _NEEDED)
-    settings = load_settings(models_dir=models_dir, bootstrap_servers=bootstrap_servers)
+    require_modules("drift-report", _NEEDED)
     pairs = tuple(dict.fromkeys(parameters.parse_pairs(pair)))
     span = drift_source.Span(parse_day("--from", start), parse_day("--to", end), pairs)
     if span.start and span.end and span.start > span.end:
-        raise UsageError(f"--from {span.start} lies after --to {span.end}: swap them")
-    beside = checked_output(output)
-    configure_logging(settings)
-    quiet_client(settings)
+        raise UsageError(f"--from {span.start} is after --to {span.end}: swap them")
+    json_output = checked_output(output)
+    settings = prepare(models_dir=models_dir, bootstrap_servers=bootstrap_servers, uses_broker=csv is None)
     bundle = load_bundle(settings, model)
     drift_source.check_known(bundle, span.pairs)
 
     from training.drift_report.analysis import analyse
-    from training.drift_report.document import as_json
-    from training.drift_report.report_page import render
+    from training.drift_report.drift_page import render
+    from training.drift_report.json_report import as_json
 
     notes: list[str] = []
     if csv is None:
         source = f"topic {settings.output_topic}"
-        messages = asyncio.run(drift_source.read(settings, bundle, span))
+        with interruptible("no report was written"):
+            messages = asyncio.run(drift_source.read(settings, bundle, span))
     else:
         source = str(csv)
         messages, notes = drift_source.score(settings, bundle, span, csv)
@@ -101,7 +110,7 @@ def drift_report(  # noqa: PLR0913 - each argument is an option of the command
     report = analyse(bundle.stats, messages, source, settings.drift_std_threshold, notes)
     document = {**as_json(report), "report": str(output)}
     _write(output, render(report))
-    _write(beside, json_text.dumps(document, ensure_ascii=False, allow_nan=False, indent=1) + "\n")
+    _write(json_output, json_text.dumps(document, ensure_ascii=False, allow_nan=False, indent=1) + "\n")
     if json:
         console.print_json(document)
     else:
@@ -109,13 +118,15 @@ def drift_report(  # noqa: PLR0913 - each argument is an option of the command
 
 
 def checked_output(output: Path) -> Path:
-    """Where the JSON goes, once it is known that the page can be written: before a long topic is read.
+    """Returns the path of the JSON file, after checking that the page can be written.
 
     Raises:
-        UsageError: it cannot be.
+        UsageError: the page cannot be written.
     """
     if output.suffix == ".json":
-        raise UsageError(f"--output {output}: the page needs another name, {output} is where its JSON goes")
+        raise UsageError(
+            f"--output {output}: the page needs another name, since {output} is the name of the JSON file"
+        )
     if output.is_dir():
         raise UsageError(f"--output {output} is a directory: name a file in it")
     if not output.absolute().parent.is_dir():
@@ -124,23 +135,23 @@ def checked_output(output: Path) -> Path:
 
 
 def load_bundle(settings: Settings, version: str | None) -> Bundle:
-    """The model to hold predictions to.
+    """Returns the model to compare predictions with.
 
     Raises:
         UsageError: there is no such version.
-        ModelBundleError: there is no model, or it is not sound.
+        ModelBundleError: there is no model, or its bundle is damaged.
     """
     from ratecast.model import bundle as model
 
     if version is not None and not (settings.models_dir / version / model.MANIFEST).is_file():
         there = sorted(path.parent.name for path in settings.models_dir.glob(f"*/{model.MANIFEST}"))
         raise UsageError(
-            f"--model: there is no {version} in {settings.models_dir}; there is {', '.join(there) or 'no model at all'}"
+            f"--model: {settings.models_dir} has no model {version}; it has {', '.join(there) or 'no model at all'}"
         )
     try:
         return model.load(settings.models_dir, version)
     except ModelBundleError as error:
-        raise ModelBundleError(f"{error}; --models-dir says where models are") from None
+        raise ModelBundleError(f"{error}; --models-dir sets the directory of the models") from None
 
 
 def _write(path: Path, text: str) -> None:
@@ -151,7 +162,7 @@ def _write(path: Path, text: str) -> None:
 
 
 def show(report: DriftReport, output: Path) -> None:
-    """Headline, a row a pair, notes, and the page's path; where there is no terminal, every line as long as it is."""
+    """Print the headline, a row for each pair, notes, and the path of the page."""
     from rich.table import Table
     from rich.text import Text
 
@@ -163,17 +174,17 @@ def show(report: DriftReport, output: Path) -> None:
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("verdict")
     for pair in report.pairs[:_SHOWN_PAIRS]:
-        # Text, not str: words come from messages, and brackets in them are no markup.
+        # Text, not str: parts come from messages, and brackets in them are no markup.
         table.add_row(*map(Text, _cells(pair)), style="" if pair.findings else "dim")
     _print(Text(report.headline, style="bold"))
     _print(
-        f"{messages:,} {'prediction' if messages == 1 else 'predictions'} of "
-        f"{pairs:,} {'pair' if pairs == 1 else 'pairs'}, {first} to {last}, model {report.stats.model_version}\n"
+        f"{counted(messages, 'prediction')} of {counted(pairs, 'pair')}, {first} to {last}, "
+        f"model {report.stats.model_version}\n"
     )
     _print(table)
     rest = len(report.pairs) - _SHOWN_PAIRS
     if rest > 0:
-        _print(f"and {rest:,} more {'pair' if rest == 1 else 'pairs'}, which the report has")
+        _print(f"and {counted(rest, 'more pair')}, listed in the report")
     for note in report.notes:
         _print(f"note: {note}")
     _print(f"report  {output}")

@@ -1,4 +1,4 @@
-"""Where the predictions of ``ratecast drift-report`` come from: the topic, or a file scored as if it had come in."""
+"""The predictions for ``ratecast drift-report``: from the topic, or from a file whose rates are scored here."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from itertools import count, islice
 from typing import TYPE_CHECKING
 
 from ratecast.errors import OperationError, UsageError
+from ratecast_cli.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -17,14 +18,14 @@ if TYPE_CHECKING:
     from ratecast.model.bundle import Bundle
     from ratecast.rates.tables import RateTable, Series
     from ratecast.settings import Settings
-    from training.drift_report.tape import Collector, Messages
+    from training.drift_report.prediction_table import Collector, Messages
 
 _BATCH = 1000
 
 
 @dataclass(frozen=True)
 class Span:
-    """What the user asked for."""
+    """The days and pairs to report on; no pairs means all."""
 
     start: dt.date | None
     end: dt.date | None
@@ -36,10 +37,10 @@ class Span:
 
 
 def check_known(bundle: Bundle, pairs: Sequence[str]) -> None:
-    """Check that a model can judge some pairs.
+    """Check that a model knows these pairs.
 
     Raises:
-        UsageError: it cannot; the message says which it can.
+        UsageError: it does not know one; the message lists the pairs it knows.
     """
     unknown = [name for name in pairs if name not in bundle.stats.pairs]
     if unknown:
@@ -49,7 +50,7 @@ def check_known(bundle: Bundle, pairs: Sequence[str]) -> None:
 
 
 async def read(settings: Settings, bundle: Bundle, span: Span) -> Messages:
-    """The committed predictions of the topic, up to the end that it has now."""
+    """Returns the committed predictions of the topic, up to its present end."""
     import msgspec
 
     from ratecast.contract.wire import decode_prediction
@@ -67,14 +68,14 @@ async def read(settings: Settings, bundle: Bundle, span: Span) -> Messages:
 
 
 def _collector(bundle: Bundle, span: Span) -> Collector:
-    from training.drift_report.tape import Collector
+    from training.drift_report.prediction_table import Collector
 
     return Collector(bundle.stats.pairs, span.start, span.end, span.pairs)
 
 
 @dataclass(slots=True)
 class _CsvRecord:
-    """A message made of a file's rates, as a worker would have polled it."""
+    """A message made from a file's rates, with the fields of a consumed record."""
 
     topic: str
     partition: int
@@ -86,7 +87,7 @@ class _CsvRecord:
 
 
 def score(settings: Settings, bundle: Bundle, span: Span, csv: Path) -> tuple[Messages, list[str]]:
-    """The predictions a worker would have made of a file's rates, and what was left out of it."""
+    """Returns the predictions that a worker would make from a file's rates, and notes on what was left out."""
     from producer.plan.histories import DEFAULT_WINDOW
     from ratecast.contract.wire import decode_prediction
     from ratecast.rates.tables import load_csv
@@ -109,23 +110,21 @@ def score(settings: Settings, bundle: Bundle, span: Span, csv: Path) -> tuple[Me
     if not messages.pairs:
         raise UsageError(_nothing(feeds, span, csv))
     notes = [
-        f"The messages were made of {csv.name}, {DEFAULT_WINDOW} rates each: a day with fewer before it has none."
+        f"The messages were made from {csv.name} with {DEFAULT_WINDOW} rates each, so earlier days have no message."
     ]
     if unknown:
-        notes.append(f"Left out, since the model does not know them: {', '.join(unknown)}.")
+        notes.append(f"Left out, because the model does not know them: {', '.join(unknown)}.")
     left_out = [name for name in known if name not in messages.pairs]
     if left_out:
-        notes.append(
-            f"Left out, with no day there that has {DEFAULT_WINDOW} rates up to it: {', '.join(left_out)}."
-        )
+        notes.append(f"Left out, because no day has {DEFAULT_WINDOW} rates up to it: {', '.join(left_out)}.")
     return messages, notes
 
 
 def _feed(table: RateTable, pair: str) -> Series:
-    """All rates of a pair as one stretch, however long the holes: a feed's client notices none.
+    """Returns all rates of a pair as one series, however long the holes in it are.
 
-    Its next history reaches across the hole, of which an alert then tells; `rates.series` would begin anew, and 60 days
-    would go unjudged.
+    A client of a feed does not notice a hole: its next history spans the hole, and an alert reports that. `rates.series`
+    would start again after the hole, and 60 days would have no prediction.
     """
     import numpy as np
 
@@ -137,7 +136,7 @@ def _feed(table: RateTable, pair: str) -> Series:
 
 
 def _records(feeds: Sequence[Series], span: Span, csv: Path) -> Iterator[_CsvRecord]:
-    """What a worker would have polled in the span, pair by pair."""
+    """Yields the messages that a worker would have read for the chosen days, pair by pair."""
     from producer.plan.histories import DEFAULT_WINDOW, Tape
 
     offsets = count()
@@ -150,7 +149,7 @@ def _records(feeds: Sequence[Series], span: Span, csv: Path) -> Iterator[_CsvRec
 
 
 def _rows(feed: Series, span: Span) -> tuple[int, int]:
-    """Rows of the first rate of the span, and after its last."""
+    """Returns the row of the first rate in the span, and the row after the last."""
     import numpy as np
 
     first = 0 if span.start is None else int(np.searchsorted(feed.dates, np.datetime64(span.start)))
@@ -161,18 +160,18 @@ def _rows(feed: Series, span: Span) -> tuple[int, int]:
 
 
 def _nothing(feeds: Sequence[Series], span: Span, csv: Path) -> str:
-    """Why no prediction can be made of a file, and what would help."""
+    """Returns why no prediction can be made from a file, and what would help."""
     from producer.plan.histories import DEFAULT_WINDOW
 
     longest = max(feeds, key=lambda feed: len(feed.dates))
     if len(longest.dates) < DEFAULT_WINDOW:
         found = f"{len(longest.dates)} of {longest.pair}" + (" at most" if len(feeds) > 1 else "")
-        return f"{csv}: a prediction takes {DEFAULT_WINDOW} rates, and there are {found}: give --csv a longer file"
+        return f"{csv}: a prediction needs {DEFAULT_WINDOW} rates, and the file has {found}: give --csv a longer file"
     days = [feed.dates[[DEFAULT_WINDOW - 1, -1]] for feed in feeds if len(feed.dates) >= DEFAULT_WINDOW]
     first, last = min(first for first, _ in days), max(last for _, last in days)
     return (
-        f"{csv} makes no predictions {span}: each takes {DEFAULT_WINDOW} rates, so there are some from {first} to {last}; "
-        "choose --from and --to within these days"
+        f"{csv} gives no predictions {span}: each needs {DEFAULT_WINDOW} rates, so predictions are possible from {first} to "
+        f"{last}; choose --from and --to within these days"
     )
 
 
@@ -180,22 +179,22 @@ def check_not_empty(messages: Messages, source: str, span: Span) -> None:
     """Check that there is something to report on.
 
     Raises:
-        UsageError: there are predictions, but none of the span; the message says what there is.
-        OperationError: there are none at all, or none that any span could hold.
+        UsageError: there are predictions, but none in the span; the message names what there is.
+        OperationError: there are no predictions, or none with a date.
     """
     if messages.pairs:
         return
     if messages.unknown:
         names = ", ".join(list(messages.unknown)[:5])
         raise UsageError(
-            f"the model knows none of the pairs in {source} ({names}): --model names the one that made them"
+            f"the model knows none of the pairs in {source} ({names}): choose the model that made the predictions with --model"
         )
-    undated = f"; {messages.undated:,} carry no as_of, so no day" if messages.undated else ""
+    undated = f"; {messages.undated:,} without as_of cannot be assigned to a day" if messages.undated else ""
     if messages.seen is not None:
         first, last = messages.seen
         raise UsageError(
             f"no predictions {span} in {source}: {messages.outside:,} are outside, {first} to {last}{undated}"
         )
-    unreadable = f"; {messages.unreadable:,} records are no predictions" if messages.unreadable else ""
+    unreadable = f"; {counted(messages.unreadable, 'unreadable record')}" if messages.unreadable else ""
     what = f" of {', '.join(span.pairs)}" if span.pairs else ""
     raise OperationError(f"there are no dated predictions{what} in {source}{undated}{unreadable}")

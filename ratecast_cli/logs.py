@@ -1,4 +1,4 @@
-"""Log lines on stderr: text for people, JSON for collectors."""
+"""Log lines on stderr: text for people, JSON for log collectors."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line."""
+    """Formats each record as one line with a JSON object."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Time, level, logger, message, and the traceback if there is one."""
+        """Returns time, level, logger, message, and the traceback if there is one."""
         line = {
             "time": dt.datetime.fromtimestamp(record.created, dt.UTC).isoformat(),
             "level": record.levelname.lower(),
@@ -28,44 +28,44 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line, ensure_ascii=False)
 
 
-class SaidRecently(logging.Filter):
-    """Lets the client say the same thing once in so many seconds.
+class RepeatedRecently(logging.Filter):
+    """Holds back repetitions of the Kafka client's messages for a while.
 
-    While a broker is away it would say it ten times a second. What it says of a retry is hardly ever news:
-    Apache Kafka has it try again whenever one transaction follows close upon another.
+    While a broker is unreachable, the client logs the same message ten times a second. Its messages about retries are
+    rarely news: Apache Kafka makes it retry whenever one transaction closely follows another.
 
     Args:
-        quiet_seconds: how long a message of the same form is held back.
-        quiet_seconds_of_retries: the same, of messages that say "retrying".
+        quiet_seconds: how long repetitions of a message are held back.
+        quiet_seconds_of_retries: how long repetitions of a message with the word "retrying" are held back.
     """
 
     def __init__(self, quiet_seconds: float = 10.0, quiet_seconds_of_retries: float = 600.0) -> None:
         super().__init__()
         self._quiet_seconds = quiet_seconds
         self._quiet_seconds_of_retries = quiet_seconds_of_retries
-        self._said: dict[tuple[str, int], float] = {}
+        self._logged_at: dict[tuple[str, int], float] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether to let a record through."""
+        """Returns whether to log a record."""
         if not record.name.startswith("aiokafka"):
             return True
-        place = record.pathname, record.lineno  # bounded by the number of log calls there are
+        place = record.pathname, record.lineno  # bounded by the number of log calls in the client's code
         quiet = self._quiet_seconds_of_retries if "retrying" in str(record.msg) else self._quiet_seconds
-        if record.created - self._said.get(place, 0.0) < quiet:
+        if record.created - self._logged_at.get(place, 0.0) < quiet:
             return False
-        self._said[place] = record.created
+        self._logged_at[place] = record.created
         return True
 
 
 class Retried(logging.Filter):
-    """Makes warnings of what the client reports as errors and tries again by itself.
+    """Lowers errors of the Kafka client to warnings if the client retries the request by itself.
 
-    A worker that meets a new cluster asks for the group's coordinator before there is one, and goes on a moment later:
-    no ERROR for whoever watches the log.
+    For example a worker on a new cluster asks for the group's coordinator before there is one, and succeeds a moment
+    later. The log should not show an ERROR for that.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Let every record through, some at a lower level."""
+        """Returns True; lowers the level of retried errors."""
         if record.name.startswith("aiokafka") and record.levelno == logging.ERROR:
             causes = record.args if isinstance(record.args, tuple) else ()
             if any(getattr(cause, "retriable", False) for cause in causes):
@@ -74,45 +74,44 @@ class Retried(logging.Filter):
 
 
 class ClientLeftovers(logging.Filter):
-    """Keeps asyncio quiet about what the client leaves lying about.
+    """Hides asyncio's complaints about futures and tasks that the Kafka client abandons.
 
-    aiokafka gives every batch several futures and fails all of them together; one of them was awaited, and what
-    it raised is logged or ends the program. The others go unasked, and asyncio would print a traceback for each
-    when the collector finds it, minutes after a worker was fenced. The same goes for the flush that a producer
-    begins while it closes and never ends when its brokers are away.
+    aiokafka gives every batch several futures and fails all of them together. One of them is awaited, and its error is
+    logged or ends the program. For each of the others asyncio would print a traceback at garbage collection, minutes
+    after a worker was fenced. A producer that closes while its brokers are unreachable also abandons its flush.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether to let a record through."""
+        """Returns whether to log a record."""
         if record.name != "asyncio":
             return True
         message = record.getMessage()
         error = record.exc_info[1] if record.exc_info else None
-        unasked = message.startswith("Future exception was never retrieved")
-        unended = message.startswith("Task was destroyed but it is pending!")
+        never_retrieved = message.startswith("Future exception was never retrieved")
+        never_ended = message.startswith("Task was destroyed but it is pending!")
         return not (
-            (unasked and type(error).__module__.startswith("aiokafka"))
-            or (unended and "MessageAccumulator.close()" in message)
+            (never_retrieved and type(error).__module__.startswith("aiokafka"))
+            or (never_ended and "MessageAccumulator.close()" in message)
         )
 
 
 def configure_logging(settings: Settings) -> None:
-    """Send everything to stderr in the configured form."""
+    """Send all log records to stderr in the configured format."""
     handler = logging.StreamHandler(sys.stderr)
     if settings.log_format == "json":
         handler.setFormatter(JsonFormatter())
     else:
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S"))
-    handler.addFilter(SaidRecently())
+    handler.addFilter(RepeatedRecently())
     handler.addFilter(Retried())
     logging.basicConfig(level=settings.log_level, handlers=[handler], force=True)
-    # The client's own INFO lines are about its inner life; its warnings are kept.
+    # The client's INFO lines are about its internals; its warnings are kept.
     if settings.log_level != "DEBUG":
         handler.addFilter(ClientLeftovers())
         logging.getLogger("aiokafka").setLevel(logging.WARNING)
 
 
 def quiet_client(settings: Settings) -> None:
-    """Silence the client's own complaints, several a second: our errors say the same once."""
+    """Silence the Kafka client, which logs a fault several times a second. Our error reports it once."""
     if settings.log_level != "DEBUG":
         logging.getLogger("aiokafka").setLevel(logging.CRITICAL)

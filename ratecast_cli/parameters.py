@@ -1,22 +1,18 @@
-"""Options that several commands share, and what their texts are parsed into."""
+"""Options that several commands share, and how their texts are parsed."""
 
 from __future__ import annotations
 
 import datetime as dt
 import re
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ratecast.errors import UsageError
+from ratecast_cli.help_pages import SETTINGS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
-
-# A panel of their own: beside wide options the variables' names would be cut at 80 columns.
-SETTINGS = "Settings, each also an environment variable"
 
 BootstrapServers = Annotated[
     str | None,
@@ -25,33 +21,29 @@ BootstrapServers = Annotated[
         "-b",
         metavar="HOST:PORT",
         rich_help_panel=SETTINGS,
-        help=r"The brokers. \[env: RATECAST_BOOTSTRAP_SERVERS]",
+        help="Addresses of the Kafka brokers, separated by commas.",
     ),
 ]
 ModelsDir = Annotated[
     str | None,
-    typer.Option(
-        "--models-dir",
-        metavar="PATH",
-        rich_help_panel=SETTINGS,
-        help=r"Where models are kept. \[env: RATECAST_MODELS_DIR]",
-    ),
+    typer.Option("--models-dir", metavar="PATH", rich_help_panel=SETTINGS, help="Directory of the models."),
 ]
 KeepOutliers = Annotated[
     bool,
     typer.Option(
         "--keep-outliers",
-        help="Learn also from rates that look like faults. Rates dated later than tomorrow are left out all the same.",
+        help="Also learn from rates that look like faults. Rates dated later than tomorrow are still left out.",
     ),
 ]
+CSV_FORMAT = "The columns are either date and one column for each currency, or date,pair,rate."
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of tables for people.")]
 
 
 def parse_pair(text: str, option: str = "--pair") -> str:
-    """A pair as messages name it, whichever case it was typed in.
+    """Returns a pair as messages name it, in whichever case it was typed.
 
     Raises:
-        UsageError: it is not two currencies with a slash between.
+        UsageError: the text is not two currencies with a slash between them.
 
     >>> parse_pair("eur/gbp")
     'EUR/GBP'
@@ -64,31 +56,17 @@ def parse_pair(text: str, option: str = "--pair") -> str:
 
 
 def parse_pairs(texts: Sequence[str] | None) -> tuple[str, ...]:
-    """Each pair of a repeatable option; none when it was not given."""
+    """Returns each pair of a repeatable option; none if it was not given."""
     return tuple(parse_pair(text) for text in texts or ())
 
 
 def parse_day(option: str, text: str | None) -> dt.date | None:
-    """A day from an option.
+    """Returns the day given as an option, or None.
 
     Raises:
-        UsageError: it is not one.
+        UsageError: the text is not a date.
     """
     try:
         return None if text is None else dt.date.fromisoformat(text)
     except ValueError:
         raise UsageError(f"{option}: {text!r} is not a date like 2025-01-31") from None
-
-
-def require_writable(models_dir: Path) -> None:
-    """Find out before the training whether a model can be kept there; nothing is left behind.
-
-    Raises:
-        UsageError: it cannot.
-    """
-    try:
-        existing = next(path for path in (models_dir, *models_dir.parents) if path.exists())
-        with TemporaryDirectory(prefix=".writable-", dir=existing):
-            pass
-    except OSError as error:
-        raise UsageError(f"--models-dir: {models_dir} cannot be written: {error.strerror}") from None

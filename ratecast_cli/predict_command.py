@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from msgspec import UnsetType
 
-from ratecast.errors import MessageRejectedError
+from ratecast.errors import MessageRejectedError, UsageError
 from ratecast_cli import console, parameters
+from ratecast_cli.interruption import interruptible
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from producer.publish import Answer
     from ratecast.contract.wire import PredictionRow
 
@@ -19,21 +23,23 @@ def register(app: typer.Typer) -> None:
     """Attach the command."""
     app.command(
         "predict",
-        help="Publish one history and wait for its forecast: through the brokers and a running worker, as any "
-        "other client would. 21 rates or more give a range that adapts to their volatility.",
+        help="Publish one history and wait for its forecast. The message goes through the brokers and a running "
+        "worker, like a message of any other client. With 21 rates or more the range adapts to their volatility.",
         short_help="Publish one history and wait for its forecast.",
         epilog="Example: ratecast predict 0.85 0.86 0.87 --pair EUR/GBP",
+        context_settings={"ignore_unknown_options": True},  # a negative number is a wrong rate, not an option
     )(predict)
 
 
 def predict(
     *,
-    history: Annotated[list[float], typer.Argument(metavar="RATE", help="3 to 1,024 rates, oldest first.")],
+    rate: Annotated[list[str], typer.Argument(metavar="RATE", help="3 to 1,024 rates, the oldest first.")],
     pair: Annotated[
-        str | None, typer.Option(metavar="AAA/BBB", help=r"Whose rates. \[default: the model's default pair]")
+        str | None,
+        typer.Option(metavar="AAA/BBB", help=r"The rates' pair. \[default: the default pair of the model]"),
     ] = None,
     as_of: Annotated[
-        str | None, typer.Option(metavar="DATE", help=r"Day or time of the last rate. \[default: not told]")
+        str | None, typer.Option(metavar="DATE", help=r"Date or date-time of the last rate. \[default: none]")
     ] = None,
     timeout: Annotated[
         float, typer.Option(min=0.1, metavar="SECONDS", help="How long to wait for the answer.")
@@ -41,22 +47,21 @@ def predict(
     json: parameters.Json = False,
     bootstrap_servers: parameters.BootstrapServers = None,
 ) -> None:
-    """Check the message, publish it, show what came back."""
+    """Check the message, publish it, show the answer."""
     import asyncio
 
     from producer.publish import new_message, publish_and_wait
     from ratecast.contract.wire import to_builtins
-    from ratecast.settings import load_settings
-    from ratecast_cli.logs import configure_logging
+    from ratecast_cli.session import prepare
 
-    message = new_message(history, None if pair is None else parameters.parse_pair(pair), as_of)
-    settings = load_settings(bootstrap_servers=bootstrap_servers)
-    # Who waits ten seconds for an answer does not want to wait a minute for a broker.
-    patience = min(timeout, settings.connect_timeout_seconds)
-    settings = settings.model_copy(update={"connect_timeout_seconds": patience})
-    configure_logging(settings)
+    message = new_message(parse_rates(rate), None if pair is None else parameters.parse_pair(pair), as_of)
+    settings = prepare(bootstrap_servers=bootstrap_servers)
+    # A user who waits ten seconds for an answer does not want to wait a minute for a broker.
+    limit = min(timeout, settings.connect_timeout_seconds)
+    settings = settings.model_copy(update={"connect_timeout_seconds": limit})
     try:
-        answer = asyncio.run(publish_and_wait(settings, message, timeout))
+        with interruptible("a message that was already published is still scored"):
+            answer = asyncio.run(publish_and_wait(settings, message, timeout))
     except MessageRejectedError as refusal:
         if json:
             console.print_json({"code": refusal.code, "message": refusal.message})
@@ -67,8 +72,33 @@ def predict(
         show(answer)
 
 
+def parse_rates(texts: Sequence[str]) -> list[float]:
+    """Returns the rates as numbers.
+
+    Raises:
+        UsageError: one is not a positive number, or an option is unknown; the message names it.
+
+    >>> parse_rates(["0.85", "0.86", "8.7e-1"])
+    [0.85, 0.86, 0.87]
+    """
+    rates = []
+    for number, text in enumerate(texts, 1):
+        try:
+            rate = float(text)
+            if not math.isfinite(rate):
+                raise ValueError  # noqa: TRY301 - reported like any other text that is no number
+        except ValueError:
+            if text.startswith("-"):
+                raise UsageError(f"there is no option {text}: see `ratecast predict --help`") from None
+            raise UsageError(f"rate {number} is {text!r}, which is not a number") from None
+        if rate <= 0:
+            raise UsageError(f"rate {number} is {text}, rates must be above 0")
+        rates.append(rate)
+    return rates
+
+
 def show(answer: Answer) -> None:
-    """The prediction for people."""
+    """Print the prediction as a table."""
     from rich.table import Table
     from rich.text import Text
 
@@ -82,7 +112,7 @@ def show(answer: Answer) -> None:
 
 
 def rows(prediction: PredictionRow) -> list[tuple[str, str, str]]:
-    """Name, text and style of each line of the table."""
+    """Returns name, text and style of each line of the table."""
     change = prediction.prediction / prediction.baseline - 1.0
     drift = prediction.drift
     table = [
@@ -103,8 +133,9 @@ def rows(prediction: PredictionRow) -> list[tuple[str, str, str]]:
 
 _QUALITY = {
     "adaptive": "adaptive: from the volatility of these rates",
-    "static": "static: too few rates to tell their volatility, so training's is used",
-    "floored": "floored: these rates move less than a tenth of what training's did, so a tenth is used: too wide",
+    "static": "static: too few rates to estimate their volatility, so the volatility from training is used",
+    "floored": "floored: these rates moved less than a tenth of the rates in training; a tenth of the volatility from "
+    "training is used, so the ranges are too wide",
 }
 
 
@@ -113,12 +144,12 @@ def _range(bounds: tuple[float, float]) -> str:
 
 
 def _alerts(prediction: PredictionRow) -> str:
-    words = prediction.alert_messages
-    return "\n".join(prediction.alerts if isinstance(words, UnsetType) else words.values()) or "none"
+    texts = prediction.alert_messages
+    return "\n".join(prediction.alerts if isinstance(texts, UnsetType) else texts.values()) or "none"
 
 
 def _drift(features: list[str], scores: Any) -> str:
     if not features:
         return "no"
-    # In std of the training distribution, from its mean.
+    # The scores are distances from the mean in training, in its standard deviations.
     return "\n".join(["yes", *(f"{name} {getattr(scores, name):+,.1f} std" for name in features)])

@@ -1,4 +1,4 @@
-"""Progress of long work on stderr: bars on a terminal, a few lines or nothing elsewhere."""
+"""Progress of long work on stderr: bars on a terminal, a few lines or nothing in a pipe or a file."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _bar(*columns: ProgressColumn) -> Progress:
 
 @contextmanager
 def stage_bar() -> Iterator[OnStage]:
-    """For work in stages: call with a stage's name, the units done and all units. Elsewhere, a line a stage."""
+    """Yields a function to call with a stage's name, the units done and all units. A pipe gets one line for each stage."""
     if not console.err.is_terminal:
         yield lambda stage, done, total: console.err.print(f"[{done}/{total}] {stage}", markup=False)
         return
@@ -36,21 +36,21 @@ def stage_bar() -> Iterator[OnStage]:
 
 @contextmanager
 def reading_bar(total: int) -> Iterator[Callable[[int], None]]:
-    """For records of a topic: call with how many were read. Elsewhere, nothing."""
+    """Yields a function to call with the number of records read. A pipe gets nothing."""
     if not console.err.is_terminal:
         yield lambda _: None
         return
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
     with _bar(TextColumn("reading"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()) as bar:
-        # Transactions' markers are in the total but never read; while one reads, more comes than was there.
+        # The total includes transaction markers, which are never read. Records that arrive meanwhile are not in it.
         task = bar.add_task("reading", total=total)
         yield lambda read: bar.update(task, completed=read, total=max(read, total))
 
 
 @contextmanager
 def replay_bar(total: int | None) -> Iterator[Callable[[str, int], None]]:
-    """For a replay: call with the day of the newest message and how many were sent. Elsewhere, nothing."""
+    """Yields a function to call with the newest message's day and the number sent. A pipe gets nothing."""
     if not console.err.is_terminal:
         yield lambda *_: None
         return

@@ -13,6 +13,8 @@ import typer
 from ratecast.errors import OperationError, UsageError
 from ratecast.rates import left_out
 from ratecast_cli import console, parameters
+from ratecast_cli.interruption import interruptible
+from ratecast_cli.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +25,8 @@ if TYPE_CHECKING:
     from ratecast.settings import Settings
     from training.retrain import Comparison, Duel, RetrainResult
 
-# A column for each measure, and how wide its numbers are.
+_UNCHANGED = "no model was saved, and the current model is unchanged"
+# Each measure's column, and the width of its numbers.
 _COLUMNS = {"MAE ratio": 6, "in 80 %": 4, "in 95 %": 4, "Winkler 80": 5, "Winkler 95": 5}
 
 
@@ -31,11 +34,12 @@ def register(app: typer.Typer) -> None:
     """Attach the command."""
     app.command(
         "retrain",
-        short_help="Train anew on the topic's rates; keep the better model.",
-        help="Train anew on the rates of the input topic, laid over a base, and take the new model into use only "
-        "if it is not worse than the current one on the newest days, which it was not trained on. Rates that look "
-        "like faults of the feed or are dated later than tomorrow are left out and named. Running workers notice a "
-        "new model by themselves. Exit code 1, and nothing is changed, when the new model is worse.",
+        short_help="Train on the topic's rates and keep the better model.",
+        help="Train a new model on the rates of the input topic, which replace or extend the rates of a base. The new "
+        "model becomes the current one only if it is not worse than the current model on the newest days, which it was "
+        "not trained on. Rates that look like faults of the feed, or that are dated later than tomorrow, are left out "
+        "and listed. Running workers load the new model by themselves. If the new model is worse, nothing changes and "
+        "the exit code is 1.",
         epilog="Example: ratecast retrain --dry-run\n\n" + left_out.epilog(),
     )(retrain)
 
@@ -45,53 +49,64 @@ def retrain(  # noqa: PLR0913 - each argument is an option of the command
     base: Annotated[
         str,
         typer.Option(
-            metavar="ecb|none|PATH", help="Rates below the topic's, which win: ECB, none, or your CSV."
+            metavar="ecb|none|PATH",
+            help="Rates for the days and pairs that the topic lacks: the ECB's, none, or your CSV file.",
         ),
     ] = "ecb",
     until: Annotated[
-        str | None, typer.Option(metavar="DATE", help=r"Take rates up to this day. \[default: the newest]")
+        str | None, typer.Option(metavar="DATE", help=r"Use rates up to this day. \[default: the newest]")
     ] = None,
     pair: Annotated[
-        list[str] | None,
-        typer.Option(metavar="AAA/BBB", help="A pair beside those of the current model; repeatable."),
+        list[str] | None, typer.Option(metavar="AAA/BBB", help="Also train this pair. Repeatable.")
     ] = None,
     hold_back: Annotated[
-        int, typer.Option(min=5, metavar="DAYS", help="Newest rate days that the two models are judged on.")
+        int,
+        typer.Option(
+            min=5,
+            metavar="DAYS",
+            help="Compare the two models on this number of days, the newest with rates.",
+        ),
     ] = 60,
     tolerance: Annotated[
         float,
         typer.Option(
-            min=0, max=1, metavar="SHARE", help="So much worse still passes: refits differ by 0.0036 at most."
+            min=0,
+            max=1,
+            metavar="SHARE",
+            help="Accept the new model if its score is at most this share worse. Honest refits differed by up to 0.0036.",
         ),
     ] = 0.005,
     pair_tolerance: Annotated[
         float,
         typer.Option(
-            min=0, metavar="SHARE", help="The same for each single pair: refits differ by 0.022 at most."
+            min=0,
+            metavar="SHARE",
+            help="The limit for each single pair. Honest refits differed by up to 0.022.",
         ),
     ] = 0.05,
-    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of the forest.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**32 - 1, metavar="N", help="Random seed of the forest.")
+    ] = 0,
     keep_outliers: parameters.KeepOutliers = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Judge only; change nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Compare the models, but change nothing.")
+    ] = False,
     models_dir: parameters.ModelsDir = None,
     json: parameters.Json = False,
     bootstrap_servers: parameters.BootstrapServers = None,
 ) -> None:
-    """Read the topic, let the models meet, promote the new one or say why not."""
+    """Read the topic, compare the models, promote the new one or report why not."""
     from ratecast.model.bundle import load
     from ratecast.rates.overlay import lay_over
-    from ratecast.settings import load_settings
-    from ratecast_cli.extras import require_training_extra
-    from ratecast_cli.logs import configure_logging, quiet_client
     from ratecast_cli.parameters import parse_day
     from ratecast_cli.progress import stage_bar
+    from ratecast_cli.session import prepare
+    from ratecast_stack.extras import require_modules
 
-    require_training_extra()
-    settings = load_settings(models_dir=models_dir, bootstrap_servers=bootstrap_servers)
+    require_modules("training")
     today, day = dt.datetime.now(dt.UTC).date(), parse_day("--until", until)
+    settings = prepare(models_dir=models_dir, bootstrap_servers=bootstrap_servers)
     source = _base(base, today, day, keep_outliers=keep_outliers)
-    configure_logging(settings)
-    quiet_client(settings)
 
     from training.fit import ForestSettings
     from training.retrain import RetrainOptions
@@ -99,7 +114,8 @@ def retrain(  # noqa: PLR0913 - each argument is an option of the command
 
     more = parameters.parse_pairs(pair)
     champion = load(settings.models_dir)
-    feed = asyncio.run(_gather(settings, champion.stats.default_pair))
+    with interruptible(_UNCHANGED):
+        feed = asyncio.run(_gather(settings, champion.stats.default_pair))
     pairs = tuple(dict.fromkeys((*champion.stats.pairs, *more)))
     table = None if source is None else source.table
     overlay = lay_over(table, feed.pairs, pairs, today, day, keep_outliers=keep_outliers)
@@ -117,7 +133,7 @@ def retrain(  # noqa: PLR0913 - each argument is an option of the command
     )
     if not json:
         _print(_remarks(settings, feed, overlay, source, set(feed.pairs) - set(pairs)))
-    with stage_bar() as progress:
+    with interruptible(_UNCHANGED), stage_bar() as progress:
         result = run(champion, options, progress)
     if json:
         console.print_json(as_json(result, feed, overlay, source))
@@ -126,13 +142,13 @@ def retrain(  # noqa: PLR0913 - each argument is an option of the command
     if result.comparison is not None and result.comparison.objections:
         raise OperationError(
             f"the new model is worse on the days held back: {' and '.join(result.comparison.objections)} "
-            f"({100 * tolerance:g} % passes, {100 * pair_tolerance:g} % in a single pair); "
-            f"{result.champion} stays in use"
+            f"(allowed: {100 * tolerance:g} %, and {100 * pair_tolerance:g} % for a single pair); "
+            f"{result.champion} is still the current model"
         )
 
 
 def _base(text: str, today: dt.date, until: dt.date | None, *, keep_outliers: bool) -> Screened | None:
-    """The base; a file without what must not be learnt."""
+    """Returns the base; faulty rates of a file are left out."""
     from ratecast.rates.table_screening import Screened, screened
     from ratecast.rates.tables import load_csv, load_ecb
 
@@ -161,13 +177,13 @@ def _require_rates(overlay: Overlay, settings: Settings, base: str) -> None:
     if overlay.no_rates:
         raise UsageError(
             f"there are no rates of {', '.join(overlay.no_rates)}, neither on {settings.input_topic} nor in the base "
-            f"({base}): a model without them would turn their messages away; choose another --base"
+            f"({base}): a model without them would reject their messages; choose another --base"
         )
 
 
 def _print(lines: Iterator[str]) -> None:
     for line in lines:
-        console.out.print(line, markup=False, soft_wrap=True)
+        console.line(line)
 
 
 def _remarks(
@@ -176,56 +192,53 @@ def _remarks(
     from ratecast.rates.table_screening import describe
 
     yield (
-        f"topic     {feed.messages:,} messages on {settings.input_topic}: {feed.dated:,} with dates, "
-        f"{feed.undated:,} without, {feed.disordered:,} with dates out of order, {feed.undecodable:,} undecodable"
+        f"topic     {counted(feed.messages, 'message')} on {settings.input_topic}: {feed.dated:,} with dates, "
+        f"{feed.undated:,} without, {feed.disordered:,} with dates out of order, {feed.undecodable:,} unreadable"
     )
     days = overlay.table.dates
     span = f", {days[0]} to {days[-1]}" if len(days) else ""
-    under = "and no base" if source is None else f"over those of {source.table.source}"
-    yield f"rates     {sum(overlay.taken.values()):,} of the topic {under}{span}"
+    under = "no base" if source is None else f"the rest from {source.table.source}"
+    yield f"rates     {sum(overlay.taken.values()):,} from the topic, {under}{span}"
     if source is not None:
         yield from left_out.lines(source.left_out, source.table.source)
         if source.copies is not None:
             yield f"note      {describe(source.copies)}"
     yield from left_out.lines(overlay.left_out)
     if unknown:
-        yield f"not learnt: {', '.join(sorted(unknown))}, which the current model does not know (--pair adds one)"
+        names = ", ".join(sorted(unknown))
+        yield f"not trained: {names}: the current model does not know them (--pair adds a pair)"
 
 
 def show(result: RetrainResult, pairs: tuple[str, ...]) -> None:
-    """The duel, a line a pair, and what came of it."""
+    """Print the comparison, a row for each pair, and the outcome."""
     comparison = result.comparison
     if comparison is None:
-        text = f"nothing to do: {result.champion} was made from these very rates"
-        console.out.print(text, markup=False, soft_wrap=True)
+        console.line(f"nothing to do: {result.champion} was trained on exactly these rates")
         return
     _show_table(result.champion, comparison)
-    if unjudged := [pair for pair in pairs if pair not in comparison.pairs]:
-        text = f"not judged, for lack of rates or since the current model does not know them: {', '.join(unjudged)}"
-        console.out.print(text, markup=False, soft_wrap=True)
+    if missing := [pair for pair in pairs if pair not in comparison.pairs]:
+        console.line(
+            f"not compared: {', '.join(missing)} (too few rates, or the current model does not know the pair)"
+        )
     if comparison.seen:
-        console.out.print(
-            f"the current model was trained on {comparison.seen} of these {comparison.days} days: an advantage it keeps",
-            markup=False,
-            soft_wrap=True,
+        console.line(
+            f"the current model was trained on {comparison.seen} of these {comparison.days} days, which favours it"
         )
     if result.promoted is not None:
         console.out.print(f"\n[bold]{result.promoted.headline}[/bold]\n", soft_wrap=True)
-        console.out.print(f"model   {result.promoted.version} (now current)", markup=False, soft_wrap=True)
-        console.out.print(f"report  {result.promoted.report}", markup=False, soft_wrap=True)
+        console.line(f"model   {result.promoted.version} (now current)")
+        console.line(f"report  {result.promoted.report}")
         _print(f"note    {note}" for note in result.promoted.notes)
     elif not comparison.objections:
-        console.out.print("the new model is not worse: without --dry-run it would now be trained and used")
+        console.line("the new model is not worse: without --dry-run it would become the current model")
 
 
 def _show_table(champion: str, comparison: Comparison) -> None:
     from rich.table import Table
 
-    console.out.print(
+    console.line(
         f"\nThe current model {champion} (old) and the new one on {comparison.days} days held back, "
-        f"{comparison.first_day} to {comparison.last_day}\n",
-        markup=False,
-        soft_wrap=True,
+        f"{comparison.first_day} to {comparison.last_day}\n"
     )
     table = Table(box=None, pad_edge=False)
     table.add_column("pair", no_wrap=True)
@@ -240,7 +253,7 @@ def _show_table(champion: str, comparison: Comparison) -> None:
 
 
 def _cells(duel: Duel) -> tuple[str, ...]:
-    digits = 0 if duel.challenger.n < 500 else 1  # what so many rates can tell
+    digits = 0 if duel.challenger.n < 500 else 1  # few rates do not justify a second digit
     old, new = (
         (
             f"{scores.mae_ratio:.4f}",
@@ -253,7 +266,7 @@ def _cells(duel: Duel) -> tuple[str, ...]:
 
 
 def _side_by_side(old: str, new: str, width: int) -> str:
-    """What belongs to the current and to the new model, in one cell; the same in each row of a column.
+    """Returns the values of the current and of the new model as one cell, aligned within its column.
 
     >>> _side_by_side("old", "new", 6), _side_by_side("1.0000", "0.9987", 6)
     ('   old    new', '1.0000 0.9987')
@@ -264,7 +277,7 @@ def _side_by_side(old: str, new: str, width: int) -> str:
 def as_json(
     result: RetrainResult, feed: TopicRates, overlay: Overlay, source: Screened | None
 ) -> dict[str, Any]:
-    """The same for programs."""
+    """Returns the result for programs."""
     copies = None if source is None else source.copies
     return {
         "champion": result.champion,

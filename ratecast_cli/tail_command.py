@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Which(StrEnum):
-    """What to look at."""
+    """The topic to show."""
 
     PREDICTIONS = "predictions"
     DEAD_LETTERS = "dead-letters"
@@ -33,38 +33,40 @@ def register(app: typer.Typer) -> None:
     """Attach the command."""
     app.command(
         "tail",
-        help="Show predictions or dead letters as they come, or from the beginning. Only what is committed is "
-        "shown. No consumer group is joined: workers notice nothing. Ctrl-C ends it.",
-        short_help="Show predictions or dead letters as they come.",
+        help="Show predictions or dead letters as they arrive, or from the oldest on. Records of open or aborted "
+        "transactions are not shown. The command joins no consumer group, so workers are not affected. "
+        "Ctrl-C ends it.",
+        short_help="Show predictions or dead letters as they arrive.",
         epilog="Example: ratecast tail --from-beginning --no-follow --json | head -1",
     )(tail)
 
 
 def tail(  # noqa: PLR0913 - each argument is an option of the command
     *,
-    which: Annotated[Which, typer.Argument(help="Which topic.")] = Which.PREDICTIONS,
+    which: Annotated[Which, typer.Argument(metavar="TOPIC", help="The topic to show.")] = Which.PREDICTIONS,
     from_beginning: Annotated[
-        bool, typer.Option("--from-beginning", help="Start with the oldest record, not with the next.")
+        bool, typer.Option("--from-beginning", help="Start with the oldest record instead of the next one.")
     ] = False,
     follow: Annotated[
-        bool, typer.Option("--follow/--no-follow", help="Wait for more at the end, or stop there.")
+        bool,
+        typer.Option("--follow/--no-follow", help="At the end of the topic, wait for more records or stop."),
     ] = True,
-    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Stop after so many records.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Stop after N records.")] = None,
     pair: Annotated[
-        str | None, typer.Option(metavar="AAA/BBB", help="Only this pair; of dead letters, only this key.")
+        str | None,
+        typer.Option(metavar="AAA/BBB", help="Show only this pair, or only dead letters with this key."),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="A JSON object a line, for programs.")] = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object on each line, for programs.")
+    ] = False,
     bootstrap_servers: parameters.BootstrapServers = None,
 ) -> None:
     """Read the topic and write a line for each record."""
-    from ratecast.settings import load_settings
-    from ratecast_cli.logs import configure_logging, quiet_client
+    from ratecast_cli.session import prepare
 
     if pair is not None and which is Which.PREDICTIONS:  # a dead letter's key may be anything
         pair = parameters.parse_pair(pair)
-    settings = load_settings(bootstrap_servers=bootstrap_servers)
-    configure_logging(settings)
-    quiet_client(settings)
+    settings = prepare(bootstrap_servers=bootstrap_servers)
     lines = (DeadLetterLines if which is Which.DEAD_LETTERS else PredictionLines)(pair, as_json=json)
     topic = settings.dead_letter_topic if which is Which.DEAD_LETTERS else settings.output_topic
     try:
@@ -72,12 +74,12 @@ def tail(  # noqa: PLR0913 - each argument is an option of the command
             _run(_write(settings, topic, lines, from_beginning=from_beginning, follow=follow, limit=limit))
         )
     except BrokenPipeError:
-        # `| head` has what it wanted; without this the interpreter complains when it flushes at exit.
+        # The reader of the pipe, such as `head`, is done. Without this Python fails when it flushes stdout at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 async def _run(writing: Coroutine[None, None, None]) -> None:
-    """Write until it is done or a signal ends it."""
+    """Write until everything is written or a signal ends it."""
     task = asyncio.current_task()
     assert task is not None  # noqa: S101 - for the type checker; a coroutine runs in a task
     stopped = asyncio.Event()
@@ -90,7 +92,7 @@ async def _run(writing: Coroutine[None, None, None]) -> None:
         with on_stop_signal(on_signal):
             await writing
     except asyncio.CancelledError:
-        # Being interrupted is how a live view ends: nothing failed.
+        # Ctrl-C is the normal end of a live view, not a failure.
         if not stopped.is_set():
             raise
 
@@ -104,7 +106,7 @@ async def _write(
     follow: bool,
     limit: int | None,
 ) -> None:
-    """Write the lines of each batch at once: a reader of a pipe sees a lone record without delay."""
+    """Write lines and flush after each batch, so that the reader of a pipe sees a single record without delay."""
     from ratecast.kafka.reader import open_reader
 
     written = 0
@@ -122,11 +124,11 @@ async def _write(
 
 
 class _Lines:
-    """A line a record: aligned columns, coloured only on a terminal, or JSON.
+    """One line for each record, in aligned columns or as JSON.
 
     Args:
-        pair: leave out every other.
-        as_json: JSON lines instead of columns.
+        pair: show only this pair; all if None.
+        as_json: write JSON lines instead of columns.
     """
 
     HEADER = ""
@@ -136,17 +138,17 @@ class _Lines:
         self.as_json = as_json
 
     def begin(self) -> None:
-        """The header, once."""
+        """Write the header."""
         if not self.as_json:
             self.line(self.HEADER, "bold")
             sys.stdout.flush()
 
     def line(self, text: str, style: str = "") -> None:
-        """One line on stdout."""
+        """Write one line to stdout."""
         if style and console.out.is_terminal:
             console.out.print(text, style=style, markup=False)
         else:
-            # Ten times faster than rich: a long topic is read at the brokers' speed.
+            # Ten times faster than rich, so a long topic is read at the brokers' speed.
             sys.stdout.write(text + "\n")
 
 
@@ -157,7 +159,7 @@ class PredictionLines(_Lines):
     HEADER = f"{'as of':<10}  {'pair':<7}  {'last':>8}  {'forecast':>8}  {'95 % range':<20}  remarks"
 
     def write(self, record: Record) -> bool:
-        """Write the record's line; False when it is not shown."""
+        """Write the record's line; returns False if the record is not shown."""
         import msgspec
 
         from ratecast.contract.wire import decode_prediction, encode_prediction
@@ -166,7 +168,7 @@ class PredictionLines(_Lines):
             prediction = decode_prediction(record.value or b"")
         except msgspec.DecodeError as error:
             place = f"{record.topic}-{record.partition}@{record.offset}"
-            console.err.print(f"{place} is not a prediction: {error}", markup=False, soft_wrap=True)
+            console.note(f"{place} is not a prediction: {error}")
             return False
         if self.pair is not None and prediction.pair != self.pair:
             return False
@@ -178,7 +180,7 @@ class PredictionLines(_Lines):
 
     @staticmethod
     def columns(prediction: PredictionRow) -> str:
-        """The prediction as one aligned line."""
+        """Returns the prediction as one aligned line."""
         lower, upper = prediction.intervals.level_95
         remarks = [", ".join(prediction.alerts)] if prediction.alerts else []
         if prediction.drift.is_drift:
@@ -197,8 +199,8 @@ class DeadLetterLines(_Lines):
     HEADER = f"{'came from':<24}  {'code':<17}  {'key':<12}  message"
 
     def write(self, record: Record) -> bool:
-        """Write the record's line; False when it is not shown."""
-        from ratecast.kafka.reader import dead_letter_as_json
+        """Write the record's line; returns False if the record is not shown."""
+        from ratecast.contract.dead_letter_json import dead_letter_as_json
 
         if self.pair is not None and record.key != self.pair.encode():
             return False
@@ -214,13 +216,13 @@ class DeadLetterLines(_Lines):
 
 
 def fitted(line: str) -> str:
-    """The line, on a terminal cut to its width."""
+    """Returns the line, cut to the width of the terminal if there is one."""
     width = console.out.width
     return line if not console.out.is_terminal or len(line) <= width else line[: width - 1] + "…"
 
 
 def printable(value: bytes | None, width: int = 12) -> str:
-    r"""Bytes for a column: one short line, whatever they are.
+    r"""Returns bytes as one short line of printable characters.
 
     >>> printable(b"EUR/GBP"), printable(b"\xff\n"), printable(None)
     ('EUR/GBP', '\\xff\\n', '-')

@@ -17,9 +17,9 @@ def register(app: typer.Typer) -> None:
     """Attach the command."""
     app.command(
         "topics",
-        help="Create the topics that are missing and show all three: histories in, predictions and dead letters "
-        "out. Existing topics are left as they are. Records are counted as end minus beginning, so the markers "
-        "of transactions count too.",
+        help="Create the topics that are missing, then show the three topics: histories, predictions and dead letters. "
+        "Existing topics are not changed. The number of records is the end offset minus the beginning offset, so it "
+        "also counts transaction markers.",
         short_help="Create the topics that are missing and show all three.",
         epilog="Example: RATECAST_TOPIC_PARTITIONS=12 ratecast topics",
     )(topics)
@@ -30,11 +30,9 @@ def topics(*, json: parameters.Json = False, bootstrap_servers: parameters.Boots
     import asyncio
     from dataclasses import asdict
 
-    from ratecast.settings import load_settings
-    from ratecast_cli.logs import configure_logging
+    from ratecast_cli.session import prepare
 
-    settings = load_settings(bootstrap_servers=bootstrap_servers)
-    configure_logging(settings)
+    settings = prepare(bootstrap_servers=bootstrap_servers)
     states, counts = asyncio.run(_ensure_and_count(settings))
     if json:
         console.print_json([{**asdict(state), "records": counts[state.name]} for state in states])
@@ -51,7 +49,7 @@ async def _ensure_and_count(settings: Settings) -> tuple[list[TopicState], dict[
 
 
 def show(states: list[TopicState], counts: dict[str, int]) -> None:
-    """The topics for people."""
+    """Print the topics as a table."""
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
@@ -60,6 +58,6 @@ def show(states: list[TopicState], counts: dict[str, int]) -> None:
     table.add_column("records", justify="right")
     table.add_column("")
     for state in states:
-        made = "created" if state.created else "was there"
+        made = "created" if state.created else "existed"
         table.add_row(state.name, str(state.partitions), f"{counts[state.name]:,}", made)
     console.show(table)

@@ -10,22 +10,25 @@ import typer
 
 from ratecast.rates import left_out
 from ratecast_cli import console, parameters
-from ratecast_cli.extras import require_training_extra
+from ratecast_cli.interruption import interruptible
 from ratecast_cli.progress import stage_bar
+from ratecast_stack.directories import require_writable
+from ratecast_stack.extras import require_modules
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from training.evaluate import Metrics
-    from training.pipeline import TrainingResult
+    from training.train import TrainingResult
 
 
 def register(app: typer.Typer) -> None:
     """Attach the command."""
     app.command(
         "train",
-        help="Train a model on historical rates, say how good it is, and make it the current one. Rates of --csv that "
-        "look like faults, and weekends that only repeat the rate of the day before, are left out and named.",
+        help="Train a model on historical rates, print how accurate it is, and make it the current model. Rates of "
+        "--csv that look like faults are left out and listed. So are weekends that only repeat the rate of the day "
+        "before.",
         short_help="Train a model on historical rates and make it the current one.",
         epilog="Example: ratecast train --until 2024-12-31 --pair EUR/USD --pair EUR/GBP\n\n"
         + left_out.epilog(),
@@ -39,37 +42,43 @@ def train(  # noqa: PLR0913, PLR0917 - each argument is an option of the command
     ] = None,
     pair: Annotated[
         list[str] | None,
-        typer.Option(metavar="AAA/BBB", help=r"A pair; repeatable. \[default: 20 pairs, or all of --csv]"),
+        typer.Option(
+            metavar="AAA/BBB",
+            help=r"Train this pair. Repeatable. \[default: 20 pairs, or all pairs of --csv]",
+        ),
     ] = None,
     csv: Annotated[
         str | None,
         typer.Option(
             metavar="PATH",
-            help=r"Your rates: date and a column a currency, or date,pair,rate. \[default: ECB]",
+            help=rf"Learn from the rates of this file. {parameters.CSV_FORMAT} \[default: the ECB's rates]",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, metavar="N", help="Of the forest.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**32 - 1, metavar="N", help="Random seed of the forest.")
+    ] = 0,
     default_pair: Annotated[
         str | None,
         typer.Option(
             metavar="AAA/BBB",
-            help=r"Of messages that name no pair. \[default: EUR/GBP, or the first if it is not trained]",
+            help="Pair used for messages that do not name one. "
+            r"\[default: EUR/GBP, or the first pair if that is not trained]",
         ),
     ] = None,
     keep_outliers: parameters.KeepOutliers = False,  # noqa: FBT002 - a flag of the command line
     models_dir: parameters.ModelsDir = None,
-    json: parameters.Json = False,  # noqa: FBT002 - the same
+    json: parameters.Json = False,  # noqa: FBT002 - a flag of the command line
 ) -> None:
-    """Train a model on historical rates, say how good it is, and make it the current one."""
+    """Train a model, print its accuracy, and make it the current one."""
     from ratecast.settings import load_settings
 
-    require_training_extra()
+    require_modules("training")
     day = parameters.parse_day("--until", until)
     directory = load_settings(models_dir=models_dir).models_dir
-    parameters.require_writable(directory)
+    require_writable(directory)
 
     from training.fit import ForestSettings
-    from training.pipeline import train as run
+    from training.train import train as run
     from training.train_options import TrainOptions
 
     options = TrainOptions(
@@ -81,7 +90,7 @@ def train(  # noqa: PLR0913, PLR0917 - each argument is an option of the command
         forest=ForestSettings(seed=seed),
         keep_outliers=keep_outliers,
     )
-    with stage_bar() as progress:
+    with interruptible("no model was saved, and the current model is unchanged"), stage_bar() as progress:
         result = run(options, progress)
     if json:
         console.print_json(as_json(result))
@@ -90,7 +99,7 @@ def train(  # noqa: PLR0913, PLR0917 - each argument is an option of the command
 
 
 def show(result: TrainingResult) -> None:
-    """Headline, a line a pair, and where everything lies, on stdout."""
+    """Print the headline, a row for each pair, what was left out, and where the model is."""
     from rich.table import Table
 
     evaluation = result.evaluation
@@ -110,19 +119,17 @@ def show(result: TrainingResult) -> None:
     console.show(table)
     if evaluation.years:
         years = f"{min(evaluation.years)} to {max(evaluation.years)}"
-        console.out.print(
-            f"\nwalk-forward: {years}, each year by a model of the years before it", markup=False
-        )
-    for line in _not_learnt(result):
-        console.out.print(line, markup=False, soft_wrap=True)
+        console.line(f"\nwalk-forward: {years}, each year tested with a model of the years before it")
+    for line in _remarks(result):
+        console.line(line)
     for name, reason in result.skipped.items():
-        console.out.print(f"left out: {name}, {reason}", markup=False, soft_wrap=True)
-    console.out.print(f"model   {result.version} (now current)", markup=False, soft_wrap=True)
-    console.out.print(f"report  {result.report}", markup=False, soft_wrap=True)
+        console.line(f"left out: {name}, {reason}")
+    console.line(f"model   {result.version} (now current)")
+    console.line(f"report  {result.report}")
 
 
-def _not_learnt(result: TrainingResult) -> Iterator[str]:
-    """What was left out of the rates, a line a rule and a run; then what else there is to say."""
+def _remarks(result: TrainingResult) -> Iterator[str]:
+    """Yields the rates that were left out, by rule, then the other notes."""
     from ratecast.rates.table_screening import describe
 
     source = result.source
@@ -132,7 +139,7 @@ def _not_learnt(result: TrainingResult) -> Iterator[str]:
 
 
 def as_json(result: TrainingResult) -> dict[str, Any]:
-    """The same for programs."""
+    """Returns the result for programs."""
     evaluation = result.evaluation
     return {
         "version": result.version,

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ratecast_cli import console, parameters
+from ratecast_cli.interruption import interruptible
 from ratecast_cli.progress import reading_bar
 from ratecast_cli.whole_topic import total_to_read
+from ratecast_cli.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,11 +26,12 @@ def register(app: typer.Typer) -> None:
     """Attach the command."""
     app.command(
         "verify",
-        help="Count, from the topics themselves, what became of every input: one prediction or dead letter, "
-        "none, or several. It may run while workers do: an input without an outcome is pending from the "
-        "workers' committed offset on, and lost below it. Exit code 1 when anything is lost, duplicated or was "
-        "removed by retention unscored; 0 otherwise, also while something is pending. Memory: three bytes an offset.",
-        short_help="Count from the topics what became of every input.",
+        help="Count what became of every input: one prediction or dead letter, none, or several. The counts come from "
+        "the topics themselves. Workers may run meanwhile: an input without an outcome is lost if its offset is below "
+        "the workers' committed offset, and pending otherwise. The exit code is 1 if an input is lost, duplicated, or "
+        "was removed by retention before it was scored. Pending inputs do not change the exit code. The command needs "
+        "three bytes of memory for each offset.",
+        short_help="Check that every input has exactly one outcome.",
         epilog="Example: ratecast verify --wait 60",
     )(verify)
 
@@ -36,20 +39,21 @@ def register(app: typer.Typer) -> None:
 def verify(
     *,
     wait: Annotated[
-        float, typer.Option(min=0, metavar="SECONDS", help="Go on for so long while anything is pending.")
+        float,
+        typer.Option(
+            min=0, metavar="SECONDS", help="Keep checking for up to SECONDS while inputs are pending."
+        ),
     ] = 0.0,
     json: parameters.Json = False,
     bootstrap_servers: parameters.BootstrapServers = None,
 ) -> None:
-    """Read the topics, say what was found, fail when it is not sound."""
+    """Read the topics, print the counts, fail if an input is lost or duplicated."""
     from ratecast.errors import OperationError
-    from ratecast.settings import load_settings
-    from ratecast_cli.logs import configure_logging, quiet_client
+    from ratecast_cli.session import prepare
 
-    settings = load_settings(bootstrap_servers=bootstrap_servers)
-    configure_logging(settings)
-    quiet_client(settings)
-    result = asyncio.run(_audit(settings, wait))
+    settings = prepare(bootstrap_servers=bootstrap_servers)
+    with interruptible("nothing was changed, and there is no result"):
+        result = asyncio.run(_audit(settings, wait))
     if json:
         console.print_json(as_json(settings, result))
     else:
@@ -57,9 +61,9 @@ def verify(
     if not result.sound:
         lost = sum(part.lost.size for part in result.partitions)
         duplicated = sum(part.duplicated.size for part in result.partitions)
-        removed = f", {result.removed:,} removed unscored" if result.removed else ""
+        removed = f", {result.removed:,} removed before they were scored" if result.removed else ""
         raise OperationError(
-            f"{lost:,} of {result.published:,} inputs lost, {duplicated:,} duplicated{removed}"
+            f"{lost:,} of {counted(result.published, 'input')} lost, {duplicated:,} duplicated{removed}"
         )
 
 
@@ -72,7 +76,7 @@ async def _audit(settings: Settings, wait_seconds: float) -> Audit:
 
 
 def as_json(settings: Settings, result: Audit) -> dict[str, Any]:
-    """The result for programs; offenders in full, as ``[first, last]`` offsets of each unbroken run."""
+    """Returns the result for programs; lost and duplicated inputs are ``[first, last]`` offsets of each unbroken run."""
     return {
         "input_topic": settings.input_topic,
         "group_id": settings.group_id,
@@ -114,7 +118,7 @@ def _partition_as_json(part: PartitionAudit) -> dict[str, Any]:
 
 
 def show(settings: Settings, result: Audit) -> None:
-    """The result for people: a row a partition, the offenders, and what it comes to."""
+    """Print a row for each partition, then a line for each finding."""
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, show_footer=True)
@@ -128,7 +132,7 @@ def show(settings: Settings, result: Audit) -> None:
         table.add_row(str(part.partition), *(f"{count:,}" for count in row))
     console.show(table)
     for line in _remarks(settings, result):
-        console.out.print(line, markup=False, soft_wrap=True)
+        console.line(line)
 
 
 def _counts(part: PartitionAudit) -> tuple[int, ...]:
@@ -148,17 +152,17 @@ def _remarks(settings: Settings, result: Audit) -> Iterator[str]:
     yield from _missing(settings, result)
     if pending := sum(part.pending.size for part in result.partitions):
         has_committed = any(part.committed is not None for part in result.partitions)
-        why = "has not come to them yet" if has_committed else "has never committed"
-        yield f"pending: {pending:,} inputs have no outcome yet, group {settings.group_id} {why}"
+        why = "has not reached them" if has_committed else "has never committed"
+        yield f"pending: {counted(pending, 'input')} without an outcome yet; group {settings.group_id} {why}"
     if result.earlier:
         yield (
-            f"unmatched: {result.earlier:,} outcomes are of an earlier topic {settings.input_topic}, which was deleted "
-            "and made anew"
+            f"unmatched: {counted(result.earlier, 'outcome')} of an earlier topic {settings.input_topic}, which was "
+            "deleted and created again"
         )
     if others := result.unmatched - result.earlier:
-        yield f"unmatched: {others:,} outcomes are of inputs that are not on {settings.input_topic} (any more)"
+        yield f"unmatched: {counted(others, 'outcome')} of inputs that are no longer on {settings.input_topic}"
     if result.unreadable:
-        yield f"unreadable: {result.unreadable:,} records are neither predictions nor dead letters"
+        yield f"unreadable: {counted(result.unreadable, 'record')}, neither a prediction nor a dead letter"
     if not result.published:
         yield f"there are no inputs on {settings.input_topic}"
     elif result.exactly_once:
@@ -166,24 +170,24 @@ def _remarks(settings: Settings, result: Audit) -> Iterator[str]:
 
 
 def _missing(settings: Settings, result: Audit) -> Iterator[str]:
-    """What cannot be read: removed before it was scored, or hidden by an open transaction."""
+    """Yields a line for records that were removed before they were scored, or that an open transaction hides."""
     for part in result.partitions:
         if part.removed.records:
             yield (
-                f"removed: retention took {part.removed.records:,} records of partition {part.partition} before they were "
-                f"scored, the last of them at offsets {part.removed.first}-{part.removed.last} (to acknowledge this, stop "
+                f"removed: retention deleted {counted(part.removed.records, 'record')} of partition {part.partition} before "
+                f"they were scored, the last at offsets {part.removed.first}-{part.removed.last} (to acknowledge this, stop "
                 f"the workers and set the offsets of group {settings.group_id} with kafka-consumer-groups "
                 "--reset-offsets --to-current)"
             )
         if part.held_back:
             yield (
-                f"held back: {part.held_back:,} records of partition {part.partition} wait behind a transaction that "
+                f"held back: {counted(part.held_back, 'record')} of partition {part.partition} behind a transaction that "
                 f"their publisher left open at offset {part.held_from}"
             )
 
 
 def _runs(runs: list[tuple[int, int]]) -> str:
-    """The first runs of offsets.
+    """Returns the first runs of offsets as text.
 
     >>> _runs([(3, 5), (9, 9)])
     '3-5, 9'

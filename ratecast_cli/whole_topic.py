@@ -1,4 +1,4 @@
-"""What commands share that read whole topics: a bar, and the records."""
+"""Reading a whole topic, with a progress bar."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 async def whole_topic(settings: Settings, topic: str) -> AsyncGenerator[Sequence[Record]]:
-    """The committed records of a topic, a batch at a time, up to the end that it has now; a bar shows how far.
+    """Yields the committed records of a topic in batches, up to its present end; a bar shows the progress.
 
-    Close it (``aclosing``), so that the connection does not wait for the garbage collector.
+    Close the generator (``aclosing``), so that the connection does not stay open until garbage collection.
     """
     from ratecast.kafka.reader import open_reader
 
@@ -35,7 +35,7 @@ async def whole_topic(settings: Settings, topic: str) -> AsyncGenerator[Sequence
 
 
 async def total_to_read(settings: Settings, topics: list[str]) -> int:
-    """How many records a bar is drawn for; not asked for when none is."""
+    """Returns how many records there are, for a progress bar; 0 without a query if no bar is shown."""
     from ratecast.kafka.reader import record_counts
 
     return sum((await record_counts(settings, topics)).values()) if console.err.is_terminal else 0

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import errno
+import logging
+import socket
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ratecast_cli import parameters
+from ratecast_cli import parameters  # noqa: TC001 - typer reads the annotations when it runs
+from ratecast_cli.help_pages import SETTINGS
+
+if TYPE_CHECKING:
+    from ratecast.settings import Settings
+
+log = logging.getLogger(__name__)
+_PORTS_TO_TRY = 100
 
 
 def register(app: typer.Typer) -> None:
     """Attach the command."""
     app.command(
         "worker",
-        help="Score rate histories until stopped: read the input topic, publish predictions and dead letters, "
-        "each message exactly once. Start as many as there are partitions.",
+        help="Score rate histories until stopped. The worker reads the input topic and publishes a prediction or a "
+        "dead letter for each message, exactly once. Start several workers to share the work, at most one for each "
+        "partition of the input topic.",
         short_help="Score rate histories until stopped.",
-        epilog="Ctrl-C or SIGTERM finishes the batch in hand. Metrics: http://127.0.0.1:8000/metrics",
+        epilog="Ctrl-C or SIGTERM lets the worker finish its current batch. "
+        "Metrics are on http://127.0.0.1:8000/metrics",
     )(worker)
 
 
@@ -28,49 +40,43 @@ def worker(  # noqa: PLR0913 - each argument is an option of the command
         str | None,
         typer.Option(
             metavar="HOST",
-            rich_help_panel=parameters.SETTINGS,
-            help=r"Where to serve metrics and health. \[env: RATECAST_HTTP_HOST]",
+            rich_help_panel=SETTINGS,
+            help="Address of the HTTP server for metrics and health.",
         ),
     ] = None,
     http_port: Annotated[
         int | None,
         typer.Option(
             metavar="PORT",
-            rich_help_panel=parameters.SETTINGS,
-            help=r"Port of the same; 0 takes a free one. \[env: RATECAST_HTTP_PORT]",
+            rich_help_panel=SETTINGS,
+            help="Port of the HTTP server. 0 picks a free port. If this is not set and the default port is taken, "
+            "the next free port is used.",
         ),
     ] = None,
     group_id: Annotated[
         str | None,
-        typer.Option(
-            metavar="NAME",
-            rich_help_panel=parameters.SETTINGS,
-            help=r"Consumer group. \[env: RATECAST_GROUP_ID]",
-        ),
+        typer.Option(metavar="NAME", rich_help_panel=SETTINGS, help="Consumer group of the workers."),
     ] = None,
     guarantee: Annotated[
         str | None,
         typer.Option(
             metavar="KIND",
-            rich_help_panel=parameters.SETTINGS,
-            help=r"exactly-once, or at-least-once for brokers without transactions. \[env: RATECAST_GUARANTEE]",
+            rich_help_panel=SETTINGS,
+            help="exactly-once, or at-least-once for brokers without transactions.",
         ),
     ] = None,
     log_level: Annotated[
         str | None,
-        typer.Option(
-            metavar="LEVEL",
-            rich_help_panel=parameters.SETTINGS,
-            help=r"DEBUG, INFO, WARNING or ERROR. \[env: RATECAST_LOG_LEVEL]",
-        ),
+        typer.Option(metavar="LEVEL", rich_help_panel=SETTINGS, help="DEBUG, INFO, WARNING or ERROR."),
     ] = None,
 ) -> None:
-    """Read settings, wire the worker, run it."""
+    """Read settings, create the worker, run it."""
     import asyncio
 
     from consumer.worker import Worker
     from ratecast.settings import load_settings
     from ratecast_cli.logs import configure_logging
+    from ratecast_cli.session import unresolved
 
     settings = load_settings(
         bootstrap_servers=bootstrap_servers,
@@ -82,8 +88,42 @@ def worker(  # noqa: PLR0913 - each argument is an option of the command
         log_level=log_level,
     )
     configure_logging(settings)
+    if names := unresolved(settings.bootstrap_servers):
+        log.warning(
+            "no address found for %s yet, retrying for %g s",
+            ", ".join(names),
+            settings.connect_timeout_seconds,
+        )
+    settings = with_free_port(settings)
 
     async def run() -> None:
         await Worker(settings).run()
 
     asyncio.run(run())
+
+
+def with_free_port(settings: Settings) -> Settings:
+    """Returns the settings with a free HTTP port, unless the user chose the port."""
+    if "http_port" in settings.model_fields_set:
+        return settings
+    first = settings.http_port
+    for port in range(first, first + _PORTS_TO_TRY):
+        if _can_listen(settings.http_host, port):
+            if port != first:
+                log.warning(
+                    "port %d is taken: metrics are on http://%s:%d/metrics", first, settings.http_host, port
+                )
+            return settings.model_copy(update={"http_port": port})
+    return settings
+
+
+def _can_listen(host: str, port: int) -> bool:
+    """Returns False if the port is taken. Other faults are reported by the server itself."""
+    try:
+        (family, kind, *_, address) = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        return error.errno != errno.EADDRINUSE
+    return True

@@ -1,1 +1,1 @@
-"""A whole local stack from child processes: brokers, workers, the demo, Prometheus and Alertmanager."""
+"""A local stack of child processes: brokers, workers, the demo, Prometheus and Alertmanager."""

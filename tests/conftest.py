@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import uuid
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -46,8 +46,20 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 _used: list[str] = []
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Report to the process that prints the summary, where tests run in several processes."""
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["used_brokers"] = _used
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    _used.extend(getattr(node, "workeroutput", {}).get("used_brokers", []))
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    for line in _used:
+    for line in dict.fromkeys(_used):
         terminalreporter.write_line(f"ran on {line}")
 
 

@@ -39,7 +39,7 @@ class HostileRecords:
                 break
             self._alter(altered, at, end)
             at = end
-        return tolerant_records._TolerantRecords(bytes(altered))
+        return tolerant_records.TolerantRecords(bytes(altered))
 
     def _alter(self, data: bytearray, at: int, end: int) -> None:
         (attributes,) = struct.unpack_from(">h", data, at + ATTRIBUTES_AT)

@@ -14,7 +14,7 @@ from ratecast.model.bundle import load
 from ratecast.model.ranges import LEVELS
 from ratecast.rates.tables import load_ecb
 from training.fit import ForestSettings
-from training.pipeline import train
+from training.train import train
 from training.train_options import TrainOptions
 
 

@@ -1,17 +1,25 @@
-"""A wheel built from the sdist works outside the checkout."""
+"""A wheel built from the sdist works outside the checkout, and what is said about the package agrees everywhere."""
 
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tarfile
+import tomllib
 import zipfile
+from email import message_from_string
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
+
+from ratecast import __version__
 
 ROOT = Path(__file__).parents[1]
+PACKAGES = ("ratecast", "ratecast_cli", "ratecast_stack", "producer", "consumer", "training", "monitoring")
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +54,67 @@ def test_it_is_the_installed_package_that_runs(installed: Path, tmp_path: Path) 
     code = "import ratecast, producer, consumer, training, monitoring; print(ratecast.__file__)"
     result = run(installed, tmp_path, "-c", code)
     assert result.stdout.startswith(str(installed)), result.stderr
+
+
+@pytest.fixture(scope="module")
+def project() -> dict[str, Any]:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+
+def pythons(project: dict[str, Any]) -> list[str]:
+    found = (
+        re.fullmatch(r"Programming Language :: Python :: (3\.\d+)", line) for line in project["classifiers"]
+    )
+    return [match[1] for match in found if match]
+
+
+def test_ci_runs_every_python_of_the_classifiers_from_the_oldest_that_is_required(project) -> None:
+    named = pythons(project)
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8"))
+    assert workflow["jobs"]["test"]["strategy"]["matrix"]["python"] == named
+    assert any(step.get("run") == "bash .ci/run" for step in workflow["jobs"]["test"]["steps"])
+    assert project["requires-python"] == f">={named[0]}"
+    oldest = int(named[0].split(".")[1])
+    assert named == [f"3.{minor}" for minor in range(oldest, oldest + len(named))]
+    running = f"3.{sys.version_info.minor}"
+    assert running in named, f"the suite runs on Python {running}, which pyproject.toml does not name"
+
+
+def test_the_oldest_python_is_the_same_for_every_tool(project) -> None:
+    oldest = pythons(project)[0]
+    tools = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
+    assert tools["mypy"]["python_version"] == oldest
+    assert tools["ruff"]["target-version"] == f"py{oldest.replace('.', '')}"
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert f"sys.version_info < ({oldest.replace('.', ', ')})" in makefile
+    assert f"--python-version {oldest}" in makefile
+
+
+def test_version_and_licence_agree(project, installed: Path) -> None:
+    assert project["version"] == __version__
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert re.search(rf"^## \[{re.escape(__version__)}\] - \d{{4}}-\d\d-\d\d$", changelog, re.MULTILINE)
+    (information,) = installed.glob("ratecast-*.dist-info")
+    metadata = message_from_string((information / "METADATA").read_text(encoding="utf-8"))
+    assert metadata["License-Expression"] == "Apache-2.0"
+    assert metadata["Requires-Python"] == project["requires-python"]
+    licence = (information / "licenses" / "LICENSE").read_text(encoding="utf-8")
+    assert licence == (ROOT / "LICENSE").read_text(encoding="utf-8")
+    assert "Apache License" in licence
+
+
+def test_the_owner_s_rule_against_uploads_is_kept(project) -> None:
+    assert "Private :: Do Not Upload" in project["classifiers"]
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_package_ships_its_types(installed: Path, package: str) -> None:
+    assert (installed / package / "py.typed").is_file()
+
+
+def test_no_constraint_names_a_registry() -> None:
+    for path in (ROOT / "constraints").iterdir():
+        assert "://" not in path.read_text(encoding="utf-8"), path
 
 
 def test_every_command_has_help(installed: Path, tmp_path: Path) -> None:
@@ -90,7 +159,7 @@ def test_help_loads_no_heavy_library(installed: Path, tmp_path: Path) -> None:
 
 def test_a_worker_loads_no_training_library(installed: Path, tmp_path: Path) -> None:
     code = (
-        "import sys, consumer.worker, ratecast.model.onnx_runtime, onnxruntime\n"
+        "import sys, consumer.worker, ratecast.model.onnx_model, onnxruntime\n"
         "print(sorted({'sklearn', 'joblib', 'scipy', 'onnx', 'skl2onnx', 'matplotlib', 'pandas'} & set(sys.modules)))"
     )
     assert run(installed, tmp_path, "-c", code).stdout.strip() == "[]"

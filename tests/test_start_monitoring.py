@@ -1,4 +1,4 @@
-"""The start scripts of the container stack: start-monitoring.sh run against programs of ours, the .ps1 read beside it."""
+"""The start scripts of the container stack: the shell script runs against fake programs, the PowerShell script is read."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import yaml
 ROOT = Path(__file__).parents[1]
 SHELL = (ROOT / "start-monitoring.sh").read_text()
 POWER = (ROOT / "start-monitoring.ps1").read_text()
-# What macOS's own bash, 3.2, does not know.
+# Syntax that bash 3.2 of macOS does not support.
 NEWER_THAN_BASH_3 = re.compile(
     r"\b(mapfile|readarray|coproc)\b"
     r"|\b(declare|local|typeset) -[a-z]*[Anglu]"
@@ -45,9 +45,9 @@ def test_scripts_wait_for_all_that_can_be_waited_for():
     assert set(re.findall(r"\w+", power)) == checked
 
 
-def test_the_windows_script_has_the_checks_of_the_other():
+def test_the_windows_script_has_the_checks_of_the_shell_script():
     for words in (
-        "which a container takes for itself",
+        "Inside a container that is the container itself",
         "GRAFANA_ADMIN_PASSWORD is 'admin'",
         "docker compose version 2 or newer is needed",
         "docker-compose.override.yml",
@@ -60,7 +60,7 @@ def test_the_windows_script_has_the_checks_of_the_other():
 @pytest.mark.parametrize(
     "line", ["mapfile -t x", "local -A x", "${x,,}", "${x[@]^^}", "${x@Q}", "a |& b", "[[ -v x ]]"]
 )
-def test_what_bash_3_does_not_know_is_found(line):
+def test_syntax_that_bash_3_does_not_support_is_found(line):
     assert NEWER_THAN_BASH_3.search(line)
 
 
@@ -87,7 +87,7 @@ def test_shellcheck_finds_nothing():
 def start(
     tmp_path: Path, *arguments: str, settings: dict[str, str] | None = None, **programs: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run a copy of the start script with programs of ours before all others."""
+    """Run a copy of the start script with fake programs first in the PATH."""
     for name in ("start-monitoring.sh", "docker-compose.yml", "docker-compose.host.yml"):
         shutil.copy(ROOT / name, tmp_path)
     ours = tmp_path / "bin"
@@ -104,10 +104,10 @@ def mode(path: Path) -> int:
     return path.stat().st_mode & 0o777
 
 
-# Says version 2, an engine, no container running; whatever it is asked to start, it cannot.
+# A docker of version 2 with an engine and without containers, which fails to start anything.
 DOCKER = 'case "$*" in *version*) echo 2.40.3 ;; *" up "*) exit 1 ;; esac'
-# Starts everything, two containers a service; one of the workers' is healthy when asked for the third time. It notes
-# what it was asked, with which files.
+# A docker that starts two containers for each service. One worker is healthy from the third query on. Commands and
+# their compose files are recorded.
 STARTED = """
 echo "$* of $COMPOSE_FILE" >> asked
 case "$*" in
@@ -157,7 +157,7 @@ def test_a_password_that_was_written_by_hand_is_for_its_owner_only(tmp_path):
     ("arguments", "docker", "words"),
     [
         (["--bogus"], DOCKER, "unknown option --bogus"),
-        (["--workers", "0"], DOCKER, "--workers takes a number"),
+        (["--workers", "0"], DOCKER, "--workers needs a number of 1 or more"),
         ([], "exit 1", "docker compose version 2 or newer is needed"),
         ([], 'case "$*" in *version*) echo 1.29.2 ;; esac', "docker compose version 2 or newer is needed"),
         (
@@ -186,7 +186,7 @@ def test_the_well_known_password_is_refused(tmp_path):
 @needs_bash
 @pytest.mark.parametrize("brokers", ["127.0.0.1:9092", "localhost:9092", "kafka:9092,localhost:9093"])
 def test_brokers_that_containers_cannot_mean_are_refused(tmp_path, brokers):
-    """As exported for `ratecast` on the same machine; a shell's variable wins over .env."""
+    """The variable may be exported for `ratecast` on this machine, and the shell has precedence over .env."""
     result = start(tmp_path, docker=DOCKER, settings={"RATECAST_BOOTSTRAP_SERVERS": brokers})
     assert result.returncode == 2
     assert result.stderr.startswith(f"error: RATECAST_BOOTSTRAP_SERVERS is '{brokers}'")
@@ -225,20 +225,20 @@ def test_options_and_the_override_reach_compose(tmp_path):
 
 
 @needs_bash
-@pytest.mark.parametrize("own", ["", "docker-compose.yml:mine.yml"])
-def test_a_plain_docker_compose_reads_what_was_started(tmp_path, own):
-    """Else the next `docker compose up` or `run` starts Kafka anew and publishes it no more."""
+@pytest.mark.parametrize("chosen", ["", "docker-compose.yml:mine.yml"])
+def test_a_plain_docker_compose_reads_what_was_started(tmp_path, chosen):
+    """Otherwise the next `docker compose up` or `run` would restart Kafka without its published port."""
     settings = tmp_path / ".env"
-    settings.write_text(f"COMPOSE_FILE={own}\n" if own else "")
+    settings.write_text(f"COMPOSE_FILE={chosen}\n" if chosen else "")
 
     def remembered() -> list[str]:
         return re.findall(r"^COMPOSE_FILE=(.*)$", settings.read_text(), re.MULTILINE)
 
     for _ in range(2):
         start(tmp_path, "--host", docker=DOCKER)
-        assert remembered() == [f"{own or 'docker-compose.yml'}:docker-compose.host.yml"]
+        assert remembered() == [f"{chosen or 'docker-compose.yml'}:docker-compose.host.yml"]
     start(tmp_path, docker=DOCKER)
-    assert remembered() == ([own] if own else [])
+    assert remembered() == ([chosen] if chosen else [])
     assert mode(settings) == 0o600
 
 

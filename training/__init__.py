@@ -1,1 +1,1 @@
-"""Fits, evaluates and explains the forecast model."""
+"""Trains, evaluates and explains the forecast model."""

@@ -1,10 +1,10 @@
-"""What accuracy was in training, and a Page-Hinkley test that stays quiet as long as it stays so.
+"""Fits the reference for live accuracy: the errors of training and a Page-Hinkley test with few false alarms.
 
-``delta`` follows from the change worth telling, as the optimal reference value of a cumulative sum does (half
-the shift: G. Lorden, Annals of Mathematical Statistics 42, 1971; G. V. Moustakides, Annals of Statistics 14,
-1986). ``threshold`` is fitted: block-bootstrapped training errors (circular blocks: Politis and Romano, 1992)
-run through the very test that serves, so volatility clustering, heavy tails, differences between pairs and the
-running mean are all in the count of false alarms.
+``delta`` follows from the smallest change worth reporting, like the optimal reference value of a cumulative sum (half
+the shift: G. Lorden, Annals of Mathematical Statistics 42, 1971; G. V. Moustakides, Annals of Statistics 14, 1986).
+``threshold`` is fitted: block-bootstrapped training errors (circular blocks: Politis and Romano, 1992) go through the
+same test that workers run. So the number of false alarms includes the effects of volatility clusters, heavy tails,
+differences between pairs and the running mean.
 """
 
 from __future__ import annotations
@@ -21,39 +21,39 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-DELTA = 0.175 / 2  # a mean |z| that is 15 to 20 % higher is worth telling
-MESSAGES_PER_FALSE_ALARM = 5000  # of a pair: about twenty years of daily rates
-CAP_LEVEL = 0.99  # of z; greater ones count as this quantile
-# A year of daily rates. What a pair was always like is learnt within it, what it became lately is not.
+DELTA = 0.175 / 2  # a mean |z| that is 15 to 20 % higher is worth reporting
+MESSAGES_PER_FALSE_ALARM = 5000  # messages of one pair, about twenty years of daily rates
+CAP_LEVEL = 0.99  # quantile of z; larger values count as this quantile
+# A year of daily rates: long enough to adapt to a pair, too short to adapt to a recent change.
 PRIOR_MESSAGES = 250
-BLOCK = 250  # a year: clusters and calm spells stay whole
+BLOCK = 250  # a year, so that clusters and calm times stay complete
 BOOTSTRAPPED_MESSAGES = 2_000_000  # 400 false alarms at the target, a relative standard error of 5 %
-MIN_MESSAGES = 100  # fewer do not tell the mean of |z| to 10 %
-# What independent normal errors need for that rate (1.01 alarms in 5,000 over 6,000,000). Real errors are no
-# better behaved: a few years of one pair that would do with less were only lucky.
+MIN_MESSAGES = 100  # with fewer the mean of |z| is less precise than 10 %
+# Independent normal errors need this threshold for that rate (1.01 alarms in 5,000 over 6,000,000). Real errors are
+# not better: if a few years of one pair seem to need less, that is chance.
 LEAST_THRESHOLD = 16.5
-_STEPS = 10  # bisections: the threshold to a thousandth of its bracket
+_STEPS = 10  # bisections, which give the threshold to a thousandth of its bracket
 
 
 def accuracy_reference(z_by_pair: Mapping[str, NDArray[np.float64]], seed: int) -> AccuracyReference:
-    """Fit the reference to standardised errors on days the forecasts were not fitted to.
+    """Fits the reference to standardised errors on days that the forecasts were not fitted to.
 
     Args:
         z_by_pair: ``|error| / sigma_t`` of each pair, oldest first, finite and not negative, ``(n_pair,)``.
-        seed: of the bootstrap; the same errors and seed give the same reference.
+        seed: seed of the bootstrap; the same errors and seed give the same reference.
 
     Raises:
-        ValueError: under ``MIN_MESSAGES`` errors, or all of them are equal.
+        ValueError: there are fewer than ``MIN_MESSAGES`` errors, or all of them are equal.
     """
     known = [z for z in z_by_pair.values() if len(z)]
     pooled = np.concatenate([*known, np.zeros(0)])
     if len(pooled) < MIN_MESSAGES:
-        raise ValueError(f"{len(pooled)} errors are too few to know accuracy by: {MIN_MESSAGES} are needed")
+        raise ValueError(f"{len(pooled)} errors are too few to measure accuracy: {MIN_MESSAGES} are needed")
     cap = float(np.quantile(pooled, CAP_LEVEL))
     capped = np.minimum(pooled, cap)
     mean, std = float(capped.mean()), float(capped.std())
     if not std > 0:
-        raise ValueError("every error has the same size: there is no telling what a change of it would be")
+        raise ValueError("all errors have the same size, so a change cannot be measured")
     series = bootstrap([np.minimum(z, cap) for z in known], seed)
     return AccuracyReference(
         messages=len(pooled),
@@ -67,9 +67,9 @@ def accuracy_reference(z_by_pair: Mapping[str, NDArray[np.float64]], seed: int) 
 
 
 def bootstrap(errors: Sequence[NDArray[np.float64]], seed: int) -> list[NDArray[np.float64]]:
-    """Series of ``MESSAGES_PER_FALSE_ALARM`` errors, as many of each pair, each from blocks of one pair.
+    """Returns series of ``MESSAGES_PER_FALSE_ALARM`` errors, each from blocks of one pair; all pairs have equally many.
 
-    Blocks wrap around the end of a pair, so that its first and last errors occur as often as others.
+    Blocks wrap around the end of a pair, so that its first and last errors occur as often as the others.
     """
     rng = np.random.default_rng(seed)
     each = max(1, round(BOOTSTRAPPED_MESSAGES / MESSAGES_PER_FALSE_ALARM / len(errors)))
@@ -84,7 +84,7 @@ def bootstrap(errors: Sequence[NDArray[np.float64]], seed: int) -> list[NDArray[
 
 
 def _fit_threshold(series: Sequence[NDArray[np.float64]], mean: float) -> float:
-    """The least threshold with at most one alarm a series on average, but never under `LEAST_THRESHOLD`."""
+    """Returns the lowest threshold with at most one alarm per series on average, at least `LEAST_THRESHOLD`."""
 
     def alarms(threshold: float) -> int:
         return sum(len(PageHinkley(DELTA, threshold, mean, PRIOR_MESSAGES).update(z)) for z in series)

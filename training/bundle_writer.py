@@ -1,4 +1,4 @@
-"""Writes a model bundle: whole or not at all, and never over another."""
+"""Writes a model bundle completely or not at all, and never overwrites another one."""
 
 from __future__ import annotations
 
@@ -40,18 +40,18 @@ _LIBRARIES = ("numpy", "scikit-learn", "joblib", "skl2onnx", "onnx", "onnxruntim
 
 @dataclass(frozen=True)
 class BundleContent:
-    """What goes into a bundle.
+    """Content of a bundle.
 
     Attributes:
-        stats: with the version that it should have.
-        forest: scikit-learn's.
-        onnx: the same as a graph.
-        probes: the proof.
-        report: makes the page, HTML, from the stats with the version that it gets.
-        data_digest: SHA-256 of what it was trained on.
-        split_dates: what was fitted and tested on which days.
-        seed: of everything random.
-        notes: what it was not learnt from, in sentences.
+        stats: statistics, with the wanted version.
+        forest: the scikit-learn model.
+        onnx: the forest as an ONNX graph.
+        probes: inputs and the forest's predictions, to check the graph with.
+        report: returns the HTML report for the statistics with the final version.
+        data_digest: SHA-256 of the training data.
+        split_dates: which days were used for which part of fitting and testing.
+        seed: seed of everything random.
+        notes: sentences on rates that were left out and on figures that are missing.
     """
 
     stats: TrainingStats
@@ -67,19 +67,19 @@ class BundleContent:
 
 @dataclass(frozen=True)
 class WrittenBundle:
-    """Where a bundle lies, and its statistics, which name the version that it got."""
+    """Directory of a bundle and its statistics, which contain its final version."""
 
     directory: Path
     stats: TrainingStats
 
 
 def write_bundle(models_dir: Path, content: BundleContent, now: dt.datetime) -> WrittenBundle:
-    """Write ``models_dir/<version>/`` and make it the current one.
+    """Write ``models_dir/<version>/`` and make it the current bundle.
 
-    Everything is written into a hidden directory beside it and renamed when complete. A directory that is there
-    already is never touched, so that no reader finds it half, mixed or gone, and a version never means two
-    models: a sound bundle with the same content is kept as it is; otherwise (other libraries have grown another
-    forest, a file is damaged) the new one takes the next free name, ``<version>.2``.
+    All files are first written to a hidden directory, which is renamed when complete. An existing directory is never
+    changed, so no reader can find an incomplete or mixed bundle, and a version never names two models. If a valid
+    bundle with the same content exists, it is kept. If the existing one differs (other library versions gave another
+    forest) or is damaged, the new bundle gets the next free name, ``<version>.2``.
 
     Raises:
         OperationError: the directory cannot be written.
@@ -101,7 +101,7 @@ def write_bundle(models_dir: Path, content: BundleContent, now: dt.datetime) -> 
 
 
 def _place(models_dir: Path, scratch: Path, content: BundleContent, now: dt.datetime) -> WrittenBundle:
-    """The bundle under the first name that is free or already holds the same."""
+    """Put the bundle under the first name that is free or already has the same content."""
     _write_model(scratch, content)
     for number in itertools.count(1):
         wanted = content.stats.model_version
@@ -110,7 +110,7 @@ def _place(models_dir: Path, scratch: Path, content: BundleContent, now: dt.date
         stats = content.stats.model_copy(update={"model_version": version})
         (scratch / STATS).write_text(stats.model_dump_json(indent=1, by_alias=True) + "\n", encoding="utf-8")
         if directory.exists():
-            if _holds_the_same(models_dir, version, scratch):
+            if _has_same_content(models_dir, version, scratch):
                 break
             continue
         (scratch / REPORT).write_text(content.report(stats), encoding="utf-8")
@@ -120,22 +120,23 @@ def _place(models_dir: Path, scratch: Path, content: BundleContent, now: dt.date
         except OSError:
             if not directory.exists():
                 raise
-            continue  # another training was a moment faster
+            continue  # another training has taken the name in the meantime
         break
     return WrittenBundle(directory, stats)
 
 
-def _holds_the_same(models_dir: Path, version: str, scratch: Path) -> bool:
-    """Whether a sound bundle serves the same; its report and its date may differ.
+def _has_same_content(models_dir: Path, version: str, scratch: Path) -> bool:
+    """Whether a valid bundle gives the same forecasts; its report and its date may differ.
 
-    So may the bytes of its pickle, which depend on more than the forest: the same graph is the same forest.
+    The bytes of its pickle may differ too, because they depend on more than the forest. An equal graph means an equal
+    forest.
     """
     try:
         digests = load(models_dir, version).digests
     except ModelBundleError:
         return False
-    served = (ONNX, PARITY, STATS)
-    return all(digests[name] == sha256(scratch / name) for name in served)
+    used_by_workers = (ONNX, PARITY, STATS)
+    return all(digests[name] == sha256(scratch / name) for name in used_by_workers)
 
 
 def _write_model(directory: Path, content: BundleContent) -> None:
@@ -162,5 +163,5 @@ def _write_manifest(directory: Path, version: str, content: BundleContent, now: 
 
 
 def _libraries() -> dict[str, str]:
-    own = {"python": platform.python_version(), "ratecast": ratecast.__version__}
-    return own | {name: importlib.metadata.version(name) for name in _LIBRARIES}
+    versions = {"python": platform.python_version(), "ratecast": ratecast.__version__}
+    return versions | {name: importlib.metadata.version(name) for name in _LIBRARIES}

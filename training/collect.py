@@ -1,4 +1,4 @@
-"""What a model is trained on: rates that are there, of pairs that have enough of them."""
+"""Loads the rates to train on and selects the pairs that have enough of them."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
     from training.train_options import TrainOptions
 
-MIN_RATES = 100  # in one stretch: 61 to fill a window and a few dozen to learn from
-MAX_SPAN = 1e50  # squares of what lies beyond leave float64, and no currency was ever there
+MIN_RATES = 100  # in one stretch: 61 to fill a window and a few dozen to train on
+MAX_SPAN = 1e50  # squares of larger rates overflow float64, and no currency has ever had such rates
 
 
 def load_table(options: TrainOptions) -> Screened:
-    """The rates to learn from: a user's file without what must not be learnt, the ECB's and rates at hand as they are.
+    """Returns the rates to train on; those of a user's file are screened for faults, all others are not.
 
     Raises:
-        UsageError: the file cannot be read, is malformed, or holds nothing until the last day.
+        UsageError: the file cannot be read, is malformed, or has no rates up to the last day.
     """
     if options.table is not None:
         return Screened(options.table)
@@ -37,17 +37,17 @@ def load_table(options: TrainOptions) -> Screened:
 
 
 def collect(options: TrainOptions, table: RateTable) -> tuple[list[PairHistory], dict[str, str]]:
-    """The pairs to train on, cut at ``until``, and those left out with the reason.
+    """Returns the pairs to train on, cut at ``until``, and those left out with the reason.
 
     Args:
-        options: which pairs, and until when.
-        table: their rates, of `load_table`.
+        options: which pairs, and up to which day.
+        table: their rates, from `load_table`.
 
     Raises:
-        UsageError: a pair that was asked for by name has to be left out, or none is left.
+        UsageError: a pair that was requested by name cannot be trained, or no pair is left.
     """
-    own = options.csv is not None or options.table is not None
-    chosen = options.pairs or (tuple(table.columns) if own else DEFAULT_PAIRS)
+    from_user = options.csv is not None or options.table is not None
+    chosen = options.pairs or (tuple(table.columns) if from_user else DEFAULT_PAIRS)
     histories: list[PairHistory] = []
     skipped: dict[str, str] = {}
     for pair in dict.fromkeys(chosen):
@@ -66,7 +66,7 @@ def collect(options: TrainOptions, table: RateTable) -> tuple[list[PairHistory],
 
 
 def data_digest(histories: Sequence[PairHistory]) -> str:
-    """SHA-256 of the rates, their days and their pairs, hex."""
+    """Returns the SHA-256 of the rates, their days and their pairs in hex."""
     digest = hashlib.sha256()
     for history in histories:
         for stretch in history.stretches:
@@ -79,14 +79,14 @@ def data_digest(histories: Sequence[PairHistory]) -> str:
 def _fault(history: PairHistory) -> str | None:
     longest = max((len(stretch.rates) for stretch in history.stretches), default=0)
     if longest < MIN_RATES:
-        return f"{longest} rates in a row are too few: {MIN_RATES} are needed"
+        return f"{longest} rates without a gap are too few, {MIN_RATES} are needed"
     if not np.isfinite(pair_sigmas([history])[0]):
         return "the rate never moves"
     lowest, highest = (f(float(f(s.rates)) for s in history.stretches) for f in (min, max))
     if highest / MAX_SPAN > lowest or lowest < 1 / MAX_SPAN or highest > MAX_SPAN:
-        return f"rates from {lowest:.3g} to {highest:.3g} are no exchange rates"
+        return f"rates from {lowest:.3g} to {highest:.3g} are not exchange rates"
     return None
 
 
 def _until(day: dt.date | None) -> str:
-    return "" if day is None else f" until {day}"
+    return "" if day is None else f" up to {day}"

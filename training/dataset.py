@@ -1,7 +1,7 @@
-"""From histories to rows: what the forest sees, and the next return it should have said.
+"""Turns histories into rows: the inputs of the forest, and the next return as target.
 
-A row is one history and the return that followed it. Its inputs are computed by ``ratecast.model.features``, the
-very functions that serve, so that training and serving cannot part.
+A row is one history and the return that followed it. `ratecast.model.features` computes its inputs. Workers use the
+same functions, so training and scoring cannot differ.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ if TYPE_CHECKING:
 
     from ratecast.rates.tables import Series
 
-MIN_RETURNS = 60  # fewer returns say too little about a pair's volatility
+MIN_RETURNS = 60  # fewer returns give no reliable volatility
 
 
 @dataclass(frozen=True)
 class PairHistory:
-    """A pair and its gapless stretches, oldest first."""
+    """A pair and its stretches of rates without gaps, oldest first."""
 
     pair: str
     stretches: tuple[Series, ...]
 
     def until(self, day: np.datetime64) -> PairHistory:
-        """The same pair as it was known at the end of ``day``."""
+        """Returns the history as it was known at the end of ``day``."""
         cuts = [(s, int(np.searchsorted(s.dates, day, "right"))) for s in self.stretches]
         kept = (type(s)(s.pair, s.dates[:n], s.rates[:n]) for s, n in cuts if n)
         return PairHistory(self.pair, tuple(kept))
@@ -48,29 +48,30 @@ class Rows:
     last: NDArray[np.float64]  # (n,), newest rate of the history
     target: NDArray[np.float64]  # (n,), next log return
     sigma: NDArray[np.float64]  # (n,), EWMA volatility of the history
-    scales: NDArray[np.float64]  # (n, 2), of the ranges, columns `ratecast.model.ranges.LEVELS`
-    stored: NDArray[np.float64]  # (n,), the pair's sigma
+    scales: NDArray[np.float64]  # (n, 2), scales of the ranges, columns `ratecast.model.ranges.LEVELS`
+    stored: NDArray[np.float64]  # (n,), sigma of the pair in training
     inputs: NDArray[np.float32]  # (n, 3)
 
     def __len__(self) -> int:
         return len(self.target)
 
     def where(self, mask: NDArray[np.bool_]) -> Rows:
-        """The rows under a mask."""
+        """Returns the rows under a mask."""
         return Rows(*(getattr(self, field.name)[mask] for field in fields(self)))
 
 
 def shortest_features(history: PairHistory) -> NDArray[np.float64]:
-    """Features of every three rates in a row, ``(n, 5)``: what the shortest message shows."""
+    """Returns the features of every three consecutive rates, ``(n, 5)``: those of the shortest message."""
     windows = [sliding_window_view(s.rates, 3) for s in history.stretches if len(s.rates) >= 3]
     joined = np.concatenate([*windows, np.zeros((0, 3))])
     return features.contract_features(joined, features.log_returns(joined))
 
 
 def pair_sigmas(histories: Sequence[PairHistory]) -> NDArray[np.float64]:
-    """Standard deviation of each pair's one-step log returns, ``(p,)``; NaN where there are too few.
+    """Returns the standard deviation of each pair's one-step log returns, ``(p,)``.
 
-    Also NaN for a pair that never moved: nothing can be measured in units of zero.
+    It is NaN for a pair with fewer than ``MIN_RETURNS`` returns, and for one that never moved, because no error can be
+    measured in units of zero.
     """
     result = np.full(len(histories), np.nan)
     for position, history in enumerate(histories):
@@ -88,17 +89,17 @@ def build_rows(
     end: np.datetime64 | None = None,
     length: int = WINDOW,
 ) -> Rows:
-    """Every row whose target day lies in ``start..end`` (both included).
+    """Returns every row with a target day from ``start`` to ``end``, both included.
 
-    Whatever the length, only targets with ``WINDOW`` rates before them make a row, so that rows of different
-    lengths are the same days.
+    For every ``length`` only targets with ``WINDOW`` rates before them make a row, so that all lengths have the same
+    days.
 
     Args:
         histories: p pairs.
-        sigmas: stored sigma of each, ``(p,)``; pairs with NaN make no rows.
+        sigmas: sigma of each pair, ``(p,)``; pairs with NaN make no rows.
         start: first target day.
         end: last target day.
-        length: how many newest rates of each window the features may see, 3 to ``WINDOW``.
+        length: how many of the newest rates of each window the features use, 3 to ``WINDOW``.
     """
     parts = [
         _stretch_rows(stretch, position, float(sigmas[position]), (start, end), length)
@@ -139,7 +140,7 @@ def _stretch_rows(
     if count <= 0:
         return Rows(*_EMPTY)
     rates = stretch.rates[first - WINDOW : stop]
-    # Returns of the stretch first, windows of them after: 61 times fewer logarithms, the same numbers.
+    # Returns first, then windows: this takes 61 times fewer logarithms and gives the same numbers.
     returns = features.log_returns(rates[None, :])[0]
     windows = sliding_window_view(returns, WINDOW - 1)[:count]
     if length < WINDOW:

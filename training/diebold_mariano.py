@@ -1,4 +1,4 @@
-"""Does one forecast beat another, or was it luck? The Diebold-Mariano test with its usual corrections."""
+"""Tests whether one forecast is better than another (Diebold-Mariano, with its usual corrections)."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DieboldMariano:
-    """Outcome of the test.
+    """Result of the test.
 
     Attributes:
-        statistic: positive when the model's loss is the smaller one.
-        p_value: one-sided, of "the model is no better than the baseline".
+        statistic: positive if the model has the smaller loss.
+        p_value: one-sided p-value of "the model is no better than the baseline".
     """
 
     statistic: float
@@ -25,9 +25,9 @@ class DieboldMariano:
 
 
 def newey_west_variance(series: NDArray[np.float64], lags: int | None = None) -> float:
-    """Long-run variance of a stationary series, with Bartlett weights (Newey & West, Econometrica, 1987).
+    """Returns the long-run variance of a stationary series, with Bartlett weights (Newey & West, Econometrica, 1987).
 
-    ``gamma_0 + 2 sum_k (1 - k / (L + 1)) gamma_k``; the usual ``L = floor(4 (T / 100)^(2/9))`` unless given
+    ``gamma_0 + 2 sum_k (1 - k / (L + 1)) gamma_k``; by default ``L = floor(4 (T / 100)^(2/9))``
     (Newey & West, Review of Economic Studies, 1994).
 
     Args:
@@ -51,7 +51,7 @@ def newey_west_variance(series: NDArray[np.float64], lags: int | None = None) ->
 
 
 def diebold_mariano(advantage: NDArray[np.float64]) -> DieboldMariano | None:
-    """Test whether a one-step forecast's loss is smaller than the baseline's; None if they never differ.
+    """Tests whether a one-step forecast has a smaller loss than the baseline; None if they never differ.
 
     Diebold & Mariano, Journal of Business & Economic Statistics, 1995; the factor ``sqrt((T - 1) / T)`` and
     Student's t with ``T - 1`` degrees of freedom: Harvey, Leybourne & Newbold, International Journal of

@@ -1,12 +1,13 @@
-"""The references of windowed drift: quantile bins of training, and thresholds from training's own windows.
+"""Fits the references of drift scores: quantile bins of training, and thresholds from resampled windows of training.
 
-Textbook thresholds (0.2 for PSI, a p-value for KS) assume independent values. Returns are not: volatility comes
-in clusters, so two years of clean messages are far from twenty years of training. What is far is therefore
-asked of training itself, by a moving-block bootstrap (Kuensch, Annals of Statistics 17, 1989): windows joined
-from stretches of it, long enough to keep their clusters.
+Textbook thresholds (0.2 for PSI, a p-value for KS) assume independent values. Returns are not independent: volatility
+comes in clusters, so two years of clean messages differ a lot from twenty years of training. So the thresholds come
+from training itself, by a moving-block bootstrap (Kuensch, Annals of Statistics 17, 1989): windows are joined from
+stretches of training that are long enough to keep the clusters.
 
-Measured over the default pairs, trained to 2011, 2014 and 2017 and held against the three years after (windows
-of 500; share of clean windows above the threshold, and of windows with three times the volatility):
+Measured over the default pairs, trained to 2011, 2014 and 2017 and compared with the three years after. Windows have
+500 returns. The first figure is the share of clean windows above the threshold, the second one the share with three
+times the volatility:
 
 =====================  =============  =============
 block, .995 of a pair  KS             PSI
@@ -17,8 +18,8 @@ block, .995 of a pair  KS             PSI
 250 and the floor      4 %, 80 %      5 %, 79 %
 =====================  =============  =============
 
-One contiguous block of 500 does worse again (clean: KS 15 %, PSI 17 %, even at the maximum): training holds too
-few of them.
+A single block of 500 is worse again (clean: KS 15 %, PSI 17 %, even at the maximum), because training has too few
+of them.
 """
 
 from __future__ import annotations
@@ -45,12 +46,12 @@ WINDOW_LENGTHS = (250, 300, 400, WINDOW_MESSAGES)
 BLOCK = 250  # returns, a year of days
 DRAWS = 2000
 QUANTILE = 0.995
-# The scores know no scale, so pairs compare. A pair's own years may lack the turmoil that others had: where it
-# is among the calmer three quarters, it is held to the threshold at their upper end.
+# Scores have no unit, so thresholds of pairs can be compared. The years of a pair may lack the turmoil that others
+# had, so a threshold is at least this quantile of the thresholds of all pairs.
 FLOOR_QUANTILE = 0.75
-# Eight years of days. Trained on the four or the eight before 2021, KS flags 18 % or 7 % of the clean windows after.
+# Eight years of days. Trained on the four or the eight years before 2021, KS flags 18 % or 7 % of later clean windows.
 MIN_VALUES = 2000
-DIGITS = 4  # significant; counts are taken after rounding, so nothing is lost but bytes
+DIGITS = 4  # significant digits; values are counted after rounding, so the counts are exact
 
 _Scores = dict[tuple["DriftTest", int], float]
 
@@ -58,10 +59,10 @@ _Scores = dict[tuple["DriftTest", int], float]
 def feature_references(
     histories: Sequence[PairHistory], seed: int, not_pooled: Collection[int] = ()
 ) -> dict[str, dict[str, FeatureReference]]:
-    """Pair -> feature -> bins and thresholds; a pair of fewer than ``MIN_VALUES`` values has none.
+    """Returns pair -> feature -> bins and thresholds; a pair with fewer than ``MIN_VALUES`` values has none.
 
-    The same histories and seed give the same references. Pairs at the positions ``not_pooled`` raise no other pair's
-    threshold.
+    The same histories and seed give the same references. Pairs at the positions ``not_pooled`` do not affect the
+    thresholds of other pairs.
     """
     found: dict[str, dict[str, tuple[NDArray[np.float64], NDArray[np.int64], _Scores]]] = {}
     for history in histories:
@@ -71,8 +72,8 @@ def feature_references(
         found[history.pair] = {
             name: _measure(values[:, FEATURE_NAMES.index(name)], seed) for name in DRIFT_FEATURES
         }
-    unlike = {histories[position].pair for position in not_pooled}
-    common = [of_pair for pair, of_pair in found.items() if pair not in unlike] or list(found.values())
+    excluded = {histories[position].pair for position in not_pooled}
+    common = [of_pair for pair, of_pair in found.items() if pair not in excluded] or list(found.values())
     floors = {name: _floors([of_pair[name][2] for of_pair in common]) for name in DRIFT_FEATURES}
     return {
         pair: {
@@ -80,11 +81,11 @@ def feature_references(
                 edges=tuple(edges.tolist()),
                 counts=tuple(counts.tolist()),
                 thresholds={
-                    test: {n: _rounded(max(own[test, n], floors[name][test, n])) for n in WINDOW_LENGTHS}
+                    test: {n: _rounded(max(scores[test, n], floors[name][test, n])) for n in WINDOW_LENGTHS}
                     for test in DRIFT_TESTS
                 },
             )
-            for name, (edges, counts, own) in of_pair.items()
+            for name, (edges, counts, scores) in of_pair.items()
         }
         for pair, of_pair in found.items()
     }
@@ -93,7 +94,7 @@ def feature_references(
 def _measure(
     values: NDArray[np.float64], seed: int
 ) -> tuple[NDArray[np.float64], NDArray[np.int64], _Scores]:
-    """Edges, counts, and the scores that the pair's own resampled windows stay under."""
+    """Returns edges, counts, and the scores that nearly all resampled windows of the pair stay below."""
     quantiles = np.quantile(values, np.arange(1, BINS) / BINS, method="inverted_cdf")
     edges = np.unique([_rounded(value) for value in quantiles.tolist()])
     bins = np.searchsorted(edges, values)
@@ -110,9 +111,9 @@ def _measure(
 def _resampled(
     bins: NDArray[np.intp], count: int, length: int, generator: np.random.Generator
 ) -> NDArray[np.int64]:
-    """Bin counts of ``DRAWS`` windows, each joined from random blocks, ``(DRAWS, count)``.
+    """Returns the bin counts of ``DRAWS`` windows, each joined from random blocks, ``(DRAWS, count)``.
 
-    A block may span the hole between two stretches: a window's score does not look at order.
+    A block may contain the hole between two stretches, because the score of a window does not depend on the order.
     """
     seen = np.zeros((len(bins) + 1, count), dtype=np.int64)
     seen[np.arange(1, len(bins) + 1), bins] = 1

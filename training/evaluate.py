@@ -1,7 +1,7 @@
-"""Is the forecast any good? Always against the last rate, always on days after everything that was fitted.
+"""Measures how good forecasts are, compared with the last rate and on days after those of the fit.
 
-Errors are log returns in units of the pair's stored sigma, so that pooled figures weigh pairs alike: in rates,
-EUR/KRW alone would decide them.
+Errors are log returns in units of the pair's sigma, so that all pairs have the same weight. In rates, EUR/KRW alone
+would decide the result.
 """
 
 from __future__ import annotations
@@ -27,31 +27,31 @@ if TYPE_CHECKING:
     from training.fit import ForestSettings
 
 WALK_FORWARD_YEARS = 10
-WALK_FORWARD_TREES = 25  # a year's forest is thrown away; a quarter of the trees says the same
+WALK_FORWARD_TREES = 25  # a quarter of the trees gives the same figures for a year
 
 
 @dataclass(frozen=True)
 class Outcomes:
-    """Forecasts and what came, parallel arrays; returns and widths in units of the pair's stored sigma."""
+    """Forecasts and actual returns as parallel arrays; returns and widths are in units of the pair's sigma."""
 
     pair: NDArray[np.intp]  # (n,)
     date: NDArray[np.datetime64]  # (n,), day of the forecast rate
-    last: NDArray[np.float64]  # (n,), the rate forecast from
-    scale: NDArray[np.float64]  # (n,), stored sigma
-    actual: NDArray[np.float64]  # (n,), the return that came
-    step: NDArray[np.float64]  # (n,), the return served
-    forest: NDArray[np.float64]  # (n,), what the forest alone would have said
-    half: NDArray[np.float64]  # (n, 2), half width of the served ranges, columns LEVELS
-    constant: NDArray[np.float64]  # (n, 2), of a range that is as wide on every day
+    last: NDArray[np.float64]  # (n,), the rate before the forecast one
+    scale: NDArray[np.float64]  # (n,), sigma of the pair
+    actual: NDArray[np.float64]  # (n,), actual return
+    step: NDArray[np.float64]  # (n,), forecast return
+    forest: NDArray[np.float64]  # (n,), return forecast by the forest alone
+    half: NDArray[np.float64]  # (n, 2), half width of the ranges, columns LEVELS
+    constant: NDArray[np.float64]  # (n, 2), half width of ranges that are equally wide on every day
 
     def where(self, mask: NDArray[np.bool_]) -> Outcomes:
-        """The outcomes under a mask."""
+        """Returns the outcomes under a mask."""
         return Outcomes(*(getattr(self, field.name)[mask] for field in fields(self)))
 
 
 @dataclass(frozen=True)
 class Direction:
-    """How often the forest's sign was right, beside what always naming the commoner sign would have got."""
+    """How often the forest predicted the right sign, and the share of the commoner sign to compare with."""
 
     correct: float
     low: float
@@ -61,26 +61,26 @@ class Direction:
 
 @dataclass(frozen=True)
 class Metrics:
-    """Figures of a set of outcomes; by level where a dict."""
+    """Metrics of a set of outcomes; dicts are by level."""
 
     n: int
     mae_ratio: float  # mean |error| over the last rate's; below 1 is better than the last rate
     mse_skill: float  # 1 - MSE / the last rate's; above 0 is better
     diebold_mariano: DieboldMariano | None  # on absolute errors; None when the forecast is the last rate
-    forest_mae_ratio: float  # of the forest alone, unshrunk
-    direction: Direction | None  # of the forest alone; None when nothing moved
+    forest_mae_ratio: float  # of the forest alone, without lambda
+    direction: Direction | None  # of the forest alone; None if no rate moved
     coverage: dict[str, float]
     winkler: dict[str, float]  # mean interval score, in sigma; smaller is better
-    # Over a constant-width range's; None where that was 0, as a peg's is.
+    # Divided by the score of a range of constant width; None if that score is 0, as for a peg.
     winkler_ratio: dict[str, float | None]
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Figures by date split and by yearly walk-forward."""
+    """Metrics on the test days and by year of the walk-forward."""
 
-    fitted_until: str  # the forest that found lambda saw nothing later
-    validated_until: str  # lambda and the ranges saw nothing later
+    fitted_until: str  # last day used for the forest that lambda was fitted with
+    validated_until: str  # last day used for lambda and the ranges
     tested_until: str
     lambda_: float  # of the model under test
     test: Metrics
@@ -91,7 +91,7 @@ class Evaluation:
 
 
 def wilson_interval(hits: float, n: float, z: float = 1.959964) -> tuple[float, float]:
-    """Confidence interval of a share (Wilson, Journal of the American Statistical Association, 1927).
+    """Returns the confidence interval of a share (Wilson, Journal of the American Statistical Association, 1927).
 
     >>> low, high = wilson_interval(5, 10)
     >>> round(low, 4), round(high, 4)
@@ -106,13 +106,13 @@ def wilson_interval(hits: float, n: float, z: float = 1.959964) -> tuple[float, 
 def direction(
     predicted: NDArray[np.float64], actual: NDArray[np.float64], n_effective: int
 ) -> Direction | None:
-    """Share of moves whose sign was foretold, with its Wilson interval, beside the commoner sign's share.
+    """Returns the share of moves with a correctly predicted sign, its Wilson interval, and the commoner sign's share.
 
     Args:
-        predicted: returns foretold, ``(n,)``.
-        actual: returns that came, ``(n,)``; days without a move do not count.
-        n_effective: number of independent observations for the interval: pairs of one day move together, so
-            pooled rows count as the number of days (cautious: the truth lies between).
+        predicted: predicted returns, ``(n,)``.
+        actual: actual returns, ``(n,)``; days without a move do not count.
+        n_effective: number of independent observations for the interval. Pairs of one day move together, so pooled
+            rows count as the number of days, which makes the interval rather too wide.
 
     >>> direction(np.array([1.0, 1.0, -1.0]), np.array([2.0, -1.0, 0.0]), 2)
     Direction(correct=0.5, low=0.0945, high=0.9055, majority=0.5)
@@ -128,11 +128,11 @@ def direction(
 
 
 def measure(outcomes: Outcomes) -> Metrics:
-    """All figures of a set of outcomes, at least one row."""
+    """Returns all metrics of a set of outcomes with at least one row."""
     error = outcomes.actual - outcomes.step
     absolute, baseline = np.abs(error), np.abs(outcomes.actual)
     days, day = np.unique(outcomes.date, return_inverse=True)
-    # One loss a day, the mean over pairs: pairs of one day are not independent evidence.
+    # One loss for each day, the mean over pairs, because the pairs of one day are not independent.
     advantage = np.bincount(day, baseline - absolute) / np.bincount(day)
     levels = {level: (column, int(level) / 100) for column, level in enumerate(LEVELS)}
     winkler = {k: winkler_score(error, outcomes.half[:, c], share) for k, (c, share) in levels.items()}
@@ -161,7 +161,7 @@ def _ratio(model: float, baseline: float) -> float:
 def outcomes_of(
     model: FittedModel, histories: Sequence[PairHistory], start: np.datetime64, end: np.datetime64
 ) -> Outcomes:
-    """A model's forecasts of the days ``start..end`` from full histories, beside what came."""
+    """Returns a model's forecasts of the days ``start`` to ``end`` from full histories, and the actual returns."""
     rows = build_rows(histories, model.sigmas, start, end)
     ones = np.ones((len(rows), 1))
     quantiles = np.array([model.quantiles[level][WINDOW] for level in LEVELS])
@@ -179,7 +179,7 @@ def outcomes_of(
 
 
 def walk_forward(histories: Sequence[PairHistory], settings: ForestSettings, year: int) -> Outcomes:
-    """A year forecast by a model fitted on the years before it, as if one were trained every New Year's Eve."""
+    """Returns the outcomes of a year, forecast by a model that was fitted to the years before it."""
     eve, end = np.datetime64(f"{year - 1}-12-31"), np.datetime64(f"{year}-12-31")
     settings = replace(settings, trees=min(settings.trees, WALK_FORWARD_TREES))
     model = fit_model(histories, eve, settings, (WINDOW,), refit=False)
@@ -187,9 +187,9 @@ def walk_forward(histories: Sequence[PairHistory], settings: ForestSettings, yea
 
 
 def walk_forward_years(histories: Sequence[PairHistory], last: int) -> list[int]:
-    """The newest ``WALK_FORWARD_YEARS`` calendar years, ``last`` included, with enough rows before them.
+    """Returns the newest ``WALK_FORWARD_YEARS`` calendar years up to ``last`` that have enough rows before them.
 
-    Years without a rate to forecast are not among them.
+    Years without a rate to forecast are left out.
     """
     return [year for year in _learnable_years(histories, last) if _has_rates_to_forecast(histories, year)]
 
@@ -197,13 +197,15 @@ def walk_forward_years(histories: Sequence[PairHistory], last: int) -> list[int]
 def unmeasured_years(
     histories: Sequence[PairHistory], last: int, measured: Collection[int]
 ) -> tuple[str, ...]:
-    """A sentence on the years of the walk-forward that nothing was forecast in; none if there are none."""
+    """Returns a sentence on the years of the walk-forward without any forecast; empty if there are no such years."""
     missing = [year for year in _learnable_years(histories, last) if year not in measured]
     if not missing:
         return ()
     named = ", ".join(map(str, missing))
-    which = "that year" if len(missing) == 1 else "those years"
-    return (f"The walk-forward has no figures of {named}: no rate of {which} follows {WINDOW} in a row.",)
+    which = "this year" if len(missing) == 1 else "these years"
+    return (
+        f"There are no results for {named}: no rate of {which} has {WINDOW} rates without a gap before it.",
+    )
 
 
 def _learnable_years(histories: Sequence[PairHistory], last: int) -> list[int]:
@@ -217,9 +219,11 @@ def _learnable_years(histories: Sequence[PairHistory], last: int) -> list[int]:
 
 def _has_rates_to_forecast(histories: Sequence[PairHistory], year: int) -> bool:
     days = (stretch.dates[WINDOW:] for history in histories for stretch in history.stretches)
-    return any(bool((own.astype("datetime64[Y]") == np.datetime64(str(year), "Y")).any()) for own in days)
+    return any(
+        bool((of_pair.astype("datetime64[Y]") == np.datetime64(str(year), "Y")).any()) for of_pair in days
+    )
 
 
 def join(parts: Sequence[Outcomes]) -> Outcomes:
-    """Several sets of outcomes as one."""
+    """Returns several sets of outcomes as one."""
     return Outcomes(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Outcomes)))

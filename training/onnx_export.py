@@ -1,4 +1,4 @@
-"""The forest as an ONNX graph, and the proof that both say the same."""
+"""Exports the forest as an ONNX graph and checks that both predict the same."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
     from ratecast.model.onnx_model import StepModel
 
-_OPSETS = {"": 18, "ai.onnx.ml": 3}  # the newest that ONNX Runtime 1.20, the oldest we allow, can run
+_OPSETS = {"": 18, "ai.onnx.ml": 3}  # the newest that ONNX Runtime 1.20 can run, the oldest version allowed
 
 
 def export_onnx(forest: RandomForestRegressor) -> bytes:
-    """The forest as a serialised ONNX graph: float32 ``(n, 3)`` in, float32 ``(n, 1)`` out."""
+    """Returns the forest as a serialised ONNX graph: float32 ``(n, 3)`` in, float32 ``(n, 1)`` out."""
     from skl2onnx import to_onnx
     from skl2onnx.common.data_types import FloatTensorType
 
@@ -31,17 +31,17 @@ def export_onnx(forest: RandomForestRegressor) -> bytes:
 def check_parity(
     onnx: bytes, forest: StepModel, inputs: NDArray[np.float32], seed: int = 0, random_rows: int = 20_000
 ) -> float:
-    """The greatest difference between the graph and the forest, on given inputs and on random ones.
+    """Returns the largest difference between the graph and the forest, on given inputs and on random ones.
 
     Args:
         onnx: the graph.
-        forest: what it was exported from.
-        inputs: what the forest was trained on, ``(n, 3)``.
-        seed: of the random inputs, which cover all that serving can send (``+- BOUND``).
-        random_rows: how many of them.
+        forest: the forest that it was exported from.
+        inputs: inputs that the forest was trained on, ``(n, 3)``.
+        seed: seed of the random inputs, which cover everything that a worker can pass (``+- BOUND``).
+        random_rows: number of random inputs.
 
     Raises:
-        OperationError: the difference exceeds ``TOLERANCE``: such a graph must not serve.
+        OperationError: the difference exceeds ``TOLERANCE``, so the graph must not be used.
     """
     random = np.random.default_rng(seed).uniform(-BOUND, BOUND, (random_rows, 3)).astype(np.float32)
     tried = np.concatenate((inputs, random))
@@ -49,6 +49,6 @@ def check_parity(
     if not difference <= TOLERANCE:
         raise OperationError(
             f"the ONNX graph differs from the forest by {difference:.2g} standard deviations "
-            f"(at most {TOLERANCE:g} is allowed): not saved"
+            f"(at most {TOLERANCE:g} is allowed), so the model was not saved"
         )
     return difference

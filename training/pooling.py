@@ -1,14 +1,15 @@
-"""Which pairs the common figures come from: one pair's fault must not reach the others.
+"""Selects the pairs that the common figures come from, so that a faulty pair does not affect the others.
 
-The forest, lambda, the quantiles of the ranges and the common limits are learnt from all pairs together. In units of
-its own volatility one free pair is like another: over the ECB's 20 default pairs, and at the end of every year from
-2001 to 2025, a pair's 80 % and 95 % quantiles of |return| / scale were 0.86 to 1.12 times the median pair's. So a pair
-whose quantiles are more than ``FAR`` times the median, or less than one ``FAR``-th, is not pooled: its rates are mostly
-noise, or faults. Of one or two pairs the median says nothing: they are held to that of the ECB's. A pegged pair, whose
-returns are rounding, is not pooled either. Returns of exactly zero were 0 to 3 % of a default pair's, 14 % of EUR/ISK's
-(27 % since 2018), 15 % of EUR/LVL's, 34 % of EUR/MTL's, and 42 to 85 % of those of the pegs CYP, LTL and BGN.
+The forest, lambda, the quantiles of the ranges and the common limits are fitted on all pairs together. This works
+because pairs are alike in units of their own volatility: over the ECB's 20 default pairs, and at the end of every year
+from 2001 to 2025, a pair's 80 % and 95 % quantiles of |return| / scale were 0.86 to 1.12 times the median pair's. A
+pair is not pooled if one of its quantiles is more than ``FAR`` times the median or less than 1 / ``FAR`` of it: its
+rates are mostly noise or faults. With one or two pairs the median means nothing, so the median of the ECB's pairs is
+used. A pegged pair is not pooled either, because its returns are rounding. The share of returns that are exactly zero
+was 0 to 3 % for the default pairs, 14 % for EUR/ISK (27 % since 2018), 15 % for EUR/LVL, 34 % for EUR/MTL, and 42 to
+85 % for the pegs CYP, LTL and BGN.
 
-A pair that is not pooled is served all the same, with its own volatility and the others' quantiles.
+A pair that is not pooled still gets forecasts, with its own volatility and the quantiles of the others.
 """
 
 from __future__ import annotations
@@ -27,38 +28,38 @@ if TYPE_CHECKING:
     from training.dataset import PairHistory, Rows
 
 FAR = 1.25
-# Quantiles of few rows are noisy: a 95 % quantile of 100 rows strays by 17 %, of 500 by 8 %.
+# Quantiles of few rows are noisy: a 95 % quantile of 100 rows varies by 17 %, one of 500 rows by 8 %.
 FAR_OF_FEW, FEW_ROWS = 2.0, 500
-LEAST_ROWS = 100  # fewer say nothing
-LEAST_PAIRS = 3  # of two that differ, the median cannot tell which is the odd one
+LEAST_ROWS = 100  # with fewer rows a pair is always pooled
+LEAST_PAIRS = 3  # if two pairs differ, their median cannot show which one is unusual
 TYPICAL = {"80": 1.24, "95": 2.10}  # the median of the ECB's 20 default pairs, 1999 to 2026
 PEGGED = 0.4  # share of returns that are zero
 
 
 def not_pooled(rows: Rows, pairs: int, least_rows: int) -> dict[int, str]:
-    """Positions of pairs to leave out of the pool, and why; none where too few rows would be left.
+    """Returns the positions of pairs to leave out of the pool, and why; none if too few rows would be left.
 
     Args:
-        rows: of all pairs.
-        pairs: how many there are.
-        least_rows: that the pool must hold.
+        rows: rows of all pairs.
+        pairs: number of pairs.
+        least_rows: number of rows that must be left in the pool.
     """
-    found = unlike_the_others(rows, pairs)
+    found = unusual_pairs(rows, pairs)
     return found if int((~np.isin(rows.pair, list(found))).sum()) >= least_rows else {}
 
 
-def unlike_the_others(rows: Rows, pairs: int) -> dict[int, str]:
-    """Positions of pairs that are pegged or far from the others, and why, whatever would be left."""
+def unusual_pairs(rows: Rows, pairs: int) -> dict[int, str]:
+    """Returns the positions of pairs that are pegged or far from the others, and why."""
     found: dict[int, str] = {}
     quantiles: dict[int, NDArray[np.float64]] = {}
     counts = np.bincount(rows.pair, minlength=pairs)
     for position in np.flatnonzero(counts >= LEAST_ROWS).tolist():
-        own = rows.where(rows.pair == position)
-        still = float(np.mean(own.target == 0))
+        of_pair = rows.where(rows.pair == position)
+        still = float(np.mean(of_pair.target == 0))
         if still > PEGGED:
             found[position] = f"pegged: {100 * still:.0f} % of its returns are zero"
         else:
-            sizes = np.abs(own.target)[:, None] / own.scales
+            sizes = np.abs(of_pair.target)[:, None] / of_pair.scales
             quantiles[position] = np.array(
                 [np.quantile(sizes[:, column], int(level) / 100) for column, level in enumerate(LEVELS)]
             )
@@ -69,8 +70,8 @@ def _far(quantiles: Mapping[int, NDArray[np.float64]], counts: NDArray[np.intp])
     few = len(quantiles) < LEAST_PAIRS
     median = [TYPICAL[level] for level in LEVELS] if few else np.median(list(quantiles.values()), axis=0)
     found: dict[int, str] = {}
-    for position, own in quantiles.items():
-        ratios = own / median
+    for position, of_pair in quantiles.items():
+        ratios = of_pair / median
         bound = FAR if counts[position] >= FEW_ROWS else FAR_OF_FEW
         level = int(np.argmax(np.abs(np.log(np.maximum(ratios, 1e-9)))))
         if not 1 / bound <= ratios[level] <= bound:
@@ -82,16 +83,16 @@ def _far(quantiles: Mapping[int, NDArray[np.float64]], counts: NDArray[np.intp])
 
 
 def sentences(histories: Sequence[PairHistory], rows: Rows, left_out: Mapping[int, str]) -> tuple[str, ...]:
-    """Each pair that is unlike the others, in a sentence.
+    """Returns a sentence on each unusual pair.
 
     Args:
         histories: the pairs.
-        rows: of all of them.
-        left_out: of `not_pooled`.
+        rows: rows of all pairs.
+        left_out: result of `not_pooled`.
     """
     if left_out:
-        what = "It is served, but the forest and the common quantiles and limits are learnt without it."
+        effect = "It gets forecasts, but the forest, the common quantiles and the common limits are fitted without it."
     else:
-        what = "Without it there are too few rates to learn from: figures of such a pair say little of one that moves."
-        left_out = unlike_the_others(rows, len(histories))
-    return tuple(f"{histories[i].pair} is {reason}. {what}" for i, reason in left_out.items())
+        effect = "It was used all the same, as too few rates would be left. Its figures do not hold for other pairs."
+        left_out = unusual_pairs(rows, len(histories))
+    return tuple(f"{histories[i].pair} is {reason}. {effect}" for i, reason in left_out.items())

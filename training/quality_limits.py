@@ -1,6 +1,6 @@
-"""Thresholds of the data-quality checks: how odd clean rates get, and a budget of false alarms.
+"""Fits the thresholds of the data-quality checks to clean rates and a budget of false alarms.
 
-A check of the feed may be wrong about 5 messages in 10,000, all checks together; one of the market about 50.
+All checks of the feed together may raise a false alarm on 5 of 10,000 messages, the check of the market on 50.
 """
 
 from __future__ import annotations
@@ -27,37 +27,38 @@ if TYPE_CHECKING:
 JUMP_BUDGET = 3e-4
 CONE_BUDGET = 1e-4
 REGIME_BUDGET = 5e-3
-HELD_BACK_SHARE = 0.25  # of each stretch, for the regime: its sigma comes from the days before
-# How a feed behaves now: a peg of ten years ago does not say how long this one may stand still.
-RECENT_DAYS = 3 * 365
-CAUTIOUS_CONE = (
-    8.0  # where no rate has a year's end behind it; those of the ECB's 20 default pairs are 6 to 11
+HELD_BACK_SHARE = (
+    0.25  # newest part of each stretch for the regime threshold; its sigma comes from the days before
 )
-CONE_MARGIN = 1.25  # over the farthest a pair went: a pair that trends has gone far before
+# Only recent days show how long a rate may stand still now: the pair may have been pegged ten years ago.
+RECENT_DAYS = 3 * 365
+# Used if no rate comes after a year's end. The values of the ECB's 20 default pairs are 6 to 11.
+CAUTIOUS_CONE = 8.0
+CONE_MARGIN = 1.25  # times the farthest that a pair went, because a pair with a trend goes far
 MIN_EQUAL_RATES = 4
 LONGEST_WEEKEND = 5  # days; Easter, and Christmas beside a weekend
-LONGEST_SPAN = 34  # days of 20 steps of a calendar of working days
-LEAST_JUMP = 5.0  # beyond 1 / sqrt(1 - DECAY), so that the way back from a spike is no second jump
-CAUTIOUS_JUMP = 8.0  # where there are too few rows to know the tail
+LONGEST_SPAN = 34  # most days that 20 steps take in a calendar of working days
+LEAST_JUMP = 5.0  # above 1 / sqrt(1 - DECAY), so that the step back after a spike is not a second jump
+CAUTIOUS_JUMP = 8.0  # used if there are too few rows to estimate the tail
 LEVEL_STEP_MARGIN = 1.5
-LEVEL_STEP_BOUNDS = (0.15, 0.75 * math.log(10))  # a tenfold rate is always a step of the level
+LEVEL_STEP_BOUNDS = (0.15, 0.75 * math.log(10))  # a tenfold rate always counts as a step of the level
 
 
 def quality_limits(
     histories: Sequence[PairHistory], rows: Rows, not_pooled: Collection[int] = ()
 ) -> QualityLimits:
-    """Fit all limits on clean histories.
+    """Fits all limits to clean histories.
 
     Args:
         histories: the pairs of the bundle, as known at the end of training.
-        rows: every row of them. Its ``|target| / sigma`` has no fitted parameter, so no row is in-sample.
-        not_pooled: positions of pairs that limits of all pairs are not learnt from (`training.pooling`).
+        rows: all their rows. ``|target| / sigma`` has no fitted parameter, so no row is in-sample.
+        not_pooled: positions of pairs that do not affect the common limits (`training.pooling`).
     """
     cones = [cone_ratios(history) for history in histories]
     common_to = [position for position in range(len(histories)) if position not in not_pooled]
     rows = rows.where(np.isin(rows.pair, common_to)) if not_pooled else rows
     pooled = np.concatenate([*(cones[position] for position in common_to), np.zeros(1)])
-    # Of too few years, or rates that stood still at each year's end, the quantile may be 0: no bound at all.
+    # With too few years, or rates that stood still at each year's end, the quantile may be 0, which is no limit.
     common = float(np.quantile(pooled, 1 - CONE_BUDGET, method="higher")) or CAUTIOUS_CONE
     largest = max(
         float(np.abs(np.diff(np.log(s.rates))).max(initial=0.0))
@@ -69,16 +70,17 @@ def quality_limits(
         level_step=round(float(np.clip(LEVEL_STEP_MARGIN * largest, *LEVEL_STEP_BOUNDS)), 4),
         regime_ratio=round(_regime_ratio([histories[position] for position in common_to]), 3),
         pairs={
-            history.pair: _pair_limits(history, max(common, CONE_MARGIN * float(own.max(initial=0.0))))
-            for history, own in zip(histories, cones, strict=True)
+            history.pair: _pair_limits(history, max(common, CONE_MARGIN * float(cone.max(initial=0.0))))
+            for history, cone in zip(histories, cones, strict=True)
         },
     )
 
 
 def cone_ratios(history: PairHistory) -> NDArray[np.float64]:
-    """How far the rate went from where it stood at each year's end, in sigma * sqrt(n + n0), up to six years on.
+    """Returns how far the rate moved away from its value at each year's end within six years.
 
-    n is the age in trading days as serving counts it, sigma what was known at that year's end.
+    The unit is sigma * sqrt(n + n0), where n is the age in trading days as a worker counts it, and sigma is the one
+    known at that year's end.
     """
     found = [np.zeros(0)]
     for stretch in history.stretches:
@@ -101,7 +103,7 @@ def _jump_sigmas(sizes: NDArray[np.float64]) -> float:
 
 
 def _regime_ratio(histories: Sequence[PairHistory]) -> float:
-    """The quantile of trimmed recent rms over the sigma of the days before it, on days held back from that sigma."""
+    """Returns a quantile of the trimmed recent RMS over sigma, on later days than those that sigma comes from."""
     ratios = [np.ones(1)]
     for history in histories:
         stretch = history.stretches[-1]
@@ -117,7 +119,7 @@ def _pair_limits(history: PairHistory, cone: float) -> PairLimits:
     newest = history.stretches[-1]
     recent = newest.rates[newest.dates > newest.dates[-1] - np.timedelta64(RECENT_DAYS, "D")]
     return PairLimits(
-        # More than a history holds would never be seen.
+        # A history contains at most WINDOW equal rates.
         equal_rates=min(max(MIN_EQUAL_RATES, longest_run(recent) + 2), WINDOW),
         gap_days=max(_longest_step(s, 1, LONGEST_WEEKEND) for s in history.stretches),
         span_days=max(_longest_step(s, SPAN_STEPS, LONGEST_SPAN) for s in history.stretches),
@@ -126,7 +128,7 @@ def _pair_limits(history: PairHistory, cone: float) -> PairLimits:
 
 
 def _longest_step(stretch: Series, steps: int, working_days: int) -> int:
-    """Most days that so many steps took; a calendar of working days may always do what those do."""
+    """Returns the most days that ``steps`` steps took; at least ``working_days`` in a calendar of working days."""
     took = (stretch.dates[steps:] - stretch.dates[:-steps]).astype(np.int64)
     daily = len(took) == 0 or np.median(took) <= 1.5 * steps
     return max(int(took.max(initial=1)), working_days if daily else 1)

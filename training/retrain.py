@@ -1,8 +1,8 @@
-"""``ratecast retrain``: a challenger takes the champion's place only if it is not worse on days it never saw.
+"""Replaces the current model (champion) by a new one (challenger) only if the new one is not worse on held-back days.
 
-The newest days are held back. The challenger is the recipe of ``ratecast train`` on the days before them; the champion
-is the bundle in use. Both forecast the same held-back rates. If the challenger is not worse, the same recipe trained
-on every day becomes the bundle in use: what was tested is the recipe, and newer days only help it.
+The newest days are held back. The challenger is trained on the days before them, as ``ratecast train`` does it. Both
+models forecast the same held-back rates. If the challenger is not worse, a model trained the same way on all days
+becomes the current one: the comparison has tested the training, and newer days can only improve its result.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ratecast.stages import OnStage, silent
 from training.collect import collect, data_digest
 from training.evaluate import Outcomes, outcomes_of
 from training.fit import MIN_FIT_ROWS, FittedModel, ForestSettings, fit_model, learnable_rows
-from training.pipeline import TrainingResult, train, version_of
+from training.train import TrainingResult, train, version_of
 from training.train_options import TrainOptions
 
 if TYPE_CHECKING:
@@ -35,15 +35,15 @@ if TYPE_CHECKING:
     from training.dataset import PairHistory
 
 HOLD_BACK = 60  # days: with 20 pairs 1,200 rates, of which a 95 % range should miss 60
-# Measured on the ECB's rates, 20 pairs, 187 spans of 60 days from 2012 to 2026, refits against models 60, 240 and 960
-# days older (561 duels, 11,220 of single pairs, n = 60 each). All pairs: a Winkler score 95 at most 0.36 % worse, 0.16 %
-# at the 99 % quantile. A single pair: at most 2.16 % (EUR/CZK at its peg), 0.30 %. Three pairs poisoned with 5 to 40
-# tenfold spikes make all pairs 5.6 to 91 % worse on 12 spans from 2021 on. One does not always: 5 spikes of EUR/USD
-# make all pairs -0.03 to 6.6 % worse, and that pair 0.4 to 161 %.
+# Measured on the ECB's rates, 20 pairs, 187 spans of 60 days from 2012 to 2026: refits against models that are 60, 240
+# and 960 days older (561 comparisons, 11,220 of single pairs, n = 60 each). The Winkler score 95 of all pairs was at
+# most 0.36 % worse (99 % quantile: 0.16 %), that of a single pair at most 2.16 % (EUR/CZK at its peg; 0.30 %). Three
+# pairs with 5 to 40 tenfold spikes made all pairs 5.6 to 91 % worse on 12 spans from 2021 on. One faulty pair does not
+# always show: 5 spikes of EUR/USD made all pairs -0.03 to 6.6 % worse, and that pair 0.4 to 161 %.
 TOLERANCE = 0.005
-# Fewer days are noisier: the bound is passed in 2 of 561 duels over 20 days and in 6 over 5 days, and in none over 60.
+# Fewer days are noisier: 2 of 561 comparisons exceed the tolerance over 20 days, 6 over 5 days, and none over 60.
 PAIR_TOLERANCE = 0.05
-_STAGES = 3  # of its own, before training on every day
+_STAGES = 3  # of the comparison, before the training on all days
 _TRAIN_STAGES = 16
 
 
@@ -52,15 +52,15 @@ class RetrainOptions:
     """What to retrain on, and what "not worse" means.
 
     Attributes:
-        models_dir: where bundles are kept.
-        table: all rates, a column a pair.
-        more_pairs: pairs to learn beside the champion's.
-        hold_back: newest rate days that judge.
-        tolerance: how much worse still counts as not worse, as a share of the champion's score.
-        pair_tolerance: the same for a single pair.
-        forest: seed and size.
-        dry_run: judge only.
-        notes: what is to be said of the table, in sentences.
+        models_dir: directory of all bundles.
+        table: all rates, one column for each pair.
+        more_pairs: pairs to train in addition to those of the champion.
+        hold_back: number of newest days with rates that both models are compared on.
+        tolerance: accept the challenger if its scores are at most this share worse than the champion's.
+        pair_tolerance: accept it if the score of each single pair is at most this share worse.
+        forest: seed and size of the forest.
+        dry_run: compare only.
+        notes: sentences on ``table`` for the report and the manifest.
     """
 
     models_dir: Path
@@ -76,21 +76,21 @@ class RetrainOptions:
 
 @dataclass(frozen=True)
 class Scores:
-    """How good forecasts of the held-back rates were; by level where a dict.
+    """Scores of forecasts of the held-back rates; dicts are by level.
 
-    MAE and Winkler scores are in units of the pair's sigma, the champion's for both models.
+    MAE and Winkler scores of both models are in units of the champion's sigma of the pair.
     """
 
     n: int
     mae: float
-    mae_ratio: float  # over the last rate's
+    mae_ratio: float  # MAE over that of the last rate
     coverage: dict[str, float]
     winkler: dict[str, float]
 
 
 @dataclass(frozen=True)
 class Duel:
-    """Both on the same rates."""
+    """Scores of both models on the same rates."""
 
     champion: Scores
     challenger: Scores
@@ -101,13 +101,13 @@ class Comparison:
     """Champion and challenger on the held-back days.
 
     Attributes:
-        first_day: of the span.
-        last_day: of the span.
-        days: rate days in it.
-        seen: how many of them the champion was trained on: an advantage, and never the challenger's.
-        all: every rate of the span.
-        pairs: by pair.
-        objections: why the challenger is worse; none when it is not.
+        first_day: first held-back day.
+        last_day: last held-back day.
+        days: number of held-back days with rates.
+        seen: how many of these days the champion was trained on, which is an advantage for it.
+        all: scores on all rates.
+        pairs: pair -> scores on its rates.
+        objections: in what the challenger is worse; empty if it is not worse.
     """
 
     first_day: str
@@ -121,12 +121,12 @@ class Comparison:
 
 @dataclass(frozen=True)
 class RetrainResult:
-    """What came of it.
+    """Result of a retraining.
 
     Attributes:
-        champion: version that was in use.
-        comparison: None when the champion was made from these very rates already.
-        promoted: the bundle now in use; None when nothing changed.
+        champion: version of the current model before it.
+        comparison: the comparison; None if the champion was trained on exactly these rates.
+        promoted: the new current bundle; None if nothing changed.
     """
 
     champion: str
@@ -135,11 +135,11 @@ class RetrainResult:
 
 
 def retrain(champion: Bundle, options: RetrainOptions, progress: OnStage = silent) -> RetrainResult:
-    """Let a challenger meet the champion, and promote it if it is not worse.
+    """Compare a challenger with the champion, and promote it if it is not worse.
 
     Raises:
-        UsageError: the rates are too few, for a pair that the champion knows or to hold some back.
-        OperationError: the bundle cannot be written, or another model came into use meanwhile.
+        UsageError: there are too few rates, either of a pair of the champion or to hold some back.
+        OperationError: the bundle cannot be written, or the current model changed in the meantime.
     """
     training = TrainOptions(
         models_dir=options.models_dir,
@@ -156,19 +156,21 @@ def retrain(champion: Bundle, options: RetrainOptions, progress: OnStage = silen
     progress("training the challenger", 0, total)
     comparison = compare(champion, histories, options)
     if comparison.objections or options.dry_run:
-        progress("judged", total, total)
+        progress("compared", total, total)
         return RetrainResult(champion.version, comparison, None)
     if (now := current_version(options.models_dir)) != champion.version:
-        raise OperationError(f"model {now} came into use meanwhile: nothing was changed; run it again")
+        raise OperationError(
+            f"the current model changed to {now} in the meantime, so nothing was changed; run it again"
+        )
     promoted = train(training, lambda stage, done, of: progress(stage, _STAGES + done, _STAGES + of))
     return RetrainResult(champion.version, comparison, promoted)
 
 
 def compare(champion: Bundle, histories: Sequence[PairHistory], options: RetrainOptions) -> Comparison:
-    """Score both on the held-back days.
+    """Scores both models on the held-back days.
 
     Raises:
-        UsageError: too few rates are left to learn from, or none to judge by.
+        UsageError: too few rates are left to train on, or none to compare on.
     """
     days = np.unique(np.concatenate([s.dates for history in histories for s in history.stretches]))
     if len(days) <= options.hold_back:
@@ -176,7 +178,7 @@ def compare(champion: Bundle, histories: Sequence[PairHistory], options: Retrain
     split, first, last = days[-options.hold_back - 1], days[-options.hold_back], days[-1]
     if (found := learnable_rows(histories, split)) < MIN_FIT_ROWS:
         raise UsageError(
-            f"{found} rows until {split}, before the days held back, are too few to learn from: "
+            f"{found} rows up to {split}, before the days held back, are too few to train on: "
             f"{MIN_FIT_ROWS} are needed"
         )
     challenger = fit_model(histories, split, options.forest, (WINDOW,), refit=False)
@@ -186,7 +188,7 @@ def compare(champion: Bundle, histories: Sequence[PairHistory], options: Retrain
     )
     if not len(new.actual):
         raise UsageError(
-            f"no pair has {WINDOW} rates before a day from {first} to {last}: nothing to judge by"
+            f"no pair has {WINDOW} rates before a day from {first} to {last}, so there is nothing to compare on"
         )
     everything = Duel(score(old), score(new))
     pairs = {
@@ -209,15 +211,15 @@ def compare(champion: Bundle, histories: Sequence[PairHistory], options: Retrain
 def objections(
     everything: Duel, pairs: Mapping[str, Duel], tolerance: float, pair_tolerance: float
 ) -> tuple[str, ...]:
-    """In which of the scores that decide the challenger is worse: the 95 % range's and the forecast's own.
+    """Returns in what the challenger is worse: the score of the 95 % range or the MAE.
 
-    The tolerances are for noise: refitted to much the same rates, a model is not better on every span.
+    The tolerances allow for noise: a model refitted to nearly the same rates is not better on every span.
 
     Args:
-        everything: on all rates.
-        pairs: on those of each pair. One ruined pair of many hardly shows in all of them.
-        tolerance: of all rates, as a share of the champion's score.
-        pair_tolerance: of the 95 % range's score of one pair.
+        everything: scores on all rates.
+        pairs: scores by pair; a single bad pair of many hardly changes the scores on all rates.
+        tolerance: for all rates, as a share of the champion's score.
+        pair_tolerance: for the score of the 95 % range of one pair.
     """
     old, new = everything.champion, everything.challenger
     scores = {"Winkler score 95": (old.winkler["95"], new.winkler["95"]), "MAE": (old.mae, new.mae)}
@@ -239,14 +241,14 @@ def objections(
 
 
 def _ratio(after: float, before: float) -> float:
-    """A ratio of scores; 1 where both are 0, as of a rate that stood still."""
+    """Returns a ratio of scores; 1 if both are 0, as for a rate that stood still."""
     if before > 0 or np.isnan(before):
         return after / before
     return 1.0 if after == before else np.inf
 
 
 def as_fitted(bundle: Bundle, histories: Sequence[PairHistory]) -> FittedModel:
-    """A bundle as evaluation takes models: its graph, its quantiles, its sigmas; pairs it does not know are NaN."""
+    """Returns a bundle in the form that evaluation takes; pairs that it does not know have sigma NaN."""
     stats = bundle.stats
     quantiles = {
         level: {WINDOW: table[max(length for length in table if length <= WINDOW)]}
@@ -257,17 +259,17 @@ def as_fitted(bundle: Bundle, histories: Sequence[PairHistory]) -> FittedModel:
         forest=OnnxModel(bundle.onnx),
         shrinkage=stats.shrinkage,
         quantiles=quantiles,
-        constant=dict.fromkeys(LEVELS, np.nan),  # of training only
+        constant=dict.fromkeys(LEVELS, np.nan),  # known only in training
         sigmas=np.array([np.nan if pair is None else pair.sigma for pair in known]),
         split=np.datetime64(stats.trained_until),
     )
 
 
 def aligned(old: Outcomes, new: Outcomes) -> tuple[Outcomes, Outcomes]:
-    """The same rates of both, of pairs that both know, in units of the old model's sigmas.
+    """Returns the outcomes of both models for pairs that both know, in units of the old model's sigmas.
 
-    Not the new one's: the faults of a feed that it learnt have inflated the sigma of their pair, and in units of that
-    the ranges that they ruined would hardly count.
+    The new model's sigmas will not do: a fault in its training rates makes the sigma of that pair too large, and in
+    that unit the bad ranges of the pair would hardly count.
     """
     old, new = old.where(np.isin(old.pair, new.pair)), new.where(np.isin(new.pair, old.pair))
     factor = new.scale / old.scale
@@ -278,7 +280,7 @@ def aligned(old: Outcomes, new: Outcomes) -> tuple[Outcomes, Outcomes]:
 
 
 def score(outcomes: Outcomes) -> Scores:
-    """Scores of some outcomes, at least one."""
+    """Returns the scores of a set of outcomes with at least one row."""
     error = outcomes.actual - outcomes.step
     half = outcomes.half
     mae = float(np.abs(error).mean())

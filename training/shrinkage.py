@@ -1,4 +1,4 @@
-"""Lambda: how far the forest may pull a forecast away from the last rate, learnt on years it never saw."""
+"""Fits lambda, the share of the forest's forecast that is used, on years that the forest was not trained on."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 GATE = 3.0
-MIN_DAYS = 30  # a t statistic of fewer days means nothing
+MIN_DAYS = 30  # with fewer days a t statistic is not reliable
 
 
 def fit_shrinkage(
     predicted: NDArray[np.float64], actual: NDArray[np.float64], dates: NDArray[np.datetime64]
 ) -> Shrinkage:
-    """Least squares of ``actual = lambda * predicted``, clipped to 0..1; 0 unless its t exceeds ``GATE``.
+    """Fits ``actual = lambda * predicted`` by least squares, clipped to 0..1; 0 unless its t exceeds ``GATE``.
 
-    Rows of one day share the day's news (every EUR pair moves with the euro), and pooling them as if they were
-    independent makes a t several times too large. So the score is summed within each day first (Liang & Zeger,
-    Biometrika, 1986) and its variance taken over days, serial correlation included (Driscoll & Kraay, Review of
-    Economics and Statistics, 1998).
+    The rows of one day are not independent: every EUR pair moves with the euro. Treating them as independent would
+    make t several times too large. So the score is first summed within each day (Liang & Zeger, Biometrika, 1986).
+    Its variance is then taken over days and includes serial correlation (Driscoll & Kraay, Review of Economics and
+    Statistics, 1998).
 
     Args:
         predicted: the forest's standardised returns, out of sample, ``(n,)``.

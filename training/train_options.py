@@ -1,4 +1,4 @@
-"""What a training is asked for."""
+"""The options of a training."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TrainOptions:
-    """What to train on and where to put it.
+    """What to train on and where to write the bundle.
 
     Attributes:
-        models_dir: where bundles are kept.
-        until: last day to learn from; the newest there is when None.
-        pairs: which pairs; when empty, a CSV's own columns or ``rates.DEFAULT_PAIRS``.
-        csv: a user's rates instead of the ECB's.
-        table: rates at hand, instead of either.
-        default_pair: of messages that name none; ``rates.DEFAULT_PAIR`` if trained, else the first pair.
-        forest: seed and size.
-        keep_outliers: learn also from rates of the CSV that look like faults.
-        today: rates of the CSV that are dated later than tomorrow are left out; the clock's day when None.
-        notes: what is to be said of a table at hand.
+        models_dir: directory of all bundles.
+        until: last day to train on; the newest day of the rates when None.
+        pairs: pairs to train; when empty, all columns of the CSV or table, or ``rates.DEFAULT_PAIRS``.
+        csv: file with rates, used instead of the ECB's rates.
+        table: rates in memory, used instead of both.
+        default_pair: pair used for messages that name none; ``rates.DEFAULT_PAIR`` if trained, else the first pair.
+        forest: seed and size of the forest.
+        keep_outliers: also train on rates of the CSV that look like faults.
+        today: rates of the CSV dated more than one day later are left out; the current day when None.
+        notes: sentences on ``table`` for the report and the manifest.
     """
 
     models_dir: Path

@@ -1,4 +1,4 @@
-"""Writes the dashboards: `python -m monitoring.grafana.build`."""
+"""Writes the dashboards and their page in the runbooks: `python -m monitoring.grafana.build`."""
 
 from __future__ import annotations
 
@@ -8,38 +8,40 @@ from typing import TYPE_CHECKING
 
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
-from monitoring.grafana import model_dashboard as model
-from monitoring.grafana import overview_dashboard as overview
+from monitoring.grafana import model_dashboard, overview_dashboard, panel_page
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.models.dashboard import Dashboard
 
 DIRECTORY = Path(__file__).parent / "dashboards"
+PANEL_PAGE = Path(__file__).parents[2] / "docs/runbooks/dashboards.md"
 
 
 def render(dashboard: Dashboard) -> str:
-    """The dashboard as Grafana reads it; keys are sorted so that differences between versions stay small."""
+    """Returns a dashboard as JSON for Grafana, with sorted keys so that version differences stay small."""
     content = json.loads(json.dumps(dashboard, cls=JSONEncoder))
-    of_panels = (link for panel in content["panels"] for link in panel.get("links", ()))
-    for shown in (*content["links"], *content["annotations"]["list"], *of_panels):
-        # The SDK knows one placement only and gives it to all: a menu, where since Grafana 12 nobody sees them.
+    panel_links = (link for panel in content["panels"] for link in panel.get("links", ()))
+    for shown in (*content["links"], *content["annotations"]["list"], *panel_links):
+        # The SDK sets the placement "controls menu" everywhere, and Grafana 12 and later hide links and annotations there.
         shown.pop("placement", None)
     return json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
-def rendered() -> dict[str, str]:
-    """File name -> content of every dashboard."""
-    return {f"{board.uid}.json": render(board) for board in (overview.dashboard(), model.dashboard())}
+def rendered() -> dict[Path, str]:
+    """Returns the content of every generated file: the dashboards and their page in the runbooks."""
+    boards = [overview_dashboard.dashboard(), model_dashboard.dashboard()]
+    files = {DIRECTORY / f"{board.uid}.json": render(board) for board in boards}
+    return files | {PANEL_PAGE: panel_page.page(boards)}
 
 
 def main() -> None:
-    """Write the files, and remove those that no code makes any more."""
+    """Writes the generated files and removes dashboards that the code no longer makes."""
     files = rendered()
-    for stale in DIRECTORY.glob("*.json"):
-        if stale.name not in files:
-            stale.unlink()
-    for name, content in files.items():
-        (DIRECTORY / name).write_text(content, encoding="utf-8")
+    for path in set(DIRECTORY.glob("*.json")) - files.keys():
+        path.unlink()
+    for path, content in files.items():
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(content, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What both dashboards have around their panels: variables, links, annotations, numbered panels."""
+"""The frame of both dashboards: variables, links, annotations and panel numbers."""
 
 from __future__ import annotations
 
@@ -20,32 +20,32 @@ from monitoring.grafana.panels import DATASOURCE
 from monitoring.grafana.promql import FIRING, INSTANCE, KNOWN_PARTITIONS, select
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from grafana_foundation_sdk.cog.builder import Builder
     from grafana_foundation_sdk.models.dashboard import DashboardLink, VariableModel
 
+    from monitoring.grafana.panels import Row
+
 OVERVIEW_UID = "ratecast-overview"
 MODEL_UID = "ratecast-model"
 DATASOURCE_UID = "prometheus"  # as `provisioning/datasources/prometheus.yml` names it
-# The newest that Grafana 11.6 to 12.3 know; none of what schema 42 changed occurs here.
+# The newest schema that Grafana 11.6 to 12.3 support. Nothing that schema 42 changed is used here.
 SCHEMA_VERSION = 41
 TAGS = ["ratecast"]
 
-Section = tuple[str, "Sequence[Builder[Panel]]"]
-
 
 def board(
-    uid: str, title: str, description: str, sections: Iterable[Section], *, partitions: bool
+    uid: str, title: str, description: str, sections: Iterable[tuple[str, Row]], *, partitions: bool
 ) -> Dashboard:
-    """A dashboard of titled rows.
+    """Returns a dashboard of titled rows.
 
     Args:
-        uid: stable; links and bookmarks hold it.
-        title: of the dashboard.
-        description: of the dashboard.
-        sections: title and panels of each row, which must fill the grid's 24 columns line by line.
-        partitions: whether there is a variable for partitions.
+        uid: The stable identifier, which links and bookmarks contain.
+        title: The title of the dashboard.
+        description: The description of the dashboard.
+        sections: The title and the panels of each row. Panels must fill the 24 columns of the grid line by line.
+        partitions: Whether the dashboard has a variable for partitions.
     """
     builder = (
         dashboard.Dashboard(title)
@@ -56,7 +56,7 @@ def board(
         .refresh("10s")
         .time("now-30m", "now")
         .tooltip(DashboardCursorSync.CROSSHAIR)
-        .readonly()  # the code is the source: what is edited in the browser would be lost
+        .readonly()  # the code is the source, and changes in the browser would be lost
         .variables(_variables(partitions=partitions))
         .annotation(_new_models())
         .annotation(_alerts())
@@ -69,7 +69,7 @@ def board(
     built = builder.build()
     built.schema_version = SCHEMA_VERSION
     for number, panel_or_row in enumerate(built.panels or [], start=1):
-        panel_or_row.id_val = number  # links to one panel carry it
+        panel_or_row.id_val = number  # part of the address of a single panel
         if isinstance(panel_or_row, Panel) and panel_or_row.title in runbooks.ALERTS:
             panel_or_row.links = [link.build() for link in runbooks.links(panel_or_row.title)]
     return built
@@ -84,7 +84,7 @@ def _variables(*, partitions: bool) -> list[Builder[VariableModel]]:
     )
     instance = _choice("instance", "Worker", "label_values(assigned_partitions, instance)")
     pair = _choice("pair", "Pair", f"label_values({select('prediction_requests_total', INSTANCE)}, pair)")
-    # Not those of workers' lag: a partition that nobody owns could not be chosen.
+    # From all known partitions, because the workers' own lag has no series for a partition without an owner.
     partition = _choice("partition", "Partition", f"label_values({KNOWN_PARTITIONS}, partition)").sort(
         VariableSort.NUMERICAL_ASC
     )
@@ -102,7 +102,7 @@ def _choice(name: str, label: str, values: str) -> dashboard.QueryVariable:
         .sort(VariableSort.ALPHABETICAL_ASC)
         .multi(True)
         .include_all(True)
-        # Without it "All" is a list of the values at load time: a worker that joins later would not be seen.
+        # Otherwise "All" is the list of values at load time, without workers that join later.
         .all_value(".*")
         .current(VariableOption(selected=True, text=["All"], value=["$__all"]))
     )
@@ -149,7 +149,7 @@ def _links(uid: str) -> list[Builder[DashboardLink]]:
         .type(DashboardLinkType.LINK)
         .icon("dashboard")
         .url(f"/d/{other}")
-        .tooltip("The same workers, pairs and time")
+        .tooltip("Opens with the selected workers, pairs and time")
         .include_vars(True)
         .keep_time(True),
         dashboard.DashboardLink("Runbooks")

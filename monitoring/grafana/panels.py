@@ -1,8 +1,9 @@
-"""The kinds of panels that both dashboards use, in one look."""
+"""The kinds of panels that both dashboards use, except tables."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TypeAlias, TypeVar
 
 from grafana_foundation_sdk.builders import (
     common,
@@ -14,6 +15,7 @@ from grafana_foundation_sdk.builders import (
     table,
     timeseries,
 )
+from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models.common import (
     BigValueColorMode,
     BigValueGraphMode,
@@ -30,9 +32,8 @@ from grafana_foundation_sdk.models.common import (
     VisibilityMode,
 )
 from grafana_foundation_sdk.models.dashboard import (
-    DataTransformerConfig,
-    DynamicConfigValue,
     FieldColorModeId,
+    Panel,
     Threshold,
     ThresholdsMode,
     ValueMap,
@@ -42,22 +43,34 @@ from grafana_foundation_sdk.models.heatmap import HeatmapColorMode
 from grafana_foundation_sdk.models.piechart import PieChartLegendValues, PieChartType
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
 DATASOURCE = DataSourceRef(type_val="prometheus", uid="${datasource}")
-NO_DATA = "no data"
 
-Step = tuple[str, float | None]  # a colour, and the value it begins at; None for the lowest
+Row: TypeAlias = Sequence[Builder[Panel]]  # the panels of one row of a dashboard
+Step = tuple[str, float | None]  # a colour and the lowest value that has it; None for the first colour
+AnyPanel = TypeVar("AnyPanel", heatmap.Panel, piechart.Panel, stat.Panel, table.Panel, timeseries.Panel)
+
+
+def about(shows: str, normal: str, otherwise: str) -> str:
+    """Returns a panel's description as Markdown: what it shows, what is normal, and what to do otherwise.
+
+    >>> about("Records that wait.", "0.", "Add workers.").splitlines()
+    ['Records that wait.', '', '**Normal:** 0.', '', '**Otherwise:** Add workers.']
+    """
+    return f"{shows}\n\n**Normal:** {normal}\n\n**Otherwise:** {otherwise}"
+
+
+def titled(panel: AnyPanel, title: str, description: str) -> AnyPanel:
+    """Sets what all kinds of panels have in common."""
+    return panel.title(title).description(description).datasource(DATASOURCE).no_value("no data")
 
 
 def query(expr: str, legend: str = "__auto") -> prometheus.Dataquery:
-    """A query for every point of the graph."""
+    """A query over the whole time range."""
     return _target(expr, legend).range()
 
 
 def now(expr: str, legend: str = "__auto") -> prometheus.Dataquery:
-    """A query for the end of the time shown only."""
+    """A query at the end of the time range only."""
     return _target(expr, legend).instant()
 
 
@@ -66,7 +79,7 @@ def _target(expr: str, legend: str) -> prometheus.Dataquery:
 
 
 def thresholds(*steps: Step) -> dashboard.ThresholdsConfig:
-    """Colours by value, the lowest first."""
+    """Colours by value, lowest first."""
     return (
         dashboard.ThresholdsConfig()
         .mode(ThresholdsMode.ABSOLUTE)
@@ -75,17 +88,13 @@ def thresholds(*steps: Step) -> dashboard.ThresholdsConfig:
 
 
 def single(title: str, description: str, unit: str, expr: str, *steps: Step) -> stat.Panel:
-    """One number, as of the end of the time shown; 4 by 4 on the grid.
+    """One number at the end of the time range, 4 by 4 on the grid.
 
-    Of a query over time Grafana would show the newest value there is: when the workers are gone, their last one.
+    A query over time would still show the last value after the workers are gone.
     """
     return (
-        stat.Panel()
-        .title(title)
-        .description(description)
-        .datasource(DATASOURCE)
+        titled(stat.Panel(), title, description)
         .unit(unit)
-        .no_value(NO_DATA)
         .thresholds(thresholds(*(steps or (("blue", None),))))
         .color_mode(BigValueColorMode.VALUE)
         .graph_mode(BigValueGraphMode.NONE)
@@ -96,22 +105,18 @@ def single(title: str, description: str, unit: str, expr: str, *steps: Step) -> 
     )
 
 
-def states(panel: stat.Panel, *texts: str) -> stat.Panel:
-    """The number as a word: the first for 0, the next for 1."""
+def words(panel: stat.Panel, *texts: str) -> stat.Panel:
+    """Shows words for the numbers 0, 1 and so on."""
     return panel.mappings(
         [ValueMap({str(number): ValueMappingResult(text=text) for number, text in enumerate(texts)})]
     )
 
 
 def lines(title: str, description: str, unit: str, *targets: prometheus.Dataquery) -> timeseries.Panel:
-    """Lines over time; 12 by 8 on the grid."""
+    """Lines over time, 12 by 8 on the grid."""
     panel = (
-        timeseries.Panel()
-        .title(title)
-        .description(description)
-        .datasource(DATASOURCE)
+        titled(timeseries.Panel(), title, description)
         .unit(unit)
-        .no_value(NO_DATA)
         .fill_opacity(8)
         .line_width(1)
         .show_points(VisibilityMode.NEVER)
@@ -133,7 +138,7 @@ def lines(title: str, description: str, unit: str, *targets: prometheus.Dataquer
 
 
 def bars(title: str, description: str, unit: str, *targets: prometheus.Dataquery) -> timeseries.Panel:
-    """Counts over time, stacked."""
+    """Stacked counts over time, 12 by 8 on the grid."""
     return (
         lines(title, description, unit, *targets)
         .draw_style(GraphDrawStyle.BARS)
@@ -145,28 +150,29 @@ def bars(title: str, description: str, unit: str, *targets: prometheus.Dataquery
 
 
 def with_lines_at(panel: timeseries.Panel, *steps: tuple[str, float]) -> timeseries.Panel:
-    """The panel with a dashed line at each limit."""
+    """Adds a dashed line at each threshold."""
     return panel.thresholds(thresholds(("transparent", None), *steps)).thresholds_style(
         common.GraphThresholdsStyleConfig().mode(GraphThresholdsStyleMode.DASHED)
     )
 
 
+def third(panel: timeseries.Panel) -> timeseries.Panel:
+    """Fits three panels side by side, with an axis that starts at 0."""
+    return panel.min(0).span(8)
+
+
 def distribution(title: str, description: str, unit: str, buckets: str) -> heatmap.Panel:
-    """A classic histogram's buckets over time; 12 by 9 on the grid.
+    """The buckets of a classic histogram over time, 12 by 9 on the grid.
 
     Args:
-        title: of the panel.
-        description: of the panel.
-        unit: of what the histogram observes.
-        buckets: events by ``le``.
+        title: The title of the panel.
+        description: The description of the panel.
+        unit: The unit of the observed values.
+        buckets: A query for the events in each bucket, by ``le``.
     """
     return (
-        heatmap.Panel()
-        .title(title)
-        .description(description)
-        .datasource(DATASOURCE)
+        titled(heatmap.Panel(), title, description)
         .unit("short")
-        .no_value(NO_DATA)
         .calculate(False)
         .rows_frame(heatmap.RowsHeatmapOptions().layout(HeatmapCellLayout.AUTO))
         .y_axis(heatmap.YAxisConfig().unit(unit))
@@ -182,14 +188,10 @@ def distribution(title: str, description: str, unit: str, buckets: str) -> heatm
 
 
 def pie(title: str, description: str, unit: str, *targets: prometheus.Dataquery) -> piechart.Panel:
-    """Shares of a whole; 6 by 8 on the grid."""
+    """Shares of a whole, 6 by 8 on the grid."""
     panel = (
-        piechart.Panel()
-        .title(title)
-        .description(description)
-        .datasource(DATASOURCE)
+        titled(piechart.Panel(), title, description)
         .unit(unit)
-        .no_value(NO_DATA)
         .pie_type(PieChartType.DONUT)
         .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
         .legend(
@@ -205,81 +207,6 @@ def pie(title: str, description: str, unit: str, *targets: prometheus.Dataquery)
     for target in _named(targets):
         panel.with_target(target)
     return panel
-
-
-def rows(
-    title: str, description: str, unit: str, expr: str, columns: Sequence[str], value: str | None = None
-) -> table.Panel:
-    """One row a series, as of the end of the time shown; 24 by 8 on the grid.
-
-    Args:
-        title: of the panel.
-        description: of the panel.
-        unit: of the value.
-        expr: whose series are shown; labels that are no columns must not be left in it.
-        columns: labels, in their order.
-        value: heading of the value, highest first; the value is left out when None.
-    """
-    hidden = {"Time": True} if value is not None else {"Time": True, "Value": True}
-    organize = {
-        "excludeByName": hidden,
-        "indexByName": {name: index for index, name in enumerate((*columns, "Value"))},
-        "renameByName": {} if value is None else {"Value": value},
-    }
-    panel = (
-        table.Panel()
-        .title(title)
-        .description(description)
-        .datasource(DATASOURCE)
-        .no_value(NO_DATA)
-        .unit(unit)
-        .with_target(now(expr).format(PromQueryFormat.TABLE))
-        .with_transformation(DataTransformerConfig(id_val="organize", options=organize))
-        .span(24)
-        .height(8)
-    )
-    return panel if value is None else panel.sort_by([_highest_first(value)])
-
-
-def ascending(column: str) -> common.TableSortByFieldState:
-    """For a table's ``sort_by``."""
-    return common.TableSortByFieldState().display_name(column).desc(False)
-
-
-def _highest_first(column: str) -> common.TableSortByFieldState:
-    return common.TableSortByFieldState().display_name(column).desc(True)
-
-
-def coloured(panel: table.Panel, column: str, *steps: Step) -> table.Panel:
-    """The table with one column's cells coloured by their value."""
-    levels = {"mode": "absolute", "steps": [{"color": color, "value": value} for color, value in steps]}
-    return panel.override_by_name(
-        column,
-        [
-            DynamicConfigValue(id_val="thresholds", value=levels),
-            DynamicConfigValue(
-                id_val="custom.cellOptions", value={"type": "color-background", "mode": "basic"}
-            ),
-        ],
-    )
-
-
-def linked(panel: table.Panel, column: str, title: str, url: str) -> table.Panel:
-    """The table with one column's cells leading elsewhere; ``${__value.text}`` in the address is the cell."""
-    link = {"title": title, "url": url, "targetBlank": True}
-    return panel.override_by_name(column, [DynamicConfigValue(id_val="links", value=[link])])
-
-
-def worded(panel: table.Panel, column: str, colours: Mapping[str, str]) -> table.Panel:
-    """The table with one column's words in their colours."""
-    options = {word: {"color": color, "index": index} for index, (word, color) in enumerate(colours.items())}
-    return panel.override_by_name(
-        column,
-        [
-            DynamicConfigValue(id_val="mappings", value=[{"type": "value", "options": options}]),
-            DynamicConfigValue(id_val="custom.cellOptions", value={"type": "color-text"}),
-        ],
-    )
 
 
 def _named(targets: Sequence[prometheus.Dataquery]) -> list[prometheus.Dataquery]:

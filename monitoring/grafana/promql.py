@@ -1,25 +1,24 @@
-"""The few shapes of PromQL that the panels are made of, each filtered by the variables its labels allow."""
+"""Builds the PromQL of the panels, filtered by the dashboard variables that a metric has labels for."""
 
 from __future__ import annotations
 
 INSTANCE = 'instance=~"$instance"'
 PAIR = f'pair=~"$pair",{INSTANCE}'
 PARTITION = f'partition=~"$partition",{INSTANCE}'
-# What the brokers know too, whoever owns a partition or nobody: rules of `prometheus/rules/recording.yml`. There is no
-# worker to choose in them.
+# These series also cover partitions without an owner (`prometheus/rules/recording.yml`). They have no worker to select.
 LAG = 'ratecast:consumer_lag_records:max{partition=~"$partition"}'
 KNOWN_PARTITIONS = "ratecast:input_partition:known"
-# The most of half a minute: a single scrape may find nothing in hand in the middle of a backlog.
+# The maximum of 30 s, because a single scrape during a backlog may find no uncommitted record.
 LAG_SECONDS = f"ratecast:consumer_lag_seconds:max_30s{{{PARTITION}}}"
-# An alert may have neither label; a label that is missing matches the empty alternative.
+# An alert may lack these labels. A missing label matches the empty alternative.
 FIRING = 'ALERTS{alertstate="firing",pair=~"$pair|",instance=~"$instance|"}'
-SENT = FIRING.replace("}", ',severity!="info"}')  # what is for information is not
-# Prometheus and the brokers' exporters have process metrics too: only those of workers are meant.
+SENT = FIRING.replace("}", ',severity!="info"}')  # alerts for information are not sent
+# Restricts process metrics to workers, because Prometheus and kminion export them too.
 OF_WORKERS = " and on (job, instance) assigned_partitions"
 
 
 def select(metric: str, labels: str = INSTANCE) -> str:
-    """A metric, filtered.
+    """A metric with a filter.
 
     >>> select("data_drift_ratio")
     'data_drift_ratio{instance=~"$instance"}'
@@ -28,7 +27,7 @@ def select(metric: str, labels: str = INSTANCE) -> str:
 
 
 def rate(counter: str, labels: str = INSTANCE, by: str = "") -> str:
-    """Events a second, over a window of at least four scrapes.
+    """Events per second, over a window of at least four scrapes.
 
     >>> rate("dead_letters_total", by="code")
     'sum by (code) (rate(dead_letters_total{instance=~"$instance"}[$__rate_interval]))'
@@ -42,12 +41,12 @@ def increase(counter: str, labels: str = INSTANCE, by: str = "") -> str:
 
 
 def total(counter: str, labels: str = INSTANCE, by: str = "") -> str:
-    """Events in the time shown, restarts of workers included; rounded, as Prometheus extrapolates."""
+    """Events in the time range, also across restarts of workers. Rounded, because Prometheus extrapolates."""
     return f"round({_sum(f'increase({select(counter, labels)}[$__range])', by)})"
 
 
 def quantile(q: float, histogram: str) -> str:
-    """A quantile over all selected workers, as exact as the buckets are wide.
+    """A quantile over all selected workers, interpolated within a bucket.
 
     >>> quantile(0.5, "batch_size_records")[:56]
     'histogram_quantile(0.5, sum by (le) (rate(batch_size_rec'
@@ -56,7 +55,7 @@ def quantile(q: float, histogram: str) -> str:
 
 
 def mean(histogram: str) -> str:
-    """The mean observation."""
+    """The mean of a histogram's observations."""
     return f"{rate(f'{histogram}_sum')} / {rate(f'{histogram}_count')}"
 
 

@@ -1,1 +1,1 @@
-"""Windowed statistics of what was scored: drift of features, accuracy, and changes of accuracy. Pure."""
+"""Windowed statistics of scored messages: feature drift, accuracy, and changes of accuracy. Pure."""

@@ -1,6 +1,6 @@
-"""Live accuracy by pair, over the last messages of each: numpy in, sums out, no Kafka and no Prometheus.
+"""Live accuracy of each pair over its last messages. Pure.
 
-A message carries its history, so its newest rate answers the forecast from the rates before it: a hindcast.
+A message carries its history, so its newest rate shows how good a forecast from the rates before it is: a hindcast.
 """
 
 from __future__ import annotations
@@ -21,12 +21,14 @@ if TYPE_CHECKING:
 
     from monitoring.windows.page_hinkley import MeanChange
     from ratecast.model.references import AccuracyReference
-    from ratecast.scoring.observations import Judged
+    from ratecast.scoring.observations import HindcastErrors
 
-WINDOW_MESSAGES = 500  # a pair's: two years of daily rates; a standard error of 1.8 points for an 80 % share
-MIN_MESSAGES = 100  # below, an 80 % share has a standard error over 4 points and would only be noise
-FOLD_MESSAGES = 10_000  # what may wait; half a megabyte
-FOLD_BATCHES = 1_000  # small batches are mostly overhead
+WINDOW_MESSAGES = (
+    500  # for each pair: two years of daily rates; an 80 % share has a standard error of 1.8 points
+)
+MIN_MESSAGES = 100  # with fewer, an 80 % share has a standard error over 4 points and is only noise
+FOLD_MESSAGES = 10_000  # may wait before they are folded; half a megabyte
+FOLD_BATCHES = 1_000  # may wait before they are folded; small batches are mostly overhead
 
 AccuracyDirection = Literal["worse", "better"]
 DIRECTIONS: tuple[AccuracyDirection, ...] = ("worse", "better")
@@ -34,36 +36,36 @@ DIRECTIONS: tuple[AccuracyDirection, ...] = ("worse", "better")
 
 @dataclass(frozen=True, slots=True)
 class WindowSummary:
-    """Sums over a pair's window; summaries of one pair from several partitions add up."""
+    """Sums over the window of a pair; summaries of one pair from several partitions can be added."""
 
     messages: int
     error: float
     naive: float
-    inside: tuple[int, ...]  # one a level
+    inside: tuple[int, ...]  # one for each level
 
     def __add__(self, other: WindowSummary) -> WindowSummary:
         return WindowSummary(
             self.messages + other.messages,
             self.error + other.error,
             self.naive + other.naive,
-            tuple(mine + its for mine, its in zip(self.inside, other.inside, strict=True)),
+            tuple(a + b for a, b in zip(self.inside, other.inside, strict=True)),
         )
 
     @property
     def error_ratio(self) -> float | None:
-        """Mean absolute error over the last rate's; None under `MIN_MESSAGES` or if no rate moved."""
+        """Mean absolute error over that of the last rate; None below `MIN_MESSAGES` or if no rate moved."""
         return error_ratio(self.error, self.naive) if self.messages >= MIN_MESSAGES else None
 
     @property
     def coverage(self) -> tuple[float, ...] | None:
-        """Share of answers within the range of each level; None under `MIN_MESSAGES`."""
+        """Share of newest rates inside the range of each level; None below `MIN_MESSAGES`."""
         if self.messages < MIN_MESSAGES:
             return None
         return tuple(count / self.messages for count in self.inside)
 
 
 def merge(partitions: Iterable[Mapping[str, WindowSummary]]) -> dict[str, WindowSummary]:
-    """Summaries by pair over several partitions.
+    """Add the summaries of several partitions by pair.
 
     >>> one = {"EUR/GBP": WindowSummary(100, 0.5, 0.5, (80, 95))}
     >>> merge([one, {"EUR/GBP": WindowSummary(100, 1.0, 0.5, (60, 85))}])["EUR/GBP"].error_ratio
@@ -78,24 +80,24 @@ def merge(partitions: Iterable[Mapping[str, WindowSummary]]) -> dict[str, Window
 
 @dataclass(frozen=True, slots=True)
 class AccuracyChange:
-    """The size of a pair's standardised errors changed; positions count its hindcasts in one partition from 0."""
+    """A change in the size of a pair's standardised errors; positions count its hindcasts in one partition from 0."""
 
     pair: str
     direction: AccuracyDirection
-    position: int  # of the message that told it
-    began: int  # of the first message after the change, as far as the test can say
+    position: int  # of the message at which it was detected
+    began: int  # of the first message after the change, as the test estimates it
 
 
 @dataclass
 class AccuracyTally:
-    """What only ever grows: it outlives the windows of a partition that moved away."""
+    """Counts that only grow and are kept when the windows of a revoked partition are dropped."""
 
     changes: Counter[tuple[str, AccuracyDirection]] = field(default_factory=Counter)
-    left_out: Counter[str] = field(default_factory=Counter)  # alerted messages, by pair
+    left_out: Counter[str] = field(default_factory=Counter)  # messages with an alert, by pair
 
 
 class _PairWindow:
-    """The last `WINDOW_MESSAGES` rows of one pair, and its change test."""
+    """The last `WINDOW_MESSAGES` rows of one pair and its change test."""
 
     def __init__(self, columns: int, reference: AccuracyReference | None) -> None:
         self._rows = np.empty((WINDOW_MESSAGES, columns))
@@ -118,19 +120,19 @@ class _PairWindow:
 
     def summary(self) -> WindowSummary:
         messages = min(self._written, WINDOW_MESSAGES)
-        # Summed anew each time: running sums would gather rounding errors for as long as the worker lives.
+        # Computed from all rows each time, because running sums would accumulate rounding errors.
         error, naive, *inside = self._rows[:messages].sum(axis=0).tolist()
         return WindowSummary(messages, error, naive, tuple(map(int, inside)))
 
 
 class AccuracyWindows:
-    """Rolling accuracy of the pairs of one input partition; `add` only keeps, `fold` works.
+    """Rolling accuracy of the pairs of one input partition; `add` stores batches and `fold` processes them.
 
     Args:
-        pairs: the model's pairs, in the order that ``pair_rows`` count.
-        reference: the bundle's; without one no change is ever told.
-        tally: where changes and left-out messages are counted.
-        on_change: told of each change, oldest first a pair.
+        pairs: the model's pairs; ``pair_rows`` of batches are indexes into them.
+        reference: the bundle's accuracy reference; without it no change is detected.
+        tally: counts changes and left-out messages.
+        on_change: called for each change; the changes of a pair come in order.
     """
 
     def __init__(
@@ -145,23 +147,23 @@ class AccuracyWindows:
         self.tally = AccuracyTally() if tally is None else tally
         self._on_change = on_change
         self._windows: dict[int, _PairWindow] = {}
-        self._waiting: deque[Judged] = deque()
+        self._waiting: deque[HindcastErrors] = deque()
         self._waiting_messages = 0
 
-    def add(self, batch: Judged) -> None:
-        """Take a batch in; its arrays must not change afterwards."""
+    def add(self, batch: HindcastErrors) -> None:
+        """Add a batch; its arrays must not change afterwards."""
         self._waiting.append(batch)
         self._waiting_messages += len(batch.pair_rows)
         if self._waiting_messages >= FOLD_MESSAGES or len(self._waiting) >= FOLD_BATCHES:
             self.fold()
 
     def summaries(self) -> dict[str, WindowSummary]:
-        """The window of each pair that was seen, everything added included."""
+        """Return the window of each pair with messages, after folding."""
         self.fold()
         return {self._pairs[row]: window.summary() for row, window in self._windows.items()}
 
     def fold(self) -> None:
-        """Bring what waits into windows and change tests."""
+        """Process the waiting batches: update windows and change tests."""
         if not self._waiting:
             return
         batches = list(self._waiting)
@@ -174,7 +176,7 @@ class AccuracyWindows:
         for row, count in zip(*np.unique(rows[alerted], return_counts=True), strict=True):
             self.tally.left_out[self._pairs[row]] += int(count)
         kept = np.flatnonzero(~alerted & np.isfinite(z) & np.isfinite(columns).all(axis=1))
-        # Stable, so that each pair's messages stay in the order of the partition.
+        # A stable sort keeps the messages of each pair in partition order.
         order = kept[np.argsort(rows[kept], kind="stable")]
         for places in np.split(order, np.flatnonzero(np.diff(rows[order])) + 1):
             if len(places):
@@ -194,10 +196,10 @@ class AccuracyWindows:
 
 
 class WorkerAccuracy:
-    """Live accuracy over all partitions of a worker. Windows may be lost; counts never go back.
+    """Live accuracy over all partitions of a worker. Windows may be dropped, counts never decrease.
 
     Args:
-        on_change: told of each change, when it is folded.
+        on_change: called for each change when it is detected.
     """
 
     def __init__(self, on_change: Callable[[AccuracyChange], None] | None = None) -> None:
@@ -208,17 +210,17 @@ class WorkerAccuracy:
         self._tally = AccuracyTally()
 
     def use(self, pairs: Sequence[str], reference: AccuracyReference | None) -> None:
-        """A model went into use: what the one before it was worth says nothing about it."""
+        """Start again with a new model, because the windows only describe the old one."""
         for partition in list(self._partitions):
             self.revoked(partition)
         self._pairs, self._reference = tuple(pairs), reference
-        for pair in pairs:  # a rate over a series that appears with its first event misses that event
+        for pair in pairs:  # `rate()` misses the first event of a series that begins with it
             self._tally.left_out[pair] += 0
             for direction in DIRECTIONS:
                 self._tally.changes[pair, direction] += 0
 
-    def add(self, partition: Hashable, batch: Judged) -> None:
-        """Take in a batch of one partition, once its transaction is committed."""
+    def add(self, partition: Hashable, batch: HindcastErrors) -> None:
+        """Add a committed batch of one partition."""
         windows = self._partitions.get(partition)
         if windows is None:
             windows = AccuracyWindows(self._pairs, self._reference, self._tally, self._on_change)
@@ -226,17 +228,17 @@ class WorkerAccuracy:
         windows.add(batch)
 
     def revoked(self, partition: Hashable) -> None:
-        """A partition left this worker: its windows go, what they counted stays."""
+        """Drop the windows of a partition; their counts stay."""
         windows = self._partitions.pop(partition, None)
         if windows is not None:
             windows.fold()
 
     def summaries(self) -> dict[str, WindowSummary]:
-        """The window of each pair that was seen."""
+        """Return the window of each pair with messages, over all partitions."""
         return merge(windows.summaries() for windows in self._partitions.values())
 
     def tally(self) -> AccuracyTally:
-        """Counts so far, everything added included; zero for each pair that was ever known."""
+        """Return all counts so far, after folding; zero for each pair of any model so far."""
         for windows in self._partitions.values():
             windows.fold()
         return self._tally

@@ -1,7 +1,7 @@
-"""Drift of a feature's distribution, pair by pair: the last messages of a window against training.
+"""Drift of each feature of each pair: the distribution of the last messages compared with training.
 
-Values are kept as the number of their bin, one byte each, in a ring of ``WINDOW_MESSAGES`` a pair and feature:
-memory depends on the number of pairs, never on traffic.
+A value is stored as the number of its bin, one byte, in a ring of ``WINDOW_MESSAGES`` for each pair and feature. So the
+memory depends on the number of pairs and not on traffic.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ratecast.model.references import DriftTest, FeatureReference
 
 PSI_BINS = 10
-# Folding costs some 100 us however little there is to fold: enough messages must share it.
+# Folding takes about 100 us even for a single message, so many messages must share it.
 FOLD_AT = 2048
 
 _COLUMNS = [FEATURE_NAMES.index(name) for name in DRIFT_FEATURES]
@@ -30,7 +30,7 @@ _COLUMNS = [FEATURE_NAMES.index(name) for name in DRIFT_FEATURES]
 
 @dataclass(frozen=True, slots=True)
 class FeatureDriftScore:
-    """How far one feature of one pair is from training, and how far clean windows were."""
+    """Drift score of one feature of one pair, with the threshold that clean windows stay below."""
 
     pair: str
     feature: str
@@ -41,13 +41,13 @@ class FeatureDriftScore:
 
 
 class FeatureDriftWindows:
-    """The last messages of each pair in one input partition; dropped with it when it is revoked.
+    """The last messages of each pair in one input partition; dropped when the partition is revoked.
 
     Args:
-        pairs: names of the rows that ``add`` is told.
-        references: pair -> feature -> training distribution; a pair without one is not watched.
-        window: messages kept of each pair.
-        fold_at: messages that may wait to be put into bins.
+        pairs: the pairs; ``add`` takes indexes into them.
+        references: pair -> feature -> training distribution; a pair without one has no score.
+        window: messages to keep for each pair.
+        fold_at: messages that may wait before they are put into bins.
     """
 
     def __init__(
@@ -74,25 +74,25 @@ class FeatureDriftWindows:
         self._pending_messages = 0
 
     def add(self, pair_rows: NDArray[np.intp], features: NDArray[np.float64]) -> None:
-        """Take in a batch, oldest message first.
+        """Add a batch, oldest message first.
 
-        The arrays are kept as they are until they are folded: the caller must not write to them again.
+        The arrays are not copied, so the caller must not write to them again.
 
         Args:
-            pair_rows: position of each message's pair in ``pairs``, shape ``(n,)``.
+            pair_rows: index of each message's pair in ``pairs``, shape ``(n,)``.
             features: columns ``FEATURE_NAMES``, shape ``(n, 5)``.
         """
         if not len(pair_rows):
-            return  # or a feed of nothing but faults would fill the list
+            return  # or the list would grow without end while all messages are faulty
         self._pending.append((pair_rows, features))
         self._pending_messages += len(pair_rows)
         if self._pending_messages >= self._fold_at:
             self._fold()
 
     def counts(self) -> NDArray[np.int64]:
-        """Messages of the window in each bin of the reference, shape ``(pairs, 2, bins)``.
+        """Return the messages of the window in each bin of the reference, shape ``(pairs, 2, bins)``.
 
-        A reference of fewer bins than the widest one leaves its last columns 0.
+        The last columns are 0 for references with fewer bins than the largest.
         """
         self._fold()
         pairs, features, _ = self._rings.shape
@@ -107,7 +107,7 @@ class FeatureDriftWindows:
         values = np.concatenate([features for _, features in self._pending])[:, _COLUMNS]
         self._pending.clear()
         self._pending_messages = 0
-        # In steps: a caller's one huge batch must not become forty times as many edges at once.
+        # In steps, because a batch needs forty times its size in edges at once.
         for start in range(0, len(rows), self._fold_at):
             step = slice(start, start + self._fold_at)
             self._fold_step(rows[step], values[step])
@@ -120,18 +120,18 @@ class FeatureDriftWindows:
         slots = (self._next[rows] + nth) % self._window
         self._next = (self._next + arrived) % self._window
         bins = (self._edges[rows] < values[:, :, None]).sum(axis=2, dtype=np.uint8)
-        # More messages than slots: of two for one slot the later stays, as numpy promises of repeated indices.
+        # If two messages fall into one slot the later one stays, as numpy guarantees for repeated indices.
         self._rings[rows, :, slots] = bins
 
 
 def merged_scores(windows: Iterable[FeatureDriftWindows]) -> list[FeatureDriftScore]:
-    """Scores of what several partitions saw together, by pair, feature and test.
+    """Return scores over several partitions together, by pair, feature and test.
 
-    Without a message key a pair is spread over partitions; its windows are one sample then, of up to
-    ``WINDOW_MESSAGES`` from each. There is no score under ``MIN_MESSAGES`` in all, and none without a reference.
+    Without message keys a pair is spread over partitions. Its windows then form one sample, of up to
+    ``WINDOW_MESSAGES`` from each. There is no score with fewer than ``MIN_MESSAGES`` in all or without a reference.
 
     Raises:
-        ValueError: the windows are not of the same model.
+        ValueError: the windows belong to different models.
     """
     partitions = list(windows)
     if not partitions:
@@ -166,11 +166,11 @@ def merged_scores(windows: Iterable[FeatureDriftWindows]) -> list[FeatureDriftSc
 def drift_scores(
     windows: NDArray[np.int64], reference: NDArray[np.int64]
 ) -> dict[DriftTest, NDArray[np.float64]]:
-    """Both statistics of many windows, test -> ``(w,)``.
+    """Return both statistics of many windows, test -> ``(w,)``.
 
     Args:
-        windows: values of each window in each bin, ``(w, bins)``; no window may be empty.
-        reference: training values in each bin, ``(bins,)``, or of each window its own, ``(w, bins)``.
+        windows: number of values of each window in each bin, ``(w, bins)``; no window may be empty.
+        reference: number of training values in each bin, ``(bins,)``, or for each window, ``(w, bins)``.
     """
     return {
         "psi": population_stability_index(windows, reference),
@@ -179,10 +179,10 @@ def drift_scores(
 
 
 def kolmogorov_smirnov(windows: NDArray[np.int64], reference: NDArray[np.int64]) -> NDArray[np.float64]:
-    """The two-sample statistic ``max |F_window - F_training|`` at the edges of the bins, ``(w,)``.
+    """Return the two-sample statistic ``max |F_window - F_training|`` at the edges of the bins, ``(w,)``.
 
-    Smirnov (1939), with the maximum taken over the edges instead of over all values: never above the exact
-    statistic, and below it by no more than the fullest bin's share. Arguments as of ``drift_scores``.
+    Smirnov (1939), with the maximum over the edges instead of all values. It is never above the exact statistic, and
+    below it by at most the share of the fullest bin. The arguments are those of ``drift_scores``.
 
     >>> kolmogorov_smirnov(np.array([[10, 0, 0], [3, 4, 3]]), np.array([30, 40, 30])).round(3).tolist()
     [0.7, 0.0]
@@ -196,11 +196,11 @@ def kolmogorov_smirnov(windows: NDArray[np.int64], reference: NDArray[np.int64])
 def population_stability_index(
     windows: NDArray[np.int64], reference: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """``sum((q - p) ln(q / p))`` over ten bins of about equal training share, ``(w,)``.
+    """Return ``sum((q - p) ln(q / p))`` over ten bins of about equal training share, ``(w,)``.
 
-    p are training's shares, q the window's (Siddiqi, Credit Risk Scorecards, 2006). The given bins are merged
-    to ``PSI_BINS``, or to fewer where equal values leave no ten. An empty bin of the window counts as half a
-    message, because the logarithm of none is infinite. Arguments as of ``drift_scores``.
+    p are the shares in training and q those in the window (Siddiqi, Credit Risk Scorecards, 2006). The given bins are
+    merged to ``PSI_BINS``, or to fewer if equal values do not allow ten. An empty bin of the window counts as half a
+    message, because the logarithm of 0 is infinite. The arguments are those of ``drift_scores``.
 
     >>> population_stability_index(np.array([[30, 70], [50, 50]]), np.array([500, 500])).round(3).tolist()
     [0.169, 0.0]
@@ -217,7 +217,7 @@ def population_stability_index(
 
 
 def _psi_starts(reference: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Where a merged bin starts, ``(w, bins)``: cut where the cumulative share comes nearest to each tenth."""
+    """Return where merged bins start, ``(w, bins)``: where the cumulative share is nearest to each tenth."""
     starts = np.zeros(reference.shape, dtype=np.bool_)
     starts[:, 0] = True
     below = np.cumsum(reference, axis=1)[:, :-1]
@@ -226,7 +226,7 @@ def _psi_starts(reference: NDArray[np.int64]) -> NDArray[np.bool_]:
     if below.shape[1]:
         cuts = np.abs(below[:, None, :] - tenths[:, :, None]).argmin(axis=2)
         share = np.take_along_axis(below, cuts, axis=1)
-        # A merged bin that training left empty has no logarithm either.
+        # A merged bin without training values would have no logarithm.
         row, tenth = np.nonzero((share > 0) & (share < total))
         starts[row, cuts[row, tenth] + 1] = True
     return starts

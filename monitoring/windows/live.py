@@ -1,4 +1,4 @@
-"""Live monitoring of one worker: drift of features and accuracy, in windows that go when a partition goes."""
+"""Live monitoring of one worker: feature drift and accuracy, in one set of windows for each partition."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ log = logging.getLogger(__name__)
 
 
 class LiveMonitor:
-    """The windows of every partition that this worker owns, held against the model in use.
+    """The windows of every partition of this worker, compared with the model in use.
 
-    Windows are lost when their partition or the model goes: they are a view, nothing depends on them.
+    They are dropped when the partition is revoked or the model changes. They are for display only.
     """
 
     def __init__(self) -> None:
-        self.accuracy = WorkerAccuracy(_tell)
+        self.accuracy = WorkerAccuracy(_log_change)
         self._stats: TrainingStats | None = None
         self._drift: dict[Hashable, FeatureDriftWindows] = {}
 
     def use(self, stats: TrainingStats) -> None:
-        """A model went into use: what was seen of the one before says nothing about it."""
+        """Start again with a new model, because the windows only describe the old one."""
         self._stats = stats
         self._drift.clear()
         self.accuracy.use(tuple(stats.pairs), stats.accuracy)
 
     def add(self, partition: Hashable, observations: Observations) -> None:
-        """Take in a committed batch of one partition; one that another model scored is let go."""
+        """Add a committed batch of one partition; ignore a batch that another model scored."""
         stats = self._stats
         if stats is None or observations.model_version != stats.model_version:
             return
@@ -46,23 +46,23 @@ class LiveMonitor:
             windows = FeatureDriftWindows(tuple(stats.pairs), stats.feature_drift)
             self._drift[partition] = windows
         windows.add(observations.pair_rows, observations.features)
-        self.accuracy.add(partition, observations.judged)
+        self.accuracy.add(partition, observations.hindcasts)
 
     def revoked(self, partition: Hashable) -> None:
-        """A partition left this worker."""
+        """Drop the windows of a partition."""
         self._drift.pop(partition, None)
         self.accuracy.revoked(partition)
 
     def feature_scores(self) -> list[FeatureDriftScore]:
-        """Drift of every pair and feature with enough messages, over all partitions."""
+        """Return the drift of every pair and feature with enough messages, over all partitions."""
         return merged_scores(self._drift.values())
 
 
-def _tell(change: AccuracyChange) -> None:
-    words = {"worse": "larger", "better": "smaller"}[change.direction]
+def _log_change(change: AccuracyChange) -> None:
+    size = {"worse": "larger", "better": "smaller"}[change.direction]
     log.warning(
-        "%s: forecast errors became %s about %d messages ago (Page-Hinkley)",
+        "%s: forecast errors have become %s, since about %d messages ago (Page-Hinkley test)",
         change.pair,
-        words,
+        size,
         change.position - change.began,
     )

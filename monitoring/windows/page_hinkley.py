@@ -1,7 +1,7 @@
-"""The Page-Hinkley test: when did the mean of a series change, and which way? Pure, whole blocks at a time.
+"""The Page-Hinkley test, which detects when the mean of a series changed, and in which direction. Pure, in blocks.
 
 E. S. Page, "Continuous inspection schemes", Biometrika 41 (1954); D. V. Hinkley, "Inference about the
-change-point from cumulative sum tests", Biometrika 58 (1971), which learns the mean from the series itself.
+change-point from cumulative sum tests", Biometrika 58 (1971), which estimates the mean from the series.
 """
 
 from __future__ import annotations
@@ -19,33 +19,31 @@ Direction = Literal["higher", "lower"]
 
 @dataclass(frozen=True, slots=True)
 class MeanChange:
-    """A change that was found; positions count the values of the series from 0."""
+    """A detected change; positions count the values of the series from 0."""
 
-    position: int  # of the value that told it
-    began: int  # of the first value after the change, as far as the test can say
+    position: int  # of the value at which it was detected
+    began: int  # of the first value after the change, as the test estimates it
     direction: Direction
 
 
 class PageHinkley:
     """Two-sided Page-Hinkley test of one series of values >= 0, in units of their mean.
 
-    With the running mean ``m_k`` of all values so far and the unit ``u_k = max(m_k, expected)``, evidence for a
-    higher mean is the one-sided cumulative sum ``g_k = max(0, g_(k-1) + (x_k - m_k) / u_k - delta)``, which
-    equals Hinkley's ``M_k - min(M_1..M_k)`` but does not grow with the series; for a lower mean likewise with
-    ``m_k - x_k``. When one exceeds ``threshold`` a change is told and the test starts anew, mean included:
-    what is the same from then on is no change.
+    ``m_k`` is the running mean of all values so far, and ``u_k = max(m_k, expected)`` is the unit. Evidence for a
+    higher mean is the one-sided cumulative sum ``g_k = max(0, g_(k-1) + (x_k - m_k) / u_k - delta)``. It equals
+    Hinkley's ``M_k - min(M_1..M_k)`` but does not grow with the series. Evidence for a lower mean uses ``m_k - x_k``.
+    When either exceeds ``threshold``, a change is reported and the test starts again with a new mean.
 
-    ``x_k - m_k`` are, up to a factor ``(k-1)/k``, recursive residuals (Brown, Durbin, Evans, JRSS B 37, 1975):
-    uncorrelated and without bias from the second value on, so no number of values has to be waited for. The
-    unit is there because errors that grow also scatter more: in a fixed one, the time after a change for the
-    worse would be full of further changes. It never falls below ``expected``, for after a run of zeros any
-    value would be infinitely many means.
+    ``x_k - m_k`` are, up to a factor ``(k-1)/k``, recursive residuals (Brown, Durbin, Evans, JRSS B 37, 1975). They are
+    uncorrelated and unbiased from the second value on, so the test needs no warm-up. The unit follows the mean because
+    larger errors also scatter more: with a fixed unit, many more changes would be reported after a change for the
+    worse. It is never below ``expected``, because after a run of zeros any value would be infinitely many means.
 
     Args:
-        delta: changes of the mean below this share of it are let pass.
-        threshold: evidence needed, in means.
-        expected: the mean that the series is expected to have, above 0.
-        prior_weight: how many values that expectation is worth when the series begins; 0 is none.
+        delta: changes of the mean below this share of it are ignored.
+        threshold: evidence at which a change is reported, in means.
+        expected: expected mean of the series, above 0.
+        prior_weight: weight of ``expected`` at the start, as a number of values; 0 for none.
 
     >>> test = PageHinkley(delta=0.1, threshold=3.0, expected=1.0)
     >>> test.update(np.array([1.0] * 20 + [2.0] * 10))
@@ -60,21 +58,21 @@ class PageHinkley:
         self._weight = prior_weight
         self._evidence = np.zeros((2, 1))  # for higher, for lower
         self._seen = 0
-        self._began = [0, 0]  # where the evidence in hand begins
+        self._began = [0, 0]  # positions where the current evidence begins
 
     def update(self, values: NDArray[np.float64]) -> list[MeanChange]:
-        """Go on with the next values, finite, oldest first, ``(n,)``; the changes they told."""
+        """Add the next values, finite, oldest first, ``(n,)``, and return the changes they reveal."""
         changes = []
         while len(values):
             change, used = self._until_change(values)
             values = values[used:]
             if change is not None:
                 changes.append(change)
-                self._start_anew()
+                self._restart()
         return changes
 
     def _until_change(self, values: NDArray[np.float64]) -> tuple[MeanChange | None, int]:
-        """Use up values, all of them or as far as the first change."""
+        """Process values up to the first change or the end; return the change, if any, and the number processed."""
         sums = self._sum + np.cumsum(values)
         means = sums / (self._weight + np.arange(1, len(values) + 1))
         deviation = (values - means) / np.maximum(means, self._expected)
@@ -98,7 +96,7 @@ class PageHinkley:
         direction: Direction = "lower" if side else "higher"
         return MeanChange(self._seen - 1, self._began[side], direction), used
 
-    def _start_anew(self) -> None:
+    def _restart(self) -> None:
         self._sum, self._weight = 0.0, 0
         self._evidence = np.zeros((2, 1))
         self._began = [self._seen, self._seen]

@@ -1,4 +1,4 @@
-"""Drift over time, without Kafka or Prometheus: values and clock readings in, shares out."""
+"""A rolling share over time, with the clock passed in."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections import deque
 
 
 class RollingShare:
-    """The share of marked items among those of the last ``window_seconds``, in bounded memory.
+    """The share of marked items among the items of the last ``window_seconds``, in bounded memory.
 
-    Items are counted into one-second slots, so the window's edge is a second wide and memory does not grow
-    with traffic.
+    Items are counted in slots of one second, so the window is exact to a second and memory does not grow with
+    traffic.
 
     >>> share = RollingShare(window_seconds=300)
     >>> share.add(3, 10, now=0.0); share.add(0, 10, now=100.0)
@@ -35,7 +35,7 @@ class RollingShare:
         self._all += count
 
     def value(self, now: float) -> float:
-        """The share as of ``now``; 0 when the window holds nothing."""
+        """Return the share at ``now``; 0 if the window is empty."""
         self._expire(now)
         return self._marked / self._all if self._all else 0.0
 

@@ -1,1 +1,1 @@
-"""What the replay publishes: histories from a table, at a pace, with faults on demand. Pure."""
+"""Plans what a replay publishes: histories from a table of rates, at a pace, optionally with injected faults. Pure."""

@@ -1,7 +1,7 @@
-"""Faults of a rate feed, to order: which there are, how long each lasts, and how a user writes one down.
+"""The faults that a replay can inject into a rate feed: their kinds, how long they last, and how a user writes one.
 
-A fault happens in the feed, before histories are cut from it: every message whose history reaches into the
-faulty span carries it, also those that come after. What a fault does to the rates is in `producer.plan.injection`.
+A fault changes the feed before messages are made from it. Every message whose history includes a faulty day therefore
+contains the fault, even a message of a later day. `producer.plan.injection` applies a fault to rates.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _COUNT = re.compile(r"0*[1-9][0-9]{0,5}")
 
 
 class FaultKind(StrEnum):
-    """What can go wrong with a feed, by the names users type."""
+    """The kinds of faults, by the names that users type."""
 
     LEVEL_JUMP = "level-jump"
     DECIMAL_SLIP = "decimal-slip"
@@ -41,29 +41,29 @@ class FaultKind(StrEnum):
 
 @dataclass(frozen=True)
 class Nature:
-    """What a kind of fault is."""
+    """The default length and the description of a kind of fault."""
 
-    count: int | None  # rates (for a gap: days) it lasts unless told; None: for good
+    count: int | None  # how many rates (for a gap: days) it lasts by default; None if it is permanent
     meaning: str
 
 
-# A changed unit, a swapped quote, a wrong symbol or a hung process stays until somebody mends it: for good.
-# A misplaced decimal point is one bad print; an outage and a lossy line pass.
+# A changed unit, a swapped quote, a wrong symbol and a hung process last until somebody repairs them, so these kinds are
+# permanent by default. A misplaced decimal point affects one rate. An outage and lost messages end by themselves.
 NATURES = {
-    FaultKind.LEVEL_JUMP: Nature(None, "ten times the rate, as after a change of unit"),
-    FaultKind.DECIMAL_SLIP: Nature(1, "a hundred times the rate, as by a misplaced decimal point"),
-    FaultKind.DECIMAL_SLIP_FOR_GOOD: Nature(None, "the same and never mended; takes no +N"),
-    FaultKind.INVERTED: Nature(None, "1 / rate, as if base and quote were swapped"),
+    FaultKind.LEVEL_JUMP: Nature(None, "ten times the rate, as after a change of the unit"),
+    FaultKind.DECIMAL_SLIP: Nature(1, "a hundred times the rate, as from a misplaced decimal point"),
+    FaultKind.DECIMAL_SLIP_FOR_GOOD: Nature(None, "a hundred times the rate, permanently; takes no +N"),
+    FaultKind.INVERTED: Nature(None, "1 / rate, as if the two currencies were swapped"),
     FaultKind.WRONG_PAIR: Nature(
         None,
-        "another pair's rates under this pair's name: of wrong-pair=AAA/BBB, or else of the replayed pair "
-        "whose level is nearest but at least 3 % off",
+        "another pair's rates under this pair's name: those of wrong-pair=AAA/BBB, otherwise those of the replayed pair "
+        "with the nearest level that differs by at least 3 %",
     ),
     FaultKind.STEP: Nature(None, "5 % above the rate"),
-    FaultKind.VOLATILITY: Nature(None, "log returns five times as large, from the last clean rate on"),
-    FaultKind.STUCK: Nature(None, "the last clean rate again and again, under new days"),
-    FaultKind.GAP: Nature(10, "no rates, and so no messages, for N calendar days"),
-    FaultKind.MISSING: Nature(30, "of N rates the first, third, fifth ... are lost, and their messages"),
+    FaultKind.VOLATILITY: Nature(None, "log returns five times as large, starting from the last clean rate"),
+    FaultKind.STUCK: Nature(None, "the last clean rate repeated on every later day"),
+    FaultKind.GAP: Nature(10, "no rates, and therefore no messages, for N calendar days"),
+    FaultKind.MISSING: Nature(30, "the first, third, fifth, ... of N rates are lost, and their messages too"),
 }
 
 TAKES_RATES_AWAY = frozenset({FaultKind.GAP, FaultKind.MISSING})
@@ -71,15 +71,14 @@ TAKES_RATES_AWAY = frozenset({FaultKind.GAP, FaultKind.MISSING})
 
 @dataclass(frozen=True)
 class Fault:
-    """One fault as ordered; ``str`` gives what `parse_fault` reads.
+    """One fault as the user wrote it. ``str`` returns the text that `parse_fault` reads.
 
     Attributes:
-        kind: what goes wrong.
-        pair: whose rates; every replayed pair's when None.
-        day: it begins with the first rate on this day or after it.
-        count: how many rates, from the first faulty one on (``gap``: calendar days); None is what the kind
-            lasts by itself.
-        other: for ``wrong-pair``, the pair whose rates come instead; chosen when None.
+        kind: the kind of fault.
+        pair: the pair whose rates are faulty; every replayed pair if None.
+        day: the fault starts with the first rate on or after this day.
+        count: how many rates the fault lasts (``gap``: calendar days); the kind's default if None.
+        other: for ``wrong-pair``, the pair whose rates are used; chosen automatically if None.
     """
 
     kind: FaultKind
@@ -96,10 +95,10 @@ class Fault:
 
 
 def parse_fault(text: str) -> Fault:
-    """The fault that ``KIND[:PAIR]@DATE[+N]`` orders; ``wrong-pair=AAA/BBB`` names the pair that comes instead.
+    """Returns the fault written as ``KIND[:PAIR]@DATE[+N]``. ``wrong-pair=AAA/BBB`` names the pair whose rates are used.
 
     Raises:
-        UsageError: it is not written so; the message says what is wrong and lists the kinds.
+        UsageError: the text has another form. The message says what is wrong and lists the kinds.
 
     >>> parse_fault("step:EUR/USD@2025-03-03+20").count
     20
@@ -108,25 +107,25 @@ def parse_fault(text: str) -> Fault:
     """
     match = _WRITTEN.fullmatch(text.strip())
     if match is None:
-        _refuse(text, f"write {SYNTAX}, like {EXAMPLE}")
+        _reject(text, f"write {SYNTAX}, like {EXAMPLE}")
     if match["kind"] not in set(FaultKind):
-        _refuse(text, f"there is no fault {match['kind']!r}")
+        _reject(text, f"there is no fault {match['kind']!r}")
     kind = FaultKind(match["kind"])
     pair, other = (_pair(text, name) for name in (match["pair"], match["other"]))
     if other is not None and kind is not FaultKind.WRONG_PAIR:
-        _refuse(text, f"only {FaultKind.WRONG_PAIR} takes another pair's rates")
+        _reject(text, f"only {FaultKind.WRONG_PAIR} takes another pair")
     if other is not None and other == pair:
-        _refuse(text, f"{pair} cannot stand in for itself")
+        _reject(text, f"{pair} cannot replace itself")
     return Fault(kind, pair, _day(text, match["day"]), _count(text, kind, match["count"]), other)
 
 
 def _pair(text: str, name: str | None) -> str | None:
-    """The pair in capitals, whichever case it was typed in."""
+    """Returns the pair in capital letters, in whichever case it was typed."""
     if name is None:
         return None
     halves = _PAIR.fullmatch(name.upper())
     if halves is None or halves[1] == halves[2]:
-        _refuse(text, f"{name!r} is not a pair like EUR/USD")
+        _reject(text, f"{name!r} is not a pair like EUR/USD")
     return halves[0]
 
 
@@ -134,18 +133,18 @@ def _day(text: str, day: str) -> dt.date:
     try:
         return dt.date.fromisoformat(day if _DATE.fullmatch(day) else "")
     except ValueError:
-        _refuse(text, f"{day!r} is not a date like 2025-03-03")
+        _reject(text, f"{day!r} is not a date like 2025-03-03")
 
 
 def _count(text: str, kind: FaultKind, count: str | None) -> int | None:
     if count is None:
         return None
     if kind is FaultKind.DECIMAL_SLIP_FOR_GOOD:
-        _refuse(text, f"for good has no end: leave +{count} out, or order {FaultKind.DECIMAL_SLIP}+{count}")
+        _reject(text, f"this fault is permanent: omit +{count}, or write {FaultKind.DECIMAL_SLIP}+{count}")
     if not _COUNT.fullmatch(count):
-        _refuse(text, f"+{count} is not a number of rates from 1 to 999999")
+        _reject(text, f"+{count} is not a number of rates from 1 to 999999")
     return int(count)
 
 
-def _refuse(text: str, reason: str) -> NoReturn:
+def _reject(text: str, reason: str) -> NoReturn:
     raise UsageError(f"--inject {text}: {reason}; kinds: {', '.join(FaultKind)}")

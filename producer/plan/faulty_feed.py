@@ -1,7 +1,7 @@
-"""Faults in the feed of several pairs: where each strikes, whose rates come instead, and what messages show.
+"""Injects faults into the rates of several pairs, and finds the faulty days that messages contain.
 
-A series is not cut anew where a fault takes rates away, for the feed's client notices nothing: its next history
-reaches across the hole, and only the days in it tell.
+Where a fault removes rates, the series is not split. A real feed's client would not notice the hole either: its next
+history spans it, and only the days in the history show it.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-LEAST_DIFFERENCE = 0.03  # of levels: a wrong pair nearer than that could pass for one more volatile day
+LEAST_DIFFERENCE = 0.03  # between the levels of two pairs; a smaller one could be a volatile day
 
 
 @dataclass(frozen=True)
 class Injection:
-    """What one fault does to one pair.
+    """The effect of one fault on one pair.
 
     Attributes:
-        fault: as ordered.
-        pair: whose rates.
-        days: of the rates changed or taken away, ascending, shape ``(n,)``.
-        other: the pair whose rates came instead, for ``wrong-pair``.
+        fault: the fault as the user wrote it.
+        pair: the pair whose rates are faulty.
+        days: days of the changed or removed rates, ascending, shape ``(n,)``.
+        other: for ``wrong-pair``, the pair whose rates were used.
     """
 
     fault: Fault
@@ -46,18 +46,19 @@ class Injection:
 def inject_all(
     table: rates.RateTable, clean: Mapping[str, list[Series]], faults: Sequence[Fault]
 ) -> tuple[dict[str, list[Series]], list[Injection]]:
-    """Faults one after the other, each in the feed that the ones before it have left.
+    """Inject faults one after the other, each into the result of the previous ones.
 
     Args:
-        table: where another pair's rates come from when that pair is not replayed.
-        clean: pair -> its stretches, oldest first, of every pair replayed.
-        faults: in this order.
+        table: the rates of pairs that are not replayed, for ``wrong-pair``.
+        clean: each replayed pair and its stretches without faults, oldest first.
+        faults: the faults, in order.
 
     Returns:
-        The stretches, and what was injected where.
+        The stretches with faults, and the effect of each fault on each pair.
 
     Raises:
-        UsageError: a pair is not replayed, the rates end before a fault begins, or no other pair's rates fit.
+        UsageError: a fault names a pair that is not replayed, the rates end before a fault starts, or no other pair has
+            suitable rates.
     """
     feed = {pair: list(stretches) for pair, stretches in clean.items()}
     injections: list[Injection] = []
@@ -68,8 +69,8 @@ def inject_all(
         reached = [pair for pair in pairs if any(s.dates[-1] >= np.datetime64(fault.day) for s in feed[pair])]
         if not reached:
             newest = max((s.dates[-1] for pair in pairs for s in feed[pair]), default=None)
-            where = "there are none" if newest is None else f"the newest is of {newest}"
-            raise UsageError(f"--inject {fault}: no rate that day or later; {where}")
+            where = "there are no rates left" if newest is None else f"the newest rate is of {newest}"
+            raise UsageError(f"--inject {fault}: no rate on that day or later; {where}")
         for pair in reached:
             whole = Series(pair, *_joined(feed[pair]))
             start = int(np.searchsorted(whole.dates, np.datetime64(fault.day)))
@@ -89,18 +90,19 @@ def carried(
     clean: Mapping[str, list[NDArray[np.datetime64]]],
     feed: Mapping[str, list[NDArray[np.datetime64]]],
 ) -> list[Injection]:
-    """The injections that messages show, each with only the days that they show.
+    """Returns the injections that messages contain, each with only the days that messages contain.
 
-    A changed rate is shown by a message that holds it, a lost one by a hole in a message or a missing message.
+    A message contains a changed rate if the rate is in its history. It contains a removed rate if its history spans the
+    hole. A message that is missing because of a fault counts as well.
 
     Args:
-        faults: as ordered.
-        injections: what became of them.
-        clean: pair -> the days that its messages would hold without faults, a stretch at a time.
-        feed: the same with them.
+        faults: the faults as the user wrote them.
+        injections: their effects.
+        clean: for each pair the days in its messages without faults, by stretch.
+        feed: for each pair the days in its messages with faults, by stretch.
 
     Raises:
-        UsageError: a fault shows nowhere.
+        UsageError: no message contains a fault.
     """
     found: list[Injection] = []
     for injection in injections:
@@ -115,15 +117,15 @@ def carried(
             found.append(replace(injection, days=days[shown]))
     for fault in faults:
         if not any(injection.fault is fault for injection in found):
-            raise UsageError(f"--inject {fault}: no message here shows it: leave it out or choose other days")
+            raise UsageError(f"--inject {fault}: no message contains it: omit it or choose other days")
     return found
 
 
 def mark(injections: Sequence[Injection], faults: Sequence[Fault]) -> str:
-    """What to add to the ids of messages from a faulty feed; nothing without faults.
+    """Returns the suffix for the ids of messages from a faulty feed; empty without faults.
 
-    The same faults give the same mark whatever span is replayed, so that a replay can be resumed. A pair
-    chosen for ``wrong-pair`` depends on which pairs are replayed, so it is part of the digest.
+    The same faults give the same suffix for every replayed span, so that a replay can be resumed. The digest includes
+    the pair chosen for ``wrong-pair``, because the choice depends on which pairs are replayed.
 
     >>> mark([], [])
     ''
@@ -141,12 +143,12 @@ def _partner(
     injected: Injection,
     dates: NDArray[np.datetime64],
 ) -> tuple[str, NDArray[np.float64]]:
-    """The pair that comes instead of another, and its rates on ``dates``, NaN where it has none."""
+    """Returns the pair that replaces another, and its rates on ``dates``; NaN where it has none."""
     fault, pair = injected.fault, injected.pair
     if fault.other is None:
         other = _nearest(table, clean, injected)
     elif fault.other == pair:
-        raise UsageError(f"--inject {fault}: {pair} is replayed too and cannot stand in for itself")
+        raise UsageError(f"--inject {fault}: {pair} is replayed too and cannot replace itself")
     else:
         other = fault.other
     try:
@@ -154,12 +156,12 @@ def _partner(
     except UsageError as error:
         raise UsageError(f"--inject {fault}: {error}") from None
     if not np.isfinite(_as_of(known, injected.days)).all():
-        raise UsageError(f"--inject {fault}: {other} has not got a rate for each of those days of {pair}")
+        raise UsageError(f"--inject {fault}: {other} has no rate for some of the faulty days of {pair}")
     return other, _as_of(known, dates)
 
 
 def _nearest(table: rates.RateTable, clean: Mapping[str, list[Series]], injected: Injection) -> str:
-    """The pair whose level is nearest on the first faulty day, among those replayed or else those quoted."""
+    """Returns the pair with the nearest level on the first faulty day: a replayed one, otherwise one of the table."""
     level = _as_of(clean[injected.pair], injected.days[:1])[0]
     for candidates in (clean, dict.fromkeys(table.columns)):
         distances: dict[str, float] = {}
@@ -171,13 +173,13 @@ def _nearest(table: rates.RateTable, clean: Mapping[str, list[Series]], injected
         if distances:
             return min(distances, key=distances.__getitem__)
     raise UsageError(
-        f"--inject {injected.fault}: no other pair has rates on all those days and a level at least "
-        f"{LEAST_DIFFERENCE:.0%} off that of {injected.pair}"
+        f"--inject {injected.fault}: no other pair has rates on all faulty days and a level that differs by at least "
+        f"{LEAST_DIFFERENCE:.0%} from that of {injected.pair}"
     )
 
 
 def _as_of(stretches: Sequence[Series], days: NDArray[np.datetime64]) -> NDArray[np.float64]:
-    """The last rate on each day or, within `rates.MAX_GAP_DAYS`, before it; NaN where there is none."""
+    """Returns the last rate on or before each day; NaN if it is older than `rates.MAX_GAP_DAYS` or there is none."""
     if not stretches:
         return np.full(len(days), np.nan)
     dates, values = _joined(stretches)
@@ -187,12 +189,12 @@ def _as_of(stretches: Sequence[Series], days: NDArray[np.datetime64]) -> NDArray
 
 
 def _joined(stretches: Sequence[Series]) -> tuple[NDArray[np.datetime64], NDArray[np.float64]]:
-    """Dates and rates of a pair's stretches in one, each of shape ``(n,)``."""
+    """Returns the dates and rates of a pair's stretches joined, each of shape ``(n,)``."""
     return np.concatenate([s.dates for s in stretches]), np.concatenate([s.rates for s in stretches])
 
 
 def _cut(series: Series, clean: Sequence[Series]) -> list[Series]:
-    """A pair's rates in the stretches that it has without faults; without those that lost every rate."""
+    """Returns a pair's rates split like its clean stretches, without stretches that lost every rate."""
     cuts = np.searchsorted(series.dates, [stretch.dates[0] for stretch in clean[1:]])
     parts = zip(np.split(series.dates, cuts), np.split(series.rates, cuts), strict=True)
     return [Series(series.pair, dates, values) for dates, values in parts if len(dates)]

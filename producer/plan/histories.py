@@ -1,6 +1,7 @@
-"""Historical rates as input messages: a plan of what to publish, in which order, made without Kafka.
+"""Makes input messages from historical rates, and plans their order.
 
-A stretch of rates is turned into JSON once; every sliding window over it is then a slice of those bytes.
+A stretch is a series of rates without a long gap. It is encoded to JSON once, and the history of each message is a slice
+of these bytes.
 """
 
 from __future__ import annotations
@@ -26,28 +27,28 @@ if TYPE_CHECKING:
 
     from producer.plan.faults import Fault
 
-DEFAULT_WINDOW = 61  # 60 returns: enough for a range that adapts to volatility
+DEFAULT_WINDOW = 61  # 60 returns, enough for a range that adapts to volatility
 _DAY_BYTES = len('"2025-01-02",')
 
 
 class Message(NamedTuple):
     """One record of the input topic."""
 
-    day: str  # of its last rate, ISO 8601
+    day: str  # day of the last rate, ISO 8601
     key: bytes
     value: bytes
 
 
 class Hole(NamedTuple):
-    """Days without rates of a pair, more than `rates.MAX_GAP_DAYS`: its messages begin anew after them."""
+    """More than `rates.MAX_GAP_DAYS` days without rates of a pair. No history spans them."""
 
     pair: str
-    before: np.datetime64  # day of the last rate before it
-    after: np.datetime64  # day of the first one after it
+    before: np.datetime64  # day of the last rate before the hole
+    after: np.datetime64  # day of the first rate after the hole
 
 
 class _Fields(msgspec.Struct, gc=False):
-    """`ratecast.contract.messages.RateHistory`, quick to encode: the arrays are JSON already."""
+    """The fields of `ratecast.contract.messages.RateHistory` with arrays that are already JSON, for fast encoding."""
 
     message_id: str
     pair: str
@@ -60,7 +61,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Tape:
-    """One stretch of a pair, its rates and days written out as JSON once.
+    """One stretch of a pair with its rates and days encoded as JSON.
 
     >>> days = np.arange("2025-01-01", "2025-01-05", dtype="datetime64[D]")
     >>> tape = Tape(rates.Series("EUR/GBP", days, np.array([0.85, 0.86, 0.87, 0.88])))
@@ -75,12 +76,12 @@ class Tape:
         self._days: list[str] = series.dates.astype("datetime64[D]").astype(str).tolist()
         self._days_json = msgspec.json.encode(self._days)[1:-1]
         self._rates_json = msgspec.json.encode(series.rates.tolist())[1:-1]
-        # Where each rate begins; one past the last comma ends the list.
+        # Where each rate starts in the JSON. The last entry is the length plus one.
         lengths = (len(number) + 1 for number in self._rates_json.split(b","))
         self._begins = list(accumulate(lengths, initial=0))
 
     def message(self, stop: int, window: int, mark: str) -> Message:
-        """The window of ``window`` rates that ends before index ``stop``; ``mark`` ends its message id."""
+        """Returns the message with the ``window`` rates before index ``stop``; its id ends with ``mark``."""
         start, day = stop - window, self._days[stop - 1]
         history = self._rates_json[self._begins[start] : self._begins[stop] - 1]
         times = self._days_json[start * _DAY_BYTES : stop * _DAY_BYTES - 1]
@@ -96,18 +97,18 @@ class Tape:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a replay publishes: every message has a position; all pairs of a day stand before the next day.
+    """The messages of a replay. Each has a position, ordered by day and then by pair.
 
     Attributes:
         tapes: the stretches.
-        window: rates a message.
-        tape_at: position -> index of its tape, shape ``(n,)``.
-        stop_at: position -> index in the tape after the window's last rate, shape ``(n,)``.
-        days: position -> day of the window's last rate, ascending, shape ``(n,)``.
-        left_out: pairs asked for that have no window in the span.
-        holes: of the others, those that end in the span, pair by pair; no window reaches across one.
-        injected: the faults that the messages carry, with the days they show.
-        mark: ends every message id, so that a faulty message is not taken for the clean one of that day.
+        window: rates per message.
+        tape_at: index of the tape for each position, shape ``(n,)``.
+        stop_at: index after the message's last rate in its tape for each position, shape ``(n,)``.
+        days: day of the message's last rate for each position, ascending, shape ``(n,)``.
+        left_out: requested pairs without a message in the span.
+        holes: holes of the other pairs that end in the span, by pair. No history spans one.
+        injected: the faults that messages contain, with the days they contain.
+        mark: suffix of every message id, so that faulty and clean messages of a day have different ids.
     """
 
     tapes: tuple[Tape, ...]
@@ -125,27 +126,27 @@ class Plan:
 
     @property
     def pairs(self) -> tuple[str, ...]:
-        """The pairs that occur, in their order within a day."""
+        """The pairs that have messages, in their order within a day."""
         return tuple(dict.fromkeys(tape.pair for tape in self.tapes))
 
     def day(self, position: int) -> str:
-        """The day of the message at a position, ISO 8601."""
+        """Returns the day of the message at a position, ISO 8601."""
         return str(self.days[position])
 
     def end_of_day(self, position: int) -> int:
-        """The position after the last message of the day that the message before ``position`` belongs to."""
+        """Returns the position after the last message of the day of the message before ``position``."""
         if position == 0:
             return 0
         return int(np.searchsorted(self.days, self.days[position - 1], "right"))
 
     def messages(self, start: int, stop: int, lap: int = 1) -> list[Message]:
-        """The messages at positions ``start`` to ``stop``, the latter excluded.
+        """Returns the messages from position ``start`` up to, but not including, ``stop``.
 
         Args:
-            start: first position.
-            stop: position after the last.
-            lap: how many times the plan has begun; from the second on it is part of the message ids, so that
-                each id is published once.
+            start: the first position.
+            stop: the position after the last one.
+            lap: how many times the plan was started. From the second lap on it is part of the message ids, so that ids
+                stay unique.
         """
         mark = "" if self.window == DEFAULT_WINDOW else f"+w{self.window}"
         mark += self.mark
@@ -168,24 +169,24 @@ def plan(
     window: int = DEFAULT_WINDOW,
     faults: Sequence[Fault] = (),
 ) -> Plan:
-    """Every window whose last rate's day lies in the span, for each pair; ordered by day, then as given.
+    """Returns the messages of all pairs and days in a span, ordered by day and then by pair.
 
     Args:
-        table: where the rates come from.
-        pairs: each taken once.
-        start: first day of a last rate; the rates before it still fill the windows. The oldest when None.
-        end: last such day. The newest when None.
-        window: rates a message.
-        faults: of the feed that the windows are cut from, each in the feed the ones before it left.
+        table: the rates.
+        pairs: the pairs, in order; repeated ones count once.
+        start: the first day to make a message for; the oldest if None. Its history uses earlier rates.
+        end: the last day to make a message for; the newest if None.
+        window: rates per message.
+        faults: faults to inject before messages are made, in order.
 
     Raises:
-        UsageError: a pair is not in the table, the span is empty or holds no window, the window is not
-            one that a message may have, or a fault cannot be injected or shows in no message.
+        UsageError: a pair is not in the table, the span is empty or has no message, a message cannot have that many
+            rates, or a fault cannot be injected or is in no message.
     """
     if not MIN_HISTORY <= window <= MAX_HISTORY:
-        raise UsageError(f"--window: a message holds {MIN_HISTORY} to {MAX_HISTORY} rates, not {window}")
+        raise UsageError(f"--window: a message can have {MIN_HISTORY} to {MAX_HISTORY} rates, not {window}")
     if start is not None and end is not None and start > end:
-        raise UsageError(f"--from {start} lies after --to {end}: swap them")
+        raise UsageError(f"--from {start} is after --to {end}: swap them")
     names = tuple(dict.fromkeys(pairs))
     clean = {name: rates.series(table, name, end=end) for name in names}
     feed, injections = faulty_feed.inject_all(table, clean, faults)
@@ -197,9 +198,10 @@ def plan(
             tapes.append(Tape(stretch))
             stops.append(np.arange(first, len(stretch.dates) + 1, dtype=np.int32))
     if not tapes:
-        taken = any(fault.kind in TAKES_RATES_AWAY for fault in faults)
+        removed = any(fault.kind in TAKES_RATES_AWAY for fault in faults)
         raise UsageError(
-            _nothing(table, names, window, start, end) + (", or let --inject take less away" if taken else "")
+            _nothing(table, names, window, start, end)
+            + (", or let --inject remove fewer rates" if removed else "")
         )
     shown = faulty_feed.carried(faults, injections, _held(clean, start, window), _held(feed, start, window))
     tape_at = np.repeat(np.arange(len(tapes), dtype=np.int32), [len(s) for s in stops])
@@ -221,7 +223,7 @@ def plan(
 
 
 def _first_stop(stretch: rates.Series, start: dt.date | None, window: int) -> int:
-    """The index after the last rate of a stretch's first window; beyond its end when it has none."""
+    """Returns the index after the last rate of a stretch's first message; past its end if it has no message."""
     first = 0 if start is None else int(np.searchsorted(stretch.dates, np.datetime64(start)))
     return max(first + 1, window)
 
@@ -239,7 +241,7 @@ def _holes(
 def _held(
     feed: dict[str, list[rates.Series]], start: dt.date | None, window: int
 ) -> dict[str, list[NDArray[np.datetime64]]]:
-    """The days that messages hold, pair by pair and stretch by stretch."""
+    """Returns the days in the messages, by pair and stretch."""
     return {
         pair: [
             stretch.dates[stop - window :]
@@ -253,10 +255,11 @@ def _held(
 def _nothing(
     table: rates.RateTable, names: Sequence[str], window: int, start: dt.date | None, end: dt.date | None
 ) -> str:
-    """Why there is nothing to replay, and what there is."""
+    """Returns why there is nothing to replay, and which rates there are."""
     span = f"from {start or 'the beginning'} to {end or 'the end'}"
     held = f"{table.source} holds {table.dates[0]} to {table.dates[-1]}"
     subject = names[0] if len(names) == 1 else f"any of {len(names)} pairs"
     return (
-        f"no {window} rates in a row of {subject} end {span}: {held}; choose other --from, --to or --window"
+        f"no {window} rates in a row of {subject} end in the span {span}: {held}; "
+        "choose another --from, --to or --window"
     )

@@ -1,4 +1,4 @@
-"""What one fault of a feed does to one series of rates. Pure: a series goes in, a series comes out."""
+"""Applies one fault to one series of rates. Pure."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ _DECIMAL_SHIFTS = {
 }
 _STEP_FACTOR = 1.05
 _VOLATILITY_FACTOR = 5.0
-_BOUNDS = 1e-300, 1e300  # whatever a fault does, a rate stays positive and finite: it is to be scored
-_QUOTED_DIGITS = 6  # as `ratecast.rates.tables` rounds what it derives
-_SHIFTED_DIGITS = 15  # moving the decimal point keeps every digit; only the float's noise goes
+_BOUNDS = 1e-300, 1e300  # limits that keep every faulty rate positive and finite, so that workers score it
+_QUOTED_DIGITS = 6  # `ratecast.rates.tables` rounds derived rates to as many
+_SHIFTED_DIGITS = 15  # moving the decimal point keeps every digit; rounding removes only float noise
 
 
 def faulty(
     dates: NDArray[np.datetime64], kind: FaultKind, start: int, count: int | None = None
 ) -> NDArray[np.bool_]:
-    """Which rates a fault changes or takes away.
+    """Returns which rates a fault changes or removes.
 
     Args:
-        dates: days, ascending, shape ``(n,)``.
-        kind: the fault.
+        dates: the days, ascending, shape ``(n,)``.
+        kind: the kind of fault.
         start: index of the first faulty rate, below n.
-        count: rates from there on (``gap``: calendar days); None is what the kind lasts by itself.
+        count: how many rates the fault lasts (``gap``: calendar days); the kind's default if None.
 
     Returns:
-        Shape ``(n,)``.
+        A mask of shape ``(n,)``.
     """
     count = NATURES[kind].count if count is None else count
     mask = np.zeros(len(dates), dtype=np.bool_)
@@ -55,21 +55,21 @@ def inject(
     count: int | None = None,
     other: NDArray[np.float64] | None = None,
 ) -> Series:
-    """A series with one fault.
+    """Returns a series with one fault.
 
-    ``volatility`` is the anchor times ``(rate / anchor) ** 5``, whose log returns are five times the clean ones;
-    the anchor, and the rate that ``stuck`` repeats, is the rate before ``start``, or the first when there is
-    none before. Once ``count`` rates have passed the clean rates are back, a jump of its own.
+    The anchor is the rate before ``start``, or the first rate if there is none before. ``stuck`` repeats it.
+    ``volatility`` returns the anchor times ``(rate / anchor) ** 5``, whose log returns are five times the clean ones.
+    After ``count`` rates the clean rates continue, which is a jump as well.
 
     Args:
         series: n clean rates.
-        kind: the fault.
+        kind: the kind of fault.
         start: index of the first faulty rate, below n.
-        count: rates from there on (``gap``: calendar days); None is what the kind lasts by itself.
+        count: how many rates the fault lasts (``gap``: calendar days); the kind's default if None.
         other: for ``wrong-pair``, the other pair's rates on the same days, shape ``(n,)``.
 
     Returns:
-        n rates, or fewer after ``gap`` and ``missing``; positive and finite.
+        n rates, or fewer for ``gap`` and ``missing``. All are positive and finite.
 
     >>> clean = Series("EUR/GBP", np.arange("2025-01-01", 5, dtype="datetime64[D]"), np.full(5, 0.8))
     >>> inject(clean, FaultKind.DECIMAL_SLIP, start=2).rates.tolist()
@@ -87,7 +87,7 @@ def inject(
 def _changed(
     values: NDArray[np.float64], kind: FaultKind, anchor: float, other: NDArray[np.float64] | None
 ) -> NDArray[np.float64]:
-    """The rates that come instead of the clean ones, shape ``(m,)``."""
+    """Returns the rates that replace the clean ones, shape ``(m,)``."""
     if kind is FaultKind.WRONG_PAIR:
         if other is None:
             raise ValueError("wrong-pair needs the other pair's rates")

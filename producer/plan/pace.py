@@ -1,4 +1,4 @@
-"""Keeping a rate exactly: message i is due i / rate seconds after the start, whatever happened before."""
+"""Keeps an exact message rate: message i is due i / rate seconds after the start, however late the ones before it were."""
 
 from __future__ import annotations
 
@@ -7,32 +7,32 @@ from dataclasses import dataclass
 
 from ratecast.errors import UsageError
 
-BURST = 1000  # most messages handed over at once
-_TICK_SECONDS = 0.002  # shortest pause: at 10,000/s twenty messages go together
+BURST = 1000  # the most messages sent at once
+_TICK_SECONDS = 0.002  # the shortest pause; at 10,000/s this sends twenty messages at once
 
 
 @dataclass(frozen=True)
 class Pace:
-    """Messages a second; as fast as it goes when None.
+    """A number of messages per second; without limit if None.
 
-    Counting from the start, not from the last message, a late wake-up is made good and nothing drifts.
+    Due times count from the start and not from the last message, so a late wake-up does not lower the rate.
     """
 
     rate: float | None = None
 
     def due(self, elapsed_seconds: float, sent: int) -> int:
-        """How many more messages are due, at most a burst.
+        """Returns how many more messages are due, at most a burst.
 
         >>> Pace(10.0).due(0.0, 0), Pace(10.0).due(0.05, 1), Pace(10.0).due(1.0, 1), Pace(None).due(0.0, 0)
         (1, 0, 10, 1000)
         """
         if self.rate is None:
             return BURST
-        # A hair is added: 0.3 * 10 is 2.999..., yet message 3 is due at 0.3 s.
+        # The small addend corrects float errors: 0.3 * 10 is 2.999..., but message 3 is due at 0.3 s.
         return min(BURST, max(0, math.floor(elapsed_seconds * self.rate + 1e-9) + 1 - sent))
 
     def pause_seconds(self, elapsed_seconds: float, sent: int) -> float:
-        """How long to wait until the next message is due.
+        """Returns how long to wait until the next message is due.
 
         >>> Pace(10.0).pause_seconds(0.05, 1)
         0.05
@@ -43,10 +43,10 @@ class Pace:
 
 
 def parse_rate(text: str) -> Pace:
-    """The pace that ``max``, ``500/s`` or ``500`` names.
+    """Returns the pace written as ``max``, ``500/s`` or ``500``.
 
     Raises:
-        UsageError: it is none of these.
+        UsageError: the text has another form.
 
     >>> parse_rate("500/s").rate, parse_rate("max").rate
     (500.0, None)
@@ -58,5 +58,5 @@ def parse_rate(text: str) -> Pace:
     except ValueError:
         rate = math.nan
     if not 0 < rate < math.inf:
-        raise UsageError(f"--rate: {text!r} is not a rate: write messages a second like 500/s, or max")
+        raise UsageError(f"--rate: {text!r} is not a rate: write messages per second like 500/s, or max")
     return Pace(rate)

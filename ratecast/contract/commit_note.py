@@ -1,7 +1,7 @@
-"""The note that a worker leaves with each committed offset: which topic the offset is of, and what was lost there.
+"""The note that a worker commits with each offset: the topic's id, and the records that retention removed.
 
-Kafka keeps a short text, the metadata, beside every committed offset, and a transaction commits the two together. An
-offset moved by somebody's tool carries no note, and is then taken as it stands. Pure.
+Kafka stores a short text, the metadata, with every committed offset. An offset set by another tool has no note, and
+workers then use it without these checks. Pure.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ class Loss(msgspec.Struct, frozen=True, gc=False):
     """Records that retention removed before they were scored.
 
     Attributes:
-        records: how many since the group began; each transaction of the publisher counts one more.
+        records: how many since the group began. Each transaction of the publisher counts as one more.
         first: offset of the first record of the latest loss.
         last: offset of its last record.
         noticed_at: when the latest loss was noticed, ISO 8601.
@@ -31,11 +31,11 @@ class Loss(msgspec.Struct, frozen=True, gc=False):
 
 
 class CommitNote(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """What is written beside a committed offset.
+    """The contents of a note.
 
     Attributes:
-        topic_id: the broker's id of the topic; None where brokers give none.
-        loss: None while nothing was lost.
+        topic_id: the broker's id of the topic; None if the broker assigns none.
+        loss: the records lost so far; None if there are none.
     """
 
     topic_id: str | None = None
@@ -44,7 +44,7 @@ class CommitNote(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """A group's committed offset of a partition and the note beside it."""
+    """A group's committed offset of a partition, and its note."""
 
     offset: int
     note: CommitNote
@@ -54,7 +54,7 @@ _decoder = msgspec.json.Decoder(CommitNote)
 
 
 def encode(note: CommitNote) -> str:
-    """The note as the text that is committed; a note that says nothing is no text.
+    """Returns the text to commit; the empty text for an empty note.
 
     >>> encode(CommitNote("AAECAwQFBgcICQoLDA0ODw")), encode(CommitNote())
     ('{"topic_id":"AAECAwQFBgcICQoLDA0ODw"}', '')
@@ -63,7 +63,7 @@ def encode(note: CommitNote) -> str:
 
 
 def decode(text: str | None) -> CommitNote:
-    """The note in a committed text; what others commit has none.
+    """Returns the note in a committed text; an empty note if another program wrote the text.
 
     >>> decode('{"topic_id":"x"}').topic_id, decode("offset reset by hand"), decode("")
     ('x', CommitNote(topic_id=None, loss=None), CommitNote(topic_id=None, loss=None))

@@ -1,6 +1,6 @@
-"""The headers of a dead letter: their names, how they are written and read, and what goes along when it is replayed.
+"""The headers of dead letters and of redelivered records: their names, and how they are written and read.
 
-Every other module takes them from here. The AsyncAPI document lists them from here too.
+All other modules and the AsyncAPI document take the headers from here.
 """
 
 from __future__ import annotations
@@ -13,80 +13,82 @@ from ratecast.errors import ErrorCode
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-Header = tuple[str, bytes | None]  # Kafka allows a name to occur more than once, and a value to be null
+Header = tuple[str, bytes | None]  # in Kafka a name may occur more than once, and a value may be null
 Place = tuple[str, int, int]  # topic, partition, offset
 
 PREFIX = "ratecast."
 VALUE_TRUNCATED = f"{PREFIX}value.truncated"
 HOPS = f"{PREFIX}hops"
-REPLAYED_FROM = f"{PREFIX}replayed.from"
+REDELIVERED_FROM = f"{PREFIX}replayed.from"
 
 _NUMBER = {"type": "string", "pattern": "^[0-9]+$"}
-_MOST_DIGITS = 19  # those of a Kafka offset, a signed integer of 64 bits
+_MOST_DIGITS = 19  # of a Kafka offset, which is a signed integer of 64 bits
 _MOST_HOP_DIGITS = 9
 
 
 def _header(name: str, schema: Mapping[str, Any], description: str) -> Any:
-    """A field that travels as the header ``name``."""
+    """Returns a dataclass field that is written as the header ``name``."""
     described = {**schema, "description": description}
     return field(default=None, metadata={"header": PREFIX + name, "schema": described})
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetterHeaders:
-    """What a dead letter's headers say; a header that is absent or malformed is None.
+    """The headers that ratecast adds to a dead letter. A missing or malformed header is None.
 
-    Each field holds its header's name and its JSON Schema, so none can be written without being documented.
+    Each field holds the name and the JSON Schema of its header, so every header that is written is also documented.
     """
 
     code: str | None = _header(
-        "error.code", {"type": "string", "enum": [code.value for code in ErrorCode]}, "Why it was not scored."
+        "error.code",
+        {"type": "string", "enum": [code.value for code in ErrorCode]},
+        "The error code: why the record was not scored.",
     )
-    message: str | None = _header("error.message", {"type": "string"}, "What is wrong with the record.")
-    topic: str | None = _header("source.topic", {"type": "string"}, "Topic of the record.")
-    partition: int | None = _header("source.partition", _NUMBER, "Partition of the record.")
-    offset: int | None = _header("source.offset", _NUMBER, "Offset of the record.")
+    message: str | None = _header("error.message", {"type": "string"}, "A description of the error.")
+    topic: str | None = _header("source.topic", {"type": "string"}, "The record's topic.")
+    partition: int | None = _header("source.partition", _NUMBER, "The record's partition.")
+    offset: int | None = _header("source.offset", _NUMBER, "The record's offset.")
     timestamp: int | None = _header(
-        "source.timestamp", {"type": "string"}, "The record's timestamp: milliseconds since the epoch."
+        "source.timestamp", {"type": "string"}, "The record's timestamp in milliseconds since 1970."
     )
     topic_id: str | None = _header(
         "source.topic_id",
         {"type": "string"},
-        "The broker's id of the topic, when known: a topic that was deleted and created again has another.",
+        "The broker's id of the topic, if known. A topic that was deleted and created again has another id.",
     )
     value_bytes: int | None = _header(
         "value.truncated",
         _NUMBER,
-        "Only when the dead-letter topic cannot take the whole value: its full length in bytes.",
+        "Present only if the value was cut to fit the dead-letter topic: its full length in bytes.",
     )
     key_bytes: int | None = _header(
         "key.truncated",
         _NUMBER,
-        "Only when the dead-letter topic cannot take the whole key: its full length in bytes.",
+        "Present only if the key was cut to fit the dead-letter topic: its full length in bytes.",
     )
     key_added: str | None = _header(
         "key.added",
         {"type": "string", "const": "true"},
-        "Only when the dead-letter topic takes no record without a key: the record had none, this one names its place.",
+        "Present only if the record had no key and the dead-letter topic requires one: the key is then the record's place.",
     )
     header_count: int | None = _header(
         "headers.dropped",
         _NUMBER,
-        "Only when the dead-letter topic cannot take the record's own headers: how many there were.",
+        "Present only if the record's headers were dropped to fit the dead-letter topic: how many there were.",
     )
     hops: int | None = _header(
-        "hops", _NUMBER, "How often the record was replayed; absent when it never was."
+        "hops", _NUMBER, "How many times the record was redelivered; absent if it never was."
     )
 
     @property
     def source(self) -> Place | None:
-        """Topic, partition and offset of the record; None when they are not all known."""
+        """Topic, partition and offset of the record; None unless all are known."""
         if self.topic is None or self.partition is None or self.offset is None:
             return None
         return self.topic, self.partition, self.offset
 
     def written(self) -> list[Header]:
-        """The headers of the fields that are not None, in their order."""
+        """Returns the headers of all fields that are not None, in the order of the fields."""
         values = ((name, getattr(self, attribute)) for attribute, name in _NAMES.items())
         return [
             (name, str(value).encode(errors="backslashreplace"))
@@ -100,20 +102,20 @@ _NAMES: dict[str, str] = {item.name: item.metadata["header"] for item in fields(
 HEADER_SCHEMAS: dict[str, dict[str, Any]] = {
     item.metadata["header"]: item.metadata["schema"] for item in fields(DeadLetterHeaders)
 }
-REPLAYED_SCHEMAS: dict[str, dict[str, Any]] = {
+REDELIVERED_SCHEMAS: dict[str, dict[str, Any]] = {
     HOPS: HEADER_SCHEMAS[HOPS],
-    REPLAYED_FROM: {
+    REDELIVERED_FROM: {
         "type": "string",
-        "description": "Only on a replayed record: topic/partition/offset of the dead letter it was made from.",
+        "description": "Present only on a redelivered record: topic/partition/offset of its dead letter.",
     },
 }
 
 
 def parse(headers: Iterable[Header]) -> DeadLetterHeaders:
-    """What a record's headers say about why it is a dead letter, whoever wrote them; it never raises.
+    """Returns the dead-letter headers of a record, whoever wrote them. It never raises.
 
-    Of a name that occurs more than once the last counts, for a worker writes its own after those that came in. Of
-    the hops the highest counts, so that no further header makes a record look new.
+    If a name occurs more than once, the last value counts, because a worker appends its headers to the original ones.
+    For the hops the highest value counts, so that an extra header cannot make a record look new.
 
     >>> parse([("ratecast.error.code", b"invalid_json"), ("ratecast.source.offset", b"x")])
     ... # doctest: +NORMALIZE_WHITESPACE, +ELLIPSIS
@@ -137,7 +139,7 @@ def parse(headers: Iterable[Header]) -> DeadLetterHeaders:
         code=text_of("code"),
         message=text_of("message"),
         topic=text_of("topic"),
-        # Of both also a negative one, which no record of ours has: such a letter came from elsewhere.
+        # Partition and offset may be negative. No record of ratecast has such a place, so the letter is a foreign one.
         partition=_integer(texts.get(_NAMES["partition"], "")),
         offset=_integer(texts.get(_NAMES["offset"], "")),
         timestamp=number_of("timestamp"),
@@ -160,52 +162,52 @@ def _integer(text: str) -> int | None:
 
 
 def is_value_cut(headers: Iterable[Header]) -> bool:
-    """Whether the letter holds only the beginning of its record's value, even if it does not say how long that was."""
+    """Returns whether a dead letter holds only the beginning of the value, even if its full length is unknown."""
     return any(name == VALUE_TRUNCATED for name, _ in headers)
 
 
 def hops_only(headers: Iterable[Header]) -> list[Header]:
-    """Of a record's headers those that must stay when there is no room for any other."""
+    """Returns the headers that a dead letter must keep even if there is no room for the others."""
     return [header for header in headers if header[0] == HOPS]
 
 
 def carried_on(headers: Iterable[Header]) -> list[Header]:
-    """What a record's next dead letter keeps of its headers: its own, and the hops.
+    """Returns the headers of a redelivered record that its next dead letter keeps: the original ones and the hops.
 
-    Reason and place of an earlier round would contradict the new ones. Without the hops a record that can never be
-    scored would go round for ever.
+    The error and source of the earlier dead letter would contradict the new ones. Without the hops a record that can
+    never be scored could be redelivered forever.
     """
     return [header for header in headers if header[0] == HOPS or not header[0].startswith(PREFIX)]
 
 
 def original(headers: Iterable[Header]) -> list[Header]:
-    """The headers that the record came with: a dead letter's without those that ratecast wrote."""
+    """Returns the original headers of a dead letter's record, without those that ratecast added."""
     return [header for header in headers if not header[0].startswith(PREFIX)]
 
 
-def replayed(headers: Iterable[Header], letter: Place) -> list[Header]:
-    """A replayed record's headers: those it came with, one hop more, and the letter that it now comes from.
+def redelivered(headers: Iterable[Header], letter: Place) -> list[Header]:
+    """Returns the headers of a redelivered record: the original ones, one more hop, and the place of its dead letter.
 
     Args:
-        headers: the dead letter's.
-        letter: where the dead letter lies.
+        headers: the headers of the dead letter.
+        letter: the place of the dead letter.
     """
     headers = list(headers)
     hops = (parse(headers).hops or 0) + 1
     place = "/".join(map(str, letter))
-    return [*original(headers), (HOPS, str(hops).encode()), (REPLAYED_FROM, place.encode())]
+    return [*original(headers), (HOPS, str(hops).encode()), (REDELIVERED_FROM, place.encode())]
 
 
-def replayed_from(headers: Iterable[Header], dead_letter_topic: str) -> tuple[int, int] | None:
-    """Partition and offset of the dead letter that a record was made from.
+def redelivered_from(headers: Iterable[Header], dead_letter_topic: str) -> tuple[int, int] | None:
+    """Returns partition and offset of the dead letter that a record was redelivered from.
 
-    None when the record is no replayed one, or made from another topic's letter.
+    Returns None if the record was not redelivered, or from a dead letter on another topic.
 
-    >>> replayed_from([("ratecast.replayed.from", b"rate-dead-letters/1/7")], "rate-dead-letters")
+    >>> redelivered_from([("ratecast.replayed.from", b"rate-dead-letters/1/7")], "rate-dead-letters")
     (1, 7)
     """
     for name, value in headers:
-        if name == REPLAYED_FROM:
+        if name == REDELIVERED_FROM:
             topic, *place = (value or b"").decode("utf-8", "replace").rsplit("/", 2)
             numbers = [number for text in place if (number := _number(text)) is not None]
             if topic == dead_letter_topic and len(numbers) == 2:

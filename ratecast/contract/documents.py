@@ -30,7 +30,7 @@ def asyncapi() -> dict[str, Any]:
     names = {
         name: Settings.model_fields[f"{name}_topic"].default for name in ("input", "output", "dead_letter")
     }
-    replayed = _headers(dead_letter.REPLAYED_SCHEMAS)
+    redelivered = _headers(dead_letter.REDELIVERED_SCHEMAS)
     return {
         "asyncapi": "3.0.0",
         "info": {
@@ -63,8 +63,8 @@ def asyncapi() -> dict[str, Any]:
         },
         "components": {
             "messages": {
-                "RateHistory": {"headers": replayed, "payload": _payload(RateHistory)},
-                "Prediction": {"headers": replayed, "payload": _payload(Prediction)},
+                "RateHistory": {"headers": redelivered, "payload": _payload(RateHistory)},
+                "Prediction": {"headers": redelivered, "payload": _payload(Prediction)},
                 "DeadLetter": {
                     "contentType": "application/octet-stream",
                     "summary": "A record that could not be scored: its key, value and headers, unchanged, and headers with the reason.",

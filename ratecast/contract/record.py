@@ -1,4 +1,4 @@
-"""A record as the brokers hand it over."""
+"""A record as it is read from a topic."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class Record(Protocol):
-    """What is read of a consumed record; aiokafka's ConsumerRecord, which has no types, is one."""
+    """The attributes of a consumed record that ratecast uses. aiokafka's ConsumerRecord has them, but no types."""
 
     topic: str
     partition: int

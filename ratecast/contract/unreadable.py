@@ -1,4 +1,4 @@
-"""What stands in for the value of a record that the Kafka client cannot read."""
+"""The value of a record that the Kafka client cannot read."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from typing import Self
 
 
 class Unreadable(bytes):
-    """The value of a record that stands in an unreadable batch: no bytes, and why.
+    """An empty value for a record in an unreadable batch, with the reason.
 
     Args:
-        reason: what kept the batch from being read.
+        reason: why the batch cannot be read.
     """
 
     reason: str
 
     def __new__(cls, reason: str) -> Self:
-        """An empty value that carries the reason."""
+        """Create an empty value with the reason."""
         value = super().__new__(cls)
         value.reason = reason
         return value

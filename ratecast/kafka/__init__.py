@@ -1,1 +1,1 @@
-"""Reaching the brokers: connections, topics, readers without a group, and the audit of a topic's outcomes."""
+"""Access to the brokers: connections, topics, readers without a group, and the audit of outcomes."""

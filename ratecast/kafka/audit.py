@@ -1,11 +1,11 @@
-"""What became of every input: counted from the topics themselves, never from a program's own counters.
+"""Counts the outcomes of every input by reading the topics, without trusting any program's counters.
 
-Outcomes name their input by topic, partition and offset, and by the broker's id of the topic where it gives one: those
-of a topic that was deleted do not count for a topic that was made anew under its name.
+An outcome is a prediction or a dead letter. It names its input by topic, partition and offset, and by the broker's id
+of the topic if there is one. Outcomes of a deleted topic therefore do not count for a new topic of the same name.
 
-It is right while workers are at work, too. The committed offsets are read first, and whatever was committed by
-then has its outcomes on the topics. So an input below them without an outcome is lost; one at or beyond them
-is only pending. Memory: three bytes an offset, 3 MB a million of messages, however long they are.
+The audit is correct while workers run. It reads the committed offsets first, and every input below them already has its
+outcome on a topic. So an input below the committed offset without an outcome is lost, and one at or above it is pending.
+Memory: three bytes per offset, 3 MB per million messages of any length.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ import numpy as np
 from ratecast.contract import dead_letter, wire
 from ratecast.errors import OperationError
 from ratecast.kafka.audit_result import Audit, PartitionAudit, Removed
-from ratecast.kafka.committed import all_decided, committed_offsets, topic_ends
-from ratecast.kafka.reader import existing_partitions, open_reader
+from ratecast.kafka.committed import committed_offsets, topic_ends, wait_for_open_transactions
+from ratecast.kafka.reader import open_reader
+from ratecast.kafka.topics import existing_topics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -38,8 +39,8 @@ if TYPE_CHECKING:
     Offsets = NDArray[np.int64]
     Source = tuple[tuple[str, int, int], str | None]  # topic, partition, offset; the topic's id
 
-_CHUNK = 4096  # offsets; small, so that a nonsensical offset in a foreign record costs little
-_MOST = 255  # outcomes of one input; more are not told apart
+_CHUNK = 4096  # offsets per chunk; small, so that an absurd offset in a foreign record costs little memory
+_MOST = 255  # outcomes counted per input; a byte holds no more
 _WAIT_POLL_SECONDS = 0.5
 
 
@@ -49,19 +50,19 @@ async def audit(
     wait_seconds: float = 0.0,
     on_progress: Callable[[int], None] | None = None,
 ) -> Audit:
-    """Read the three topics to their ends and match outcomes to inputs by where these lie.
+    """Read the three topics to their ends and match outcomes to inputs by topic, partition and offset.
 
     Args:
         settings: the topics and the workers' group.
-        wait_seconds: how long to go on, reading what is new, while inputs are pending.
-        on_progress: called now and then with the number of records read so far.
+        wait_seconds: how long to continue with new records while inputs are pending.
+        on_progress: called after each batch with the number of records read so far.
 
     Raises:
-        OperationError: a topic is missing or made anew meanwhile, no broker answers, or a transaction that hides
-            outcomes stays open.
+        OperationError: a topic is missing or was recreated during the audit, no broker answers, or a transaction that
+            hides outcomes stays open.
     """
     topic = settings.input_topic
-    count = (await existing_partitions(settings, [topic]))[topic]
+    count = (await existing_topics(settings, [topic]))[topic]
     topic_id = (await topic_ends(settings, topic, count)).topic_id
     topics = [settings.output_topic, settings.dead_letter_topic]
     async with (
@@ -72,20 +73,20 @@ async def audit(
         clock = asyncio.get_running_loop()
         deadline = clock.time() + wait_seconds
         while True:
-            # Before the committed offsets: a beginning beyond one of them then means that records were removed.
+            # Read before the committed offsets, so that a beginning above one of them means that records were removed.
             ends = await topic_ends(settings, topic, count)
             if ends.topic_id != topic_id:
                 raise OperationError(
-                    f"topic {topic} was deleted and made anew while it was read: run this again"
+                    f"topic {topic} was deleted and recreated during the audit: run the audit again"
                 )
             committed = _of_this_topic(await committed_offsets(settings), topic_id)
             await tally.read(outcomes)
-            # Inputs last: whatever an outcome was made from is seen.
+            # Inputs are read last, so that the input of every outcome is among them.
             await tally.read(inputs)
             result = tally.result(committed, ends)
             if any(part.lost.size for part in result.partitions):
-                # A committed outcome is not shown while it lies behind a transaction still open.
-                await all_decided(settings, topics)
+                # An open transaction hides the committed outcomes after it.
+                await wait_for_open_transactions(settings, topics)
                 await tally.read(outcomes)
                 result = tally.result(committed, ends)
             if not any(part.pending.size for part in result.partitions) or clock.time() >= deadline:
@@ -94,13 +95,13 @@ async def audit(
 
 
 class _Tally:
-    """How many predictions and dead letters each input has, by partition and offset.
+    """Counts the predictions and dead letters of each input, by partition and offset.
 
     Args:
         settings: the topics.
-        partitions: of the input topic.
-        topic_id: of the input topic.
-        on_progress: called for each batch.
+        partitions: partition count of the input topic.
+        topic_id: the broker's id of the input topic; None if there is none.
+        on_progress: called after each batch with the number of records read so far.
     """
 
     def __init__(
@@ -113,15 +114,15 @@ class _Tally:
         self._settings = settings
         self._topic_id = topic_id
         self._on_progress = on_progress or (lambda _: None)
-        # For each partition, chunks of three rows: is there an input, its predictions, its dead letters.
-        # Bytearrays, because adding one to an element of an array takes three times as long.
+        # Each partition has chunks of three rows: whether there is an input, its predictions, its dead letters. They
+        # are bytearrays, because incrementing an element of a numpy array takes three times as long.
         self._chunks: list[defaultdict[int, bytearray]] = [
             defaultdict(lambda: bytearray(3 * _CHUNK)) for _ in range(partitions)
         ]
         self._records = self._elsewhere = self._earlier = self._unreadable = 0
 
     async def read(self, reader: TopicReader) -> None:
-        """Count what has come since the last time, to the ends that are found."""
+        """Count the records that arrived since the last call, up to the present ends."""
         async with aclosing(reader.batches(follow=False)) as batches:
             async for batch in batches:
                 for record in batch:
@@ -151,7 +152,7 @@ class _Tally:
         chunk[index] = min(chunk[index] + 1, _MOST)
 
     def result(self, committed: dict[int, Committed], ends: TopicEnds) -> Audit:
-        """The judgement on what has been counted, given the workers' committed offsets and the topic's ends."""
+        """Returns the audit of what was counted, given the workers' committed offsets and the topic's ends."""
         parts = [self._partition(number, committed.get(number), ends) for number in range(len(self._chunks))]
         return Audit(parts, self._elsewhere, self._earlier, self._unreadable)
 
@@ -183,7 +184,7 @@ class _Tally:
 
 
 def _of_this_topic(committed: dict[int, Committed], topic_id: str | None) -> dict[int, Committed]:
-    """Committed offsets without those of an earlier topic of the same name."""
+    """Returns the committed offsets without those of a deleted topic of the same name."""
     return {
         number: found
         for number, found in committed.items()
@@ -192,7 +193,7 @@ def _of_this_topic(committed: dict[int, Committed], topic_id: str | None) -> dic
 
 
 def _removed(committed: Committed | None, beginning: int) -> Removed:
-    """What retention removed unscored: what workers have noticed, and what they have yet to notice."""
+    """Returns what retention removed before it was scored, including what the workers have not noticed yet."""
     if committed is None:
         return Removed()
     loss = committed.note.loss

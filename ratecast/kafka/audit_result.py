@@ -1,4 +1,4 @@
-"""What became of every input, as counted by `ratecast.kafka.audit`."""
+"""The result of an audit by `ratecast.kafka.audit`: the outcomes of every input."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ Place = tuple[int, int]  # partition, offset
 
 @dataclass(frozen=True)
 class Removed:
-    """What retention removed unscored.
+    """Records that retention removed before they were scored.
 
     Attributes:
-        records: how many; each transaction of the publisher counts one more.
-        first: offset of the first of the latest loss; None when there is none.
-        last: offset of its last.
+        records: how many. Each transaction of the publisher counts as one more.
+        first: first offset of the latest loss; None if nothing was removed.
+        last: last offset of the latest loss.
     """
 
     records: int = 0
@@ -32,22 +32,22 @@ class Removed:
 
 @dataclass(frozen=True)
 class PartitionAudit:
-    """The inputs of one partition; offsets are in order.
+    """The inputs of one partition and their outcomes. Offsets are ascending.
 
     Attributes:
-        partition: its number.
-        committed: the workers' committed offset; None when there is none.
-        inputs: how many lie there now.
-        scored: predictions made from them.
-        dead_lettered: dead letters made from them.
-        exactly_one: inputs with one outcome.
-        lost: inputs below the committed offset without an outcome.
-        pending: inputs from the committed offset on without an outcome.
-        duplicated: inputs with several outcomes.
-        unmatched: outcomes of inputs that no longer lie there.
+        partition: number of the partition.
+        committed: the workers' committed offset; None if there is none.
+        inputs: how many inputs the partition holds now.
+        scored: predictions made from these inputs.
+        dead_lettered: dead letters made from these inputs.
+        exactly_one: how many inputs have exactly one outcome.
+        lost: offsets below the committed one whose input has no outcome.
+        pending: offsets from the committed one on whose input has no outcome.
+        duplicated: offsets whose input has several outcomes.
+        unmatched: outcomes whose input is no longer in the partition.
         removed: records that retention removed before they were scored.
-        held_back: records that cannot be read yet because a transaction of their publisher is open.
-        held_from: offset at which that transaction begins; None when nothing is held back.
+        held_back: records that cannot be read yet because their publisher's transaction is open.
+        held_from: offset at which that transaction begins; None if nothing is held back.
     """
 
     partition: int
@@ -67,13 +67,13 @@ class PartitionAudit:
 
 @dataclass(frozen=True)
 class Audit:
-    """Inputs against outcomes, all read committed.
+    """All committed inputs and their committed outcomes.
 
     Attributes:
-        partitions: one for each partition of the input topic.
-        elsewhere: outcomes of inputs on another topic or on a partition that does not exist.
-        earlier: outcomes of inputs on a topic of the same name that was deleted.
-        unreadable: records among the predictions and dead letters that name no source.
+        partitions: the result of each partition of the input topic.
+        elsewhere: outcomes whose input is on another topic or on a partition that does not exist.
+        earlier: outcomes whose input was on a deleted topic of the same name.
+        unreadable: records on the output and dead-letter topics that do not name their input.
     """
 
     partitions: list[PartitionAudit]
@@ -83,27 +83,27 @@ class Audit:
 
     @property
     def published(self) -> int:
-        """Inputs."""
+        """How many inputs there are."""
         return sum(part.inputs for part in self.partitions)
 
     @property
     def scored(self) -> int:
-        """Predictions made from them."""
+        """How many predictions were made from the inputs."""
         return sum(part.scored for part in self.partitions)
 
     @property
     def dead_lettered(self) -> int:
-        """Dead letters made from them."""
+        """How many dead letters were made from the inputs."""
         return sum(part.dead_lettered for part in self.partitions)
 
     @property
     def lost(self) -> list[Place]:
-        """Inputs that the workers have passed without an outcome."""
+        """Inputs below the committed offsets without an outcome."""
         return [(part.partition, offset) for part in self.partitions for offset in part.lost.tolist()]
 
     @property
     def pending(self) -> list[Place]:
-        """Inputs that the workers have not come to yet."""
+        """Inputs that the workers have not committed yet."""
         return [(part.partition, offset) for part in self.partitions for offset in part.pending.tolist()]
 
     @property
@@ -113,34 +113,34 @@ class Audit:
 
     @property
     def unmatched(self) -> int:
-        """Outcomes whose input is not on the input topic: deleted by retention, or of another topic."""
+        """How many outcomes have no input on the input topic: retention deleted it, or it is on another topic."""
         return self.elsewhere + self.earlier + sum(part.unmatched for part in self.partitions)
 
     @property
     def sound(self) -> bool:
-        """Whether nothing is lost, removed or duplicated; something may be pending."""
+        """Whether no input is lost, removed or duplicated. Inputs may be pending."""
         return not any(
             part.lost.size or part.duplicated.size or part.removed.records for part in self.partitions
         )
 
     @property
     def removed(self) -> int:
-        """Records that retention removed unscored."""
+        """How many records retention removed before they were scored."""
         return sum(part.removed.records for part in self.partitions)
 
     @property
     def held_back(self) -> int:
-        """Records behind transactions that their publishers left open."""
+        """How many records cannot be read yet because their publisher's transaction is open."""
         return sum(part.held_back for part in self.partitions)
 
     @property
     def exactly_once(self) -> bool:
-        """Whether every input has exactly one outcome, and none was removed before it had."""
+        """Whether every input has exactly one outcome and none was removed before it was scored."""
         return not self.removed and all(part.exactly_one == part.inputs for part in self.partitions)
 
 
 def ranges(offsets: Offsets) -> list[Place]:
-    """Ordered offsets as (first, last) of each unbroken run.
+    """Returns the first and last offset of each unbroken run of ascending offsets.
 
     >>> ranges(np.array([3, 4, 5, 9]))
     [(3, 5), (9, 9)]

@@ -1,7 +1,7 @@
-"""The brokers' error codes that aiokafka 0.14 does not know, by their names, and what to do about each.
+"""Explains the brokers' errors in words, including the error codes that aiokafka 0.14 does not know.
 
-aiokafka turns an unknown code into ``UnknownError()``, which says nothing. `register` adds the missing ones to its own
-table. Codes and names are Kafka's (clients/src/main/java/org/apache/kafka/common/protocol/Errors.java).
+aiokafka turns an unknown code into ``UnknownError()``. `register` adds the missing codes to aiokafka's table. Codes and
+names are from Apache Kafka (clients/src/main/java/org/apache/kafka/common/protocol/Errors.java).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 from aiokafka import errors
 from aiokafka.errors import BrokerResponseError
 
-# Code, name, and whether trying again may help.
+# Code, name, and whether a retry may succeed.
 _CODES = (
     (73, "TOPIC_DELETION_DISABLED", False),
     (74, "FENCED_LEADER_EPOCH", True),
@@ -74,18 +74,18 @@ _CODES = (
     (132, "STREAMS_TOPOLOGY_FENCED", False),
     (133, "SHARE_SESSION_LIMIT_REACHED", True),
 )
-# What a user of this program may meet.
+# Explanations of the errors that a user of ratecast may get.
 _IN_WORDS = {
-    "UNSUPPORTED_COMPRESSION_TYPE": "the broker does not know the topic's compression codec",
-    "GROUP_MAX_SIZE_REACHED": "the group has as many members as the broker allows (group.max.size)",
+    "UNSUPPORTED_COMPRESSION_TYPE": "the broker does not support the topic's compression codec",
+    "GROUP_MAX_SIZE_REACHED": "the group already has the maximum number of members (group.max.size)",
     "FENCED_INSTANCE_ID": "another member uses the same group.instance.id",
-    "INVALID_RECORD": "the broker rejected a record: a compacted topic takes none without a key, and a broker that "
-    "checks schemas takes none that breaks them",
+    "INVALID_RECORD": "the broker rejected a record: a compacted topic needs a key in every record, and a broker may "
+    "check records against a schema",
     "THROTTLING_QUOTA_EXCEEDED": "the cluster's quota is used up",
     "UNSUPPORTED_ASSIGNOR": "the group's members have no assignment strategy in common",
 }
 
-# What to do about it, of known and unknown codes alike.
+# What a user can do about an error, whether or not aiokafka knows its code.
 _REMEDIES: dict[str, str] = {
     "INCONSISTENT_GROUP_PROTOCOL": "another application is in this group and assigns partitions in another way "
     "(cooperative-sticky, or the newer consumer protocol): give it a group of its own, or set RATECAST_GROUP_ID",
@@ -103,7 +103,7 @@ _REMEDIES: dict[str, str] = {
     "the group's name (kafka-acls --add --operation Write --transactional-id ... --resource-pattern-type prefixed)",
     "MESSAGE_SIZE_TOO_LARGE": "raise the topic's max.message.bytes, or lower RATECAST_PUBLISH_BATCH_BYTES",
 }
-_OF_THE_GROUP = _REMEDIES.keys() - {
+_GROUP_ERRORS = _REMEDIES.keys() - {
     "TOPIC_AUTHORIZATION_FAILED",
     "TRANSACTIONAL_ID_AUTHORIZATION_FAILED",
     "MESSAGE_SIZE_TOO_LARGE",
@@ -111,7 +111,7 @@ _OF_THE_GROUP = _REMEDIES.keys() - {
 
 
 def register() -> None:
-    """Have aiokafka say these codes by their names from now on."""
+    """Make aiokafka report these codes by their names."""
     for number, name, retriable in _CODES:
         errors.kafka_errors.setdefault(number, _error_class(number, name, retriable=retriable))
 
@@ -131,7 +131,7 @@ def _class_name(name: str) -> str:
 
 
 def in_words(error: BaseException) -> str:
-    """An error of the client or the broker in one line: the code's name, and what is known about it.
+    """Returns an error of aiokafka or the broker in one line: the name of its code, and an explanation if there is one.
 
     >>> in_words(errors.GroupAuthorizationFailedError("workers"))
     'GROUP_AUTHORIZATION_FAILED (workers)'
@@ -147,23 +147,22 @@ def in_words(error: BaseException) -> str:
 
 
 def with_remedy(error: BaseException) -> str:
-    """An error in one line, and what to do about it where that is known.
+    """Returns an error in one line, with a remedy if there is one.
 
     >>> with_remedy(errors.InvalidSessionTimeoutError())[:67]
     'INVALID_SESSION_TIMEOUT: set RATECAST_SESSION_TIMEOUT_MS to a value'
     """
     text = in_words(error)
     for name, remedy in _REMEDIES.items():
-        if (
-            name in text or f"{_class_name(name)}Error" in text
-        ):  # the client quotes some errors inside another
+        # aiokafka wraps some errors in another one, whose text contains the class name.
+        if name in text or f"{_class_name(name)}Error" in text:
             return f"{text}: {remedy}"
     return text
 
 
-def is_of_the_group(error: BaseException) -> bool:
-    """Whether an error that a poll raised is about the group's membership, not about the partition polled."""
-    return isinstance(error, BrokerResponseError) and error.message in _OF_THE_GROUP
+def is_group_error(error: BaseException) -> bool:
+    """Returns whether an error raised by a poll concerns the group membership and not the polled partition."""
+    return isinstance(error, BrokerResponseError) and error.message in _GROUP_ERRORS
 
 
 register()

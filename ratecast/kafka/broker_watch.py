@@ -1,4 +1,4 @@
-"""Does a broker still answer? Asked beside all fetching, which alone would wait for ever."""
+"""Detects that no broker answers any more, because fetching alone would wait forever."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ LIMIT_SECONDS = 5.0
 
 
 class BrokerWatch:
-    """Watches the brokers of one client.
+    """Records when a broker last answered one consumer.
 
     Args:
-        settings: where they are, and how long to wait for them.
+        settings: the brokers, and how long they may stay silent.
         consumer: a started AIOKafkaConsumer.
     """
 
@@ -34,23 +34,23 @@ class BrokerWatch:
 
     @property
     def reachable(self) -> bool:
-        """Whether one has answered of late."""
+        """Whether a broker has answered recently."""
         return time.monotonic() - self._seen < 3 * LIMIT_SECONDS
 
     @property
     def is_due(self) -> bool:
-        """Whether nothing was heard or asked for so long that it is time to ask."""
+        """Whether it is time to ask, because there was no answer and no question for a while."""
         return time.monotonic() - max(self._seen, self._asked) >= LIMIT_SECONDS
 
     def seen(self) -> None:
-        """A broker has answered something else."""
+        """Record that a broker has answered another request."""
         self._seen = time.monotonic()
 
     async def check(self) -> set[str] | None:
-        """Ask; returns the topics that there are, None without an answer.
+        """Ask for the names of all topics, and return them; None if no broker answers.
 
         Raises:
-            BrokerUnavailableError: none has answered for ``give_up_seconds``.
+            BrokerUnavailableError: no broker has answered for ``give_up_seconds``.
         """
         self._asked = time.monotonic()
         try:
@@ -60,7 +60,7 @@ class BrokerWatch:
             log.warning("no broker has answered for %.0f s", silence)
             if silence > self._settings.give_up_seconds:
                 raise BrokerUnavailableError(
-                    f"no broker at {self._settings.bootstrap_servers} for {silence:.0f} s"
+                    f"no broker at {self._settings.bootstrap_servers} has answered for {silence:.0f} s"
                 ) from None
             return None
         self.seen()

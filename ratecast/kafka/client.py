@@ -1,4 +1,4 @@
-"""How every program reaches the brokers: security, a patient connect, and the three topics."""
+"""Connects clients to the brokers: addresses, security, and retries while no broker answers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from aiokafka.helpers import create_ssl_context
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
 from ratecast.errors import BrokerUnavailableError, UsageError
-from ratecast.kafka.closing import uncut
+from ratecast.kafka.closing import shielded_start
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 def client_options(settings: Settings) -> dict[str, Any]:
-    """Keyword arguments that every aiokafka client of ours takes: addresses and security.
+    """Returns the keyword arguments that every aiokafka client gets: addresses and security.
 
     Raises:
         UsageError: a certificate or key file cannot be read.
@@ -62,19 +62,17 @@ def _ssl_context(settings: Settings) -> Any:
 
 
 async def connect(start: Callable[[], Awaitable[object]], settings: Settings) -> None:
-    """Start a client, trying again with growing random pauses while no broker answers.
+    """Start a client, and retry with growing random pauses while no broker answers.
 
     Raises:
-        BrokerUnavailableError: none answered within ``connect_timeout_seconds``.
+        BrokerUnavailableError: no broker answered within ``connect_timeout_seconds``.
     """
+    with _last_client_error() as last_error:
+        await _connect(start, settings, last_error)
+
+
+async def _connect(start: Callable[[], Awaitable[object]], settings: Settings, last_error: list[str]) -> None:
     limit = settings.connect_timeout_seconds
-    with _held_back_log() as said:
-        await _connect(start, settings, limit, said)
-
-
-async def _connect(
-    start: Callable[[], Awaitable[object]], settings: Settings, limit: float, said: list[str]
-) -> None:
     try:
         async for attempt in AsyncRetrying(
             retry=retry_if_exception_type((KafkaConnectionError, OSError)),
@@ -84,32 +82,38 @@ async def _connect(
         ):
             with attempt:
                 if attempt.retry_state.attempt_number == 2:
-                    log.warning("no broker at %s yet, trying for %g s", settings.bootstrap_servers, limit)
+                    log.warning(
+                        "no broker answers at %s; retrying for up to %g s", settings.bootstrap_servers, limit
+                    )
                 await start()
     except (KafkaConnectionError, OSError):
-        # TLS or a login that fails looks like an absent broker; only the client's log tells which it was.
-        reason = f" (the client: {said[-1]})" if said and settings.security_protocol != "PLAINTEXT" else ""
+        # aiokafka raises the same error if TLS or the login fails. Only its log states the cause.
+        has_reason = last_error and settings.security_protocol != "PLAINTEXT"
+        reason = f" (the client: {last_error[-1]})" if has_reason else ""
         raise BrokerUnavailableError(
-            f"no broker at {settings.bootstrap_servers} after {limit:g} s{reason}: "
+            f"no broker at {settings.bootstrap_servers} answered within {limit:g} s{reason}: "
             "start one with `ratecast broker`, or set RATECAST_BOOTSTRAP_SERVERS"
         ) from None
 
 
 @contextmanager
-def _held_back_log() -> Iterator[list[str]]:
-    """Within the block the client's log goes to the list: it would say at every try what is said once."""
-    said: list[str] = []
+def _last_client_error() -> Iterator[list[str]]:
+    """Keeps aiokafka's log silent inside the block, and its last error in the list.
+
+    aiokafka logs the same error at every attempt, and ours is logged once.
+    """
+    last_error: list[str] = []
 
     class Listener(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            said[:] = [record.getMessage()]
+            last_error[:] = [record.getMessage()]
 
     client_log, listener = logging.getLogger("aiokafka"), Listener(logging.ERROR)
     propagate = client_log.propagate
     client_log.addHandler(listener)
     client_log.propagate = False
     try:
-        yield said
+        yield last_error
     finally:
         client_log.removeHandler(listener)
         client_log.propagate = propagate
@@ -118,12 +122,12 @@ def _held_back_log() -> Iterator[list[str]]:
 async def started(
     make: Callable[[], Any], close: Callable[[Any], Awaitable[object]], settings: Settings
 ) -> Any:
-    """A client that is connected: made anew for each try, closed when a try fails.
+    """Returns a connected client. Each attempt makes a new client, and closes it if it fails to start.
 
     Args:
-        make: makes an aiokafka client; one that has failed to start cannot be started again.
-        close: closes it.
-        settings: how long to try.
+        make: makes an aiokafka client. One that has failed to start cannot be started again.
+        close: closes such a client.
+        settings: the brokers, and how long to retry.
 
     Raises:
         BrokerUnavailableError: no broker answered.
@@ -133,7 +137,7 @@ async def started(
     async def start() -> None:
         client = make()
         try:
-            await uncut(client.start())
+            await shielded_start(client.start())
         except BaseException:
             await close(client)
             raise
@@ -145,7 +149,7 @@ async def started(
 
 @asynccontextmanager
 async def admin(settings: Settings) -> AsyncIterator[Any]:
-    """A connected admin client, closed at the end.
+    """Opens a connected admin client, and closes it on exit.
 
     Raises:
         BrokerUnavailableError: no broker answered.
@@ -161,14 +165,14 @@ async def admin(settings: Settings) -> AsyncIterator[Any]:
 
 @asynccontextmanager
 async def wire_client(settings: Settings) -> AsyncIterator[Any]:
-    """A client for single requests that no other client of aiokafka sends; closed at the end. It tries once.
+    """Opens a client for requests that aiokafka's other clients do not send, and closes it on exit. It does not retry.
 
     Raises:
         KafkaConnectionError: no broker answered.
     """
     client = AIOKafkaClient(**client_options(settings))
     try:
-        await uncut(client.bootstrap())
+        await shielded_start(client.bootstrap())
         yield client
     finally:
         await client.close()

@@ -1,4 +1,4 @@
-"""Starting and closing aiokafka's clients within a limit, whatever the brokers are doing."""
+"""Starts and closes aiokafka's clients within a time limit, even while the brokers are unreachable."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from aiokafka.errors import KafkaError
+
+from ratecast.kafka.aiokafka_seams import consumer_client, sender_task
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -19,12 +21,12 @@ _START_LIMIT_SECONDS = 1.0
 _CANCEL_AGAIN_SECONDS = 0.2
 
 
-async def uncut(starting: Coroutine[Any, Any, None]) -> None:
-    """Run a client's ``start()`` or ``bootstrap()``; cancelled, let it come to its end first, for a second.
+async def shielded_start(starting: Coroutine[Any, Any, None]) -> None:
+    """Run a client's ``start()`` or ``bootstrap()``; if cancelled, let it finish first, for up to a second.
 
-    Its first connection belongs to nobody until the broker has described the cluster over it. A client cut off
-    there never closes it: it stays open until the garbage collector comes by. Closing the client is still up to
-    the caller, however this ends.
+    Until the broker has described the cluster, the client does not keep track of its first connection. A client that
+    is cancelled before that never closes it, and it stays open until the garbage collector runs. The caller must
+    close the client, however this ends.
     """
     task = asyncio.ensure_future(starting)
     try:
@@ -32,58 +34,59 @@ async def uncut(starting: Coroutine[Any, Any, None]) -> None:
     finally:
         if not task.done():
             await asyncio.wait([task], timeout=_START_LIMIT_SECONDS)
-            await _end(task)
+            await _cancel(task)
 
 
 async def stop_producer(producer: Any) -> None:
-    """Close a producer (an AIOKafkaProducer), at the latest after a few seconds."""
+    """Close an AIOKafkaProducer within a few seconds."""
     try:
         await asyncio.wait_for(producer.stop(), STOP_LIMIT_SECONDS)
     except KafkaError as error:
-        log.debug("producer closed with %r", error)
+        log.debug("the producer was closed with the error %r", error)
     except (TimeoutError, asyncio.CancelledError):
-        # An idempotent producer retries its last batch for ever when the broker is away. Without its
-        # connections the sender's requests fail, and only then can it end.
+        # While no broker is reachable an idempotent producer retries its last batch forever. Once its connections
+        # are closed the sender's requests fail, and it can be cancelled.
         with contextlib.suppress(KafkaError, asyncio.CancelledError):
             await producer.client.close()
         with contextlib.suppress(asyncio.CancelledError):
-            await _end(producer._sender.sender_task)  # noqa: SLF001 - stop() does nothing a second time
+            await _cancel(sender_task(producer))
         if is_cancelled():
             raise asyncio.CancelledError from None
 
 
-async def _end(task: asyncio.Task[None] | None) -> None:
-    """Cancel a task of a client, most often a producer's sender, until it has ended.
+async def _cancel(task: asyncio.Task[None] | None) -> None:
+    """Cancel a task of a client, again and again until it has ended.
 
-    Cancelled once, a sender waits for the requests it has begun, and one that looks for a coordinator waits for
-    news of the cluster that a closed client never gets: a chaos run's pipelines stood still on that without a
-    word. Cancelled again, it cancels what it waits for.
+    After one cancellation a producer's sender waits for the requests it has sent, and a sender that looks for a
+    coordinator waits for metadata that a closed client never receives. This has blocked pipelines in a chaos run. A
+    second cancellation also cancels what the sender waits for.
     """
     while task is not None and not task.done():
         task.cancel()
         await asyncio.wait([task], timeout=_CANCEL_AGAIN_SECONDS)
     if task is not None and not task.cancelled():
-        task.exception()  # looked at, so that nobody is told it was not
+        task.exception()  # otherwise asyncio logs that the exception was never retrieved
 
 
 async def stop_consumer(consumer: Any) -> None:
-    """Close a consumer (an AIOKafkaConsumer), whatever its fetching is just doing."""
+    """Close an AIOKafkaConsumer, even in the middle of a fetch."""
     try:
         await consumer.stop()
     except KafkaError as error:
-        log.debug("consumer closed with %r", error)
+        log.debug("the consumer was closed with the error %r", error)
     except asyncio.CancelledError:
-        # With the broker away its fetching pauses before the next try; cut off there, it lets its own
-        # cancellation out of stop(), in place of the error that ended us, and stays half open.
-        await consumer._client.close()  # noqa: SLF001 - stop() does nothing a second time
+        # While no broker is reachable the fetcher pauses before each retry. stop() cancels that pause and may then
+        # raise the CancelledError itself. It would hide the error that made us stop, and leave the client open.
+        await consumer_client(consumer).close()
         if is_cancelled():
             raise
 
 
 def is_cancelled() -> bool:
-    """Whether somebody asked the current task to end.
+    """Returns whether the current task was asked to end.
 
-    A CancelledError alone does not say so: aiokafka lets the cancellation of its own tasks out of its methods.
+    A CancelledError alone does not show that, because aiokafka's methods also raise it when aiokafka cancels one of
+    its own tasks.
     """
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0

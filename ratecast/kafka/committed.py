@@ -1,14 +1,13 @@
-"""What is committed: the workers' offsets, and whether transactions that are still open hide something."""
+"""Reads the workers' committed offsets, the ends of topics, and whether open transactions hide records."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
@@ -16,12 +15,12 @@ from ratecast.contract import commit_note
 from ratecast.contract.commit_note import Committed
 from ratecast.errors import OperationError
 from ratecast.kafka import topic_ids
-from ratecast.kafka.client import admin, client_options, started, wire_client
-from ratecast.kafka.closing import stop_consumer
-from ratecast.kafka.reader import existing_partitions
+from ratecast.kafka.client import admin, wire_client
+from ratecast.kafka.consumers import open_consumer
+from ratecast.kafka.topics import existing_partitions
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection
+    from collections.abc import Collection
 
     from ratecast.settings import Settings
 
@@ -32,18 +31,18 @@ _ABORT_ALLOWANCE_SECONDS = 20.0  # brokers look for expired transactions every t
 
 
 async def committed_offsets(settings: Settings) -> dict[int, Committed]:
-    """The workers' committed offset of each partition of the input topic that has one, and the note beside it.
+    """Returns the workers' committed offset and its note for each partition of the input topic that has one.
 
-    Not asked for as a stable one, as `consumer.offsets` does: workers at work always have transactions open. An
-    older offset, just after a coordinator died, only calls an input pending that was passed already.
+    Unlike `consumer.offsets` this does not ask for stable offsets, because running workers always have transactions
+    open. Just after a coordinator died the offset may be older, and an input that was already passed counts as pending.
 
     Raises:
         BrokerUnavailableError: no broker answered.
-        OperationError: the group's coordinator did not tell.
+        OperationError: the offsets cannot be read.
     """
     async with admin(settings) as client:
         try:
-            # A cluster just started makes its coordinators when the first one asks.
+            # A new cluster creates its coordinators on the first request, which fails.
             async for attempt in AsyncRetrying(
                 retry=retry_if_exception(lambda error: isinstance(error, KafkaError) and error.retriable),
                 stop=stop_after_delay(settings.connect_timeout_seconds),
@@ -65,12 +64,12 @@ async def committed_offsets(settings: Settings) -> dict[int, Committed]:
 
 @dataclass(frozen=True)
 class TopicEnds:
-    """How far the partitions of a topic reach, by partition.
+    """The first and last offsets of a topic's partitions, by partition.
 
     Attributes:
-        topic_id: the broker's id of the topic; None where it gives none.
+        topic_id: the broker's id of the topic; None if the broker gives none.
         beginnings: offset of the first record.
-        stable: offset of the first record that an open transaction hides, or of the next record.
+        stable: offset of the first record that an open transaction hides, or else of the next record.
         ends: offset of the next record.
     """
 
@@ -80,77 +79,69 @@ class TopicEnds:
     ends: dict[int, int]
 
 
-async def topic_ends(settings: Settings, topic: str, count: int) -> TopicEnds:
-    """How far a topic of so many partitions reaches now.
+async def topic_ends(settings: Settings, topic: str, partitions: int) -> TopicEnds:
+    """Returns the present beginnings and ends of a topic.
+
+    Args:
+        settings: the brokers and limits.
+        topic: an existing topic.
+        partitions: its partition count.
 
     Raises:
         BrokerUnavailableError: no broker answered.
-        OperationError: the topic does not exist, or the brokers do not tell.
+        OperationError: the topic does not exist, or its ends cannot be read.
     """
-    partitions = [TopicPartition(topic, number) for number in range(count)]
+    places = [TopicPartition(topic, number) for number in range(partitions)]
     try:
         async with wire_client(settings) as client:
-            identity = await topic_ids.topic_id(client, client.get_random_node(), topic)
-        async with _consumer(settings, "read_committed") as consumer:
-            stable = await consumer.end_offsets(partitions)
-        async with _consumer(settings, "read_uncommitted") as consumer:
-            beginnings = await consumer.beginning_offsets(partitions)
-            ends = await consumer.end_offsets(partitions)
+            topic_id = await topic_ids.topic_id(client, client.get_random_node(), topic)
+        async with open_consumer(settings) as consumer:
+            stable = await consumer.end_offsets(places)
+        async with open_consumer(settings, committed_only=False) as consumer:
+            beginnings = await consumer.beginning_offsets(places)
+            ends = await consumer.end_offsets(places)
     except KafkaError as error:
         raise OperationError(f"the ends of {topic} cannot be read: {error!r}") from error
     by_number = (
         {place.partition: offset for place, offset in found.items()} for found in (beginnings, stable, ends)
     )
-    return TopicEnds(identity, *by_number)
+    return TopicEnds(topic_id, *by_number)
 
 
-async def all_decided(settings: Settings, topics: Collection[str]) -> None:
+async def wait_for_open_transactions(settings: Settings, topics: Collection[str]) -> None:
     """Wait until every transaction that has written to these topics so far is committed or aborted.
 
-    Only then is a committed record sure to be seen: readers of committed records are held back by the first
-    record of an open transaction, whoever's it is.
+    Until then a committed record may be hidden: a reader of committed records stops at the first record of an open
+    transaction, whoever opened it.
 
     Raises:
         BrokerUnavailableError: no broker answered.
-        OperationError: one stays open longer than brokers let it, or the brokers do not tell.
+        OperationError: a transaction stays open longer than brokers allow, or the ends cannot be read.
     """
-    counts = await existing_partitions(settings, topics)
-    partitions = [TopicPartition(topic, number) for topic in counts for number in range(counts[topic])]
+    partitions = await existing_partitions(settings, topics)
     limit = settings.transaction_timeout_ms / 1000 + _ABORT_ALLOWANCE_SECONDS
     try:
-        async with _consumer(settings, "read_uncommitted") as consumer:
+        async with open_consumer(settings, committed_only=False) as consumer:
             written = await consumer.end_offsets(partitions)
-        async with _consumer(settings, "read_committed") as consumer:
-            await _until_decided(consumer, written, limit)
+        async with open_consumer(settings) as consumer:
+            await _wait_for_stable_ends(consumer, written, limit)
     except KafkaError as error:
         raise OperationError(f"the ends of {', '.join(topics)} cannot be read: {error!r}") from error
 
 
-async def _until_decided(consumer: Any, written: dict[TopicPartition, int], limit_seconds: float) -> None:
+async def _wait_for_stable_ends(
+    consumer: Any, written: dict[TopicPartition, int], limit_seconds: float
+) -> None:
     clock = asyncio.get_running_loop()
     deadline = clock.time() + limit_seconds
     while True:
-        decided = await consumer.end_offsets(list(written))
-        held_back = [partition for partition in written if decided[partition] < written[partition]]
+        stable = await consumer.end_offsets(list(written))
+        held_back = [partition for partition in written if stable[partition] < written[partition]]
         if not held_back:
             return
         first = held_back[0]
-        place = f"{first.topic}-{first.partition}@{decided[first]}"
+        place = f"{first.topic}-{first.partition}@{stable[first]}"
         if clock.time() >= deadline:
             raise OperationError(f"a transaction at {place} has stayed open for {limit_seconds:.0f} s")
-        log.info("a transaction is open at %s: waiting for its end", place)
+        log.info("waiting for the open transaction at %s to end", place)
         await asyncio.sleep(_POLL_SECONDS)
-
-
-@asynccontextmanager
-async def _consumer(settings: Settings, isolation_level: str) -> AsyncIterator[Any]:
-    """A consumer that reads nothing, only asks for the ends as its isolation level sees them."""
-    consumer = await started(
-        lambda: AIOKafkaConsumer(**client_options(settings), isolation_level=isolation_level),
-        stop_consumer,
-        settings,
-    )
-    try:
-        yield consumer
-    finally:
-        await stop_consumer(consumer)

@@ -1,4 +1,4 @@
-"""Dated rates read back from the whole input topic."""
+"""Reads dated rates back from the whole input topic."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 async def gather(
     settings: Settings, default_pair: str, on_progress: Callable[[int], None] | None = None
 ) -> TopicRates:
-    """Read the input topic from its beginning to its current end, committed messages only.
+    """Read all committed messages of the input topic, and return the rates in them.
 
     Args:
         settings: the brokers and the topic.
-        default_pair: of messages that name none.
-        on_progress: called now and then with the number of messages read so far.
+        default_pair: pair of the messages that do not name one.
+        on_progress: called after each batch with the number of messages read so far.
 
     Raises:
         BrokerUnavailableError: no broker answered.

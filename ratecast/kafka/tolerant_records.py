@@ -1,15 +1,15 @@
-r"""Batches that the client's parser cannot read no longer stop their partition.
+r"""Reads record batches that aiokafka's parser cannot read, so that one bad batch does not block its partition.
 
-aiokafka raises out of its parser, at every poll, for a header key that is not UTF-8, a codec it does not know, a payload
-that does not decompress, a record that ends elsewhere than it says. Nothing behind such a batch is ever read. With
-`install` a batch is read as far as it can be:
+aiokafka raises an error at every poll for a header key that is not UTF-8, an unknown codec, a payload that does not
+decompress, or a record with a wrong length. It never reads past such a batch. After `install` a batch is read in up to
+three ways:
 
-1. by aiokafka's own parser;
-2. where that fails, by its parser in Python with lenient header keys: the byte 0xff becomes the four characters ``\xff``;
-3. where that fails too, each of its offsets gives a record whose value is `Unreadable` and says why.
+1. by aiokafka's usual parser;
+2. if that fails, by aiokafka's Python parser with lenient header keys: the byte 0xff becomes the four characters ``\xff``;
+3. if that fails too, each remaining offset gives a record whose value is `Unreadable` and holds the reason.
 
-A batch whose checksum is wrong is none of these: its bytes changed after they were written, another replica may hold
-the right ones, and not even its offsets can be trusted. It stays an error.
+A batch with a wrong checksum stays an error. Its bytes changed after they were written, so another replica may hold the
+right ones, and its offsets cannot be trusted.
 """
 
 from __future__ import annotations
@@ -17,54 +17,52 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from aiokafka.consumer import fetcher
 from aiokafka.errors import CorruptRecordException, KafkaError
-from aiokafka.record.default_records import _DefaultRecordBatchPy
-from aiokafka.record.memory_records import MemoryRecords, _MemoryRecordsPy
-from aiokafka.record.util import decode_varint_py
+from aiokafka.record.memory_records import MemoryRecords
 
 from ratecast.contract.unreadable import Unreadable
+from ratecast.kafka.aiokafka_seams import batch_bytes, records_by_python_parser, replace_record_parser
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 log = logging.getLogger(__name__)
 
-_V2 = 2  # the record format since Kafka 0.11; older ones name no offsets in their batches
-_DISORDER = "a record has an offset that is not its own"
+_V2 = 2  # the record format since Kafka 0.11; batches of older formats do not state their offsets
+_DISORDER = "a record's offset is out of order or outside its batch"
 
 
 def install() -> bool:
-    """From now on every consumer of this process reads tolerantly; False if they did so before.
+    """Make every consumer of this process read bad batches as described above; False if it already did.
 
-    It costs 1 to 2 % of a worker's time, so a worker does it once it has met a batch that it cannot read.
+    This costs 1 to 2 % of a worker's time, so a worker installs it only after it has met a batch it cannot read.
     """
-    is_news = fetcher.MemoryRecords is not _TolerantRecords
-    fetcher.MemoryRecords = _TolerantRecords
-    return is_news
+    return replace_record_parser(TolerantRecords)
 
 
-class _TolerantRecords:
-    """Stands in for aiokafka's MemoryRecords."""
+class TolerantRecords:
+    """The batches of one fetch response, with the methods of aiokafka's MemoryRecords that the fetcher calls."""
 
     def __init__(self, data: bytes) -> None:
         self._strict = MemoryRecords(data)
-        self._slices = _MemoryRecordsPy(data)
+        self._bytes = batch_bytes(data)
 
     def size_in_bytes(self) -> int:
+        """Returns the length of the response."""
         return int(self._strict.size_in_bytes())
 
     def has_next(self) -> bool:
+        """Returns whether another complete batch follows."""
         return bool(self._strict.has_next())
 
     def next_batch(self) -> Any:
-        raw = self._slices._next_slice  # noqa: SLF001 - the batch's bytes are not to be had otherwise
-        self._slices._cache_next()  # noqa: SLF001 - only the step to the next slice, without parsing this one
+        """Returns the next batch, whose iteration tolerates errors."""
+        raw = next(self._bytes)
         return _TolerantBatch(self._strict.next_batch(), raw)
 
 
 class _TolerantBatch:
-    """A record batch of the client."""
+    """One record batch: aiokafka's, except for its iteration."""
 
     def __init__(self, strict: Any, raw: Any) -> None:
         self._strict = strict
@@ -85,22 +83,22 @@ class _TolerantBatch:
             for record in self._strict:
                 offset = record.offset
                 if not following <= offset < end:
-                    raise CorruptRecordException(_DISORDER)  # noqa: TRY301 - a call for each record would be felt
+                    raise CorruptRecordException(_DISORDER)  # noqa: TRY301 - a call per record would cost too much
                 following = offset + 1
                 yield record
-        except Exception:  # noqa: BLE001, S110 - the lenient parser says what is wrong, if it cannot read on either
+        except Exception:  # noqa: BLE001, S110 - the lenient parser reports the error if it fails as well
             pass
         else:
             return
         try:
-            for record in _lenient(self._raw):
+            for record in records_by_python_parser(self._raw, _LenientBuffer):
                 if record.offset < following:
                     continue
                 if record.offset >= end:
                     raise CorruptRecordException(_DISORDER)  # noqa: TRY301
                 following = record.offset + 1
                 yield record
-        except Exception as error:  # noqa: BLE001 - whatever a codec or a parser may raise, the batch is unreadable
+        except Exception as error:  # noqa: BLE001 - a codec or a parser may raise anything on damaged bytes
             yield from self._unreadable(following, error)
 
     @property
@@ -108,7 +106,7 @@ class _TolerantBatch:
         return int(self._strict.base_offset)
 
     def _unreadable(self, first: int, error: Exception) -> Iterator[_Placeholder]:
-        """A record for each offset from the first on; a compacted batch may have had fewer."""
+        """Yields a record for each offset from ``first`` on; a compacted batch may have had fewer."""
         end = self._strict.next_offset
         words = str(error) if isinstance(error, KafkaError) else f"{type(error).__name__}: {error}"
         reason = f"the record batch at offsets {self._base} to {end - 1} cannot be read: {words}"
@@ -120,7 +118,7 @@ class _TolerantBatch:
 
 
 class _Placeholder(NamedTuple):
-    """What the fetcher reads of a record."""
+    """A record with the attributes that aiokafka's fetcher reads."""
 
     offset: int
     timestamp: int
@@ -131,20 +129,8 @@ class _Placeholder(NamedTuple):
     checksum: int | None = None
 
 
-def _lenient(raw: Any) -> Iterator[Any]:
-    """The records of a batch by aiokafka's parser in Python, so far as they can be read."""
-    batch = _DefaultRecordBatchPy(raw)
-    batch._maybe_uncompress()  # noqa: SLF001 - the parser's own first step
-    batch._buffer = buffer = _LenientBuffer(batch._buffer)  # noqa: SLF001 - it knows no other way to decode
-    for _ in range(batch._num_records):  # noqa: SLF001 - of the batch's header
-        # Not its own iteration: that reads integers in C and past the end of the buffer, which has ended processes.
-        yield batch._read_msg(decode_varint_py)  # noqa: SLF001
-    if batch._pos != len(buffer):  # noqa: SLF001 - as its own iteration checks
-        raise CorruptRecordException("bytes are left over after its last record")
-
-
 class _LenientBuffer(bytearray):
-    """Slices of it decode without ever failing."""
+    """Bytes whose slices decode to text without errors."""
 
     def __getitem__(self, index: Any) -> Any:
         item = super().__getitem__(index)

@@ -1,8 +1,8 @@
-"""The id that a broker gives a topic when it is created: a topic deleted and made anew has another (KIP-516).
+"""Asks for a topic's id, which the broker assigns on creation: a deleted and recreated topic has another (KIP-516).
 
-Metadata version 12, which aiokafka does not speak. The wire format is Kafka's own
-(clients/src/main/resources/common/message/MetadataRequest.json and MetadataResponse.json). The answer is read up to the
-id and no further: a response lists every partition, and the id is asked for with every transaction.
+The id needs version 12 of the Metadata request, which aiokafka does not implement. The wire format is defined in Apache
+Kafka (clients/src/main/resources/common/message/MetadataRequest.json and MetadataResponse.json). The response is parsed
+only up to the id, because it lists every partition after it and every transaction asks for the id.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ class _Uuid(AbstractType[bytes]):  # type: ignore[misc]
         return value
 
 
-class TopicIdResponse_v12(Response):  # type: ignore[misc]  # noqa: N801 - as aiokafka names its own
-    """The first part of a metadata response about one topic."""
+class TopicIdResponse_v12(Response):  # type: ignore[misc]  # noqa: N801 - named like aiokafka's
+    """The first part of a Metadata response about one topic, up to the topic's id."""
 
     API_KEY = 3
     API_VERSION = 12
@@ -61,15 +61,15 @@ class TopicIdResponse_v12(Response):  # type: ignore[misc]  # noqa: N801 - as ai
         ),
         ("cluster_id", CompactString("utf-8")),
         ("controller_id", Int32),
-        ("topics_and_one", UnsignedVarInt32),  # a compact array begins with its length and one
+        ("topics_and_one", UnsignedVarInt32),  # a compact array begins with its length plus one
         ("error_code", Int16),
         ("topic", CompactString("utf-8")),
         ("topic_id", _Uuid),
     )
 
 
-class TopicIdRequest_v12(RequestStruct):  # type: ignore[misc]  # noqa: N801 - as aiokafka names its own
-    """Ask for one topic, without creating it."""
+class TopicIdRequest_v12(RequestStruct):  # type: ignore[misc]  # noqa: N801 - named like aiokafka's
+    """A Metadata request about one topic that does not create it."""
 
     FLEXIBLE_VERSION = True
     API_KEY = 3
@@ -87,7 +87,7 @@ class TopicIdRequest_v12(RequestStruct):  # type: ignore[misc]  # noqa: N801 - a
 
 
 class TopicIdRequest(Request[TopicIdRequest_v12]):  # type: ignore[misc]
-    """Which topic has this name now?
+    """The request for the id of the topic that has this name now.
 
     Args:
         topic: its name.
@@ -99,12 +99,12 @@ class TopicIdRequest(Request[TopicIdRequest_v12]):  # type: ignore[misc]
         self._topic = topic
 
     def build(self, request_struct_class: type[TopicIdRequest_v12]) -> TopicIdRequest_v12:
-        """The request in the only version there is."""
+        """Returns the request in its only version."""
         return request_struct_class([(_NONE, self._topic, {})], False, False, {})  # noqa: FBT003 - wire order
 
 
 async def topic_id(client: Any, node: int, topic: str, **send_options: Any) -> str | None:
-    """The id of a topic as Kafka's tools print it; None from brokers that give none (before Kafka 2.8).
+    """Returns the id of a topic as Kafka's tools print it; None from brokers before Kafka 2.8, which assign none.
 
     Args:
         client: an AIOKafkaClient.
@@ -113,7 +113,7 @@ async def topic_id(client: Any, node: int, topic: str, **send_options: Any) -> s
         send_options: passed to the client's ``send``.
 
     Raises:
-        KafkaError: the broker does not answer, or there is no such topic.
+        KafkaError: the broker does not answer, or the topic does not exist.
     """
     try:
         response = await client.send(node, TopicIdRequest(topic), **send_options)
@@ -121,13 +121,13 @@ async def topic_id(client: Any, node: int, topic: str, **send_options: Any) -> s
         return None
     if response.error_code:
         raise for_code(response.error_code)(f"topic {topic}")
-    return text_of(response.topic_id)
+    return id_as_text(response.topic_id)
 
 
-def text_of(identity: bytes) -> str | None:
-    """Sixteen bytes as Kafka's tools print a topic's id; None for the id of no topic.
+def id_as_text(id_bytes: bytes) -> str | None:
+    """Returns a topic's id of sixteen bytes as Kafka's tools print it; None for sixteen zero bytes.
 
-    >>> text_of(bytes(range(16))), text_of(bytes(16))
+    >>> id_as_text(bytes(range(16))), id_as_text(bytes(16))
     ('AAECAwQFBgcICQoLDA0ODw', None)
     """
-    return None if identity == _NONE else base64.urlsafe_b64encode(identity).decode("ascii").rstrip("=")
+    return None if id_bytes == _NONE else base64.urlsafe_b64encode(id_bytes).decode("ascii").rstrip("=")

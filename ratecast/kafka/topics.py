@@ -1,4 +1,4 @@
-"""The three topics: created where they are missing, and waited for."""
+"""Looks topics up, and creates the three topics of ratecast if they are missing."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from aiokafka import TopicPartition
 from aiokafka.admin import NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
@@ -16,49 +17,80 @@ from ratecast.kafka.broker_errors import with_remedy
 from ratecast.kafka.client import admin
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from ratecast.settings import Settings
 
 log = logging.getLogger(__name__)
 
-_ALLOWANCE = 2**16  # for what we add: a prediction, the headers that say why
+_ALLOWANCE = 2**16  # bytes that we add to a message: the prediction, or the headers of a dead letter
 
 
 @dataclass(frozen=True)
 class TopicState:
-    """What a topic looks like now."""
+    """A topic after `ensure_topics`."""
 
     name: str
     partitions: int
-    created: bool  # by this very call
+    created: bool  # whether that call created it
 
 
 def required_topics(settings: Settings) -> dict[str, dict[str, str]]:
-    """The topics ratecast uses, each with the configuration it is created with."""
-    # An oversized message should become a dead letter, not a refusal at the publisher; and the dead letter
-    # must fit although it is its message and more.
+    """Returns the topics that ratecast uses, each with the configuration it is created with."""
+    # The broker must accept an oversized message, so that it becomes a dead letter. The dead letter is larger than the
+    # message and must fit its topic too.
     limit = settings.topic_max_message_bytes
     return {
-        # The time of a publisher may be any: of a rate years ago, or none. Lag, latency and retention count from the
-        # broker's.
+        # Lag, latency and retention need the time at which the broker got the message. A publisher's timestamp may be
+        # missing, or the date of a rate from years ago.
         settings.input_topic: {"max.message.bytes": str(limit), "message.timestamp.type": "LogAppendTime"},
-        # Headers are carried over: a prediction may be nearly as large as its message.
+        # A prediction gets the headers of its message, so it may be nearly as large.
         settings.output_topic: {"max.message.bytes": str(limit + _ALLOWANCE)},
         settings.dead_letter_topic: {"max.message.bytes": str(limit + _ALLOWANCE)},
     }
 
 
 async def partition_counts(client: Any) -> dict[str, int]:
-    """The partition count of every topic the broker shows."""
+    """Returns the partition count of every topic that an admin client can see."""
     described = await client.describe_topics()
     return {topic["topic"]: len(topic["partitions"]) for topic in described if topic["error_code"] == 0}
 
 
-async def ensure_topics(settings: Settings) -> list[TopicState]:
-    """Create the topics that are missing; say so when one has another partition count than configured.
+async def existing_topics(settings: Settings, topics: Collection[str]) -> dict[str, int]:
+    """Returns the partition count of each of these topics, and creates none.
 
     Raises:
         BrokerUnavailableError: no broker answered.
-        OperationError: the broker refused to create a topic.
+        OperationError: a topic does not exist.
+    """
+    async with admin(settings) as client:
+        counts = await partition_counts(client)
+    missing = [topic for topic in topics if topic not in counts]
+    if missing:
+        raise OperationError(
+            f"topic {', '.join(missing)} does not exist at {settings.bootstrap_servers}: "
+            "create the topics with `ratecast topics`"
+        )
+    return {topic: counts[topic] for topic in topics}
+
+
+async def existing_partitions(settings: Settings, topics: Collection[str]) -> list[TopicPartition]:
+    """Returns all partitions of these topics, and creates none.
+
+    Raises:
+        BrokerUnavailableError: no broker answered.
+        OperationError: a topic does not exist.
+    """
+    counts = await existing_topics(settings, topics)
+    return [TopicPartition(topic, number) for topic, count in counts.items() for number in range(count)]
+
+
+async def ensure_topics(settings: Settings) -> list[TopicState]:
+    """Create missing topics, and log a warning if one has another partition count than configured.
+
+    Raises:
+        BrokerUnavailableError: no broker answered.
+        OperationError: the broker did not create a topic.
     """
     states = []
     async with admin(settings) as client:
@@ -66,26 +98,26 @@ async def ensure_topics(settings: Settings) -> list[TopicState]:
         for name, config in required_topics(settings).items():
             created = name not in counts and await _create(client, name, config, settings)
             partitions = settings.topic_partitions if created else counts.get(name)
-            if partitions is None:  # another worker was quicker
+            if partitions is None:  # another worker created it first
                 partitions = (await partition_counts(client)).get(name, settings.topic_partitions)
             if partitions != settings.topic_partitions:
                 log.warning(
-                    "topic %s has %d partitions, not the configured %d: it is used as it is",
+                    "topic %s has %d partitions, not the configured %d; ratecast uses it unchanged",
                     name,
                     partitions,
                     settings.topic_partitions,
                 )
             states.append(TopicState(name, partitions, created))
         if any(state.created for state in states):
-            await _until_led(client, states, settings.connect_timeout_seconds)
+            await _wait_for_leaders(client, states, settings.connect_timeout_seconds)
     return states
 
 
-async def _until_led(client: Any, states: list[TopicState], limit_seconds: float) -> None:
-    """Wait until every partition is shown with a leader: a topic is created before it can be used.
+async def _wait_for_leaders(client: Any, states: list[TopicState], limit_seconds: float) -> None:
+    """Wait until every partition has a leader, because a new topic cannot be used before that.
 
     Raises:
-        OperationError: that did not come about in time.
+        OperationError: a partition has no leader after the limit.
     """
     deadline = time.monotonic() + limit_seconds
     expected = {state.name: state.partitions for state in states}

@@ -1,1 +1,1 @@
-"""The model: features, ranges, the forecast, the ONNX session, training statistics and the bundle on disk."""
+"""The model: features, forecasts, ranges, drift, accuracy measures, the ONNX session and the bundle on disk."""

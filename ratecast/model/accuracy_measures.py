@@ -32,7 +32,7 @@ def coverage(inside: NDArray[np.bool_]) -> tuple[float, ...]:
     """Return the share of rates inside the range of each level.
 
     Args:
-        inside: whether each range held its rate, ``(n, levels)``, n at least 1.
+        inside: whether each range contains its rate, ``(n, levels)``, n at least 1.
 
     >>> coverage(np.array([[True, True], [False, True]]))
     (0.5, 1.0)

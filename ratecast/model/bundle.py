@@ -1,9 +1,9 @@
-"""The model bundle: one directory a version, digests checked on load, `current` moved atomically.
+"""The model bundle: a directory for each model version, whose checksums are verified when it is loaded.
 
-``models/<version>/`` holds ``model.onnx`` (what workers run), ``model.joblib`` (scikit-learn, the source of
-truth; never loaded by a worker), ``parity.json`` (proof that both say the same), ``training_stats.json``,
-``manifest.json`` and ``report.html``. What a version's directory holds never changes once it is there.
-``models/current`` is a one-line text file that names the version in use.
+``models/<version>/`` holds ``model.onnx`` (the graph that workers run), ``model.joblib`` (the scikit-learn model it was
+made from, which no worker loads), ``parity.json`` (inputs and outputs to compare the two with), ``training_stats.json``,
+``manifest.json`` and ``report.html``. Its files never change once they are there. ``models/current`` is a text file of
+one line that names the version in use; it is replaced atomically.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from pathlib import Path  # noqa: TC003 - pydantic reads the annotation when it runs
-from typing import Annotated
+from pathlib import Path  # noqa: TC003 - pydantic reads the annotation at run time
+from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from ratecast import field_faults
 from ratecast.errors import ModelBundleError
 from ratecast.model import parity
 from ratecast.model.parity import Probes
@@ -30,14 +31,14 @@ REPORT = "report.html"
 CURRENT = "current"
 
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_Content = TypeVar("_Content", bound=BaseModel)
 
-
-# A name and no path: what a manifest lists lies in its own directory.
+# A name without a path, because every file that a manifest lists is in the manifest's directory.
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 
 
 class Manifest(BaseModel):
-    """``manifest.json``: what a bundle is made of and where it came from."""
+    """``manifest.json``: the files of a bundle and how it was made."""
 
     model_version: str
     created_at: str
@@ -47,12 +48,13 @@ class Manifest(BaseModel):
     split_dates: dict[str, str]
     seed: int
     notes: list[str] = Field(
-        default=[], description="What it was not learnt from and what could not be measured, in sentences."
+        default=[],
+        description="Sentences on data the model was not trained on and on figures that could not be measured.",
     )
 
 
 class Bundle(BaseModel):
-    """A verified bundle: its statistics and the bytes of its ONNX graph, which says what its forest said."""
+    """A verified bundle: its statistics and its ONNX graph, which gives the same answers as its scikit-learn forest."""
 
     model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
 
@@ -64,20 +66,20 @@ class Bundle(BaseModel):
 
 
 def sha256(path: Path) -> str:
-    """The SHA-256 of a file, hex."""
+    """Return the SHA-256 of a file in hex."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def current_version(models_dir: Path) -> str:
-    """The version that ``models_dir/current`` names.
+    """Return the version that ``models_dir/current`` names.
 
     Raises:
-        ModelBundleError: there is none, or the file does not name a version.
+        ModelBundleError: the file is missing, or does not name a version.
     """
     try:
         version = (models_dir / CURRENT).read_text(encoding="utf-8").strip()
     except FileNotFoundError:
-        raise ModelBundleError(f"no model in {models_dir}: run `ratecast train` first") from None
+        raise ModelBundleError(f"there is no model in {models_dir}: run `ratecast train` first") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ModelBundleError(f"{models_dir / CURRENT} cannot be read: {error}") from None
     if not _VERSION.fullmatch(version):
@@ -86,44 +88,38 @@ def current_version(models_dir: Path) -> str:
 
 
 def set_current(models_dir: Path, version: str) -> None:
-    """Make ``version`` the one in use, atomically: a reader sees the old name or the new one."""
+    """Put ``version`` into use, atomically: a reader sees either the old name or the new one."""
     scratch = models_dir / f".{CURRENT}.{os.getpid()}"
     scratch.write_text(version + "\n", encoding="utf-8")
     scratch.replace(models_dir / CURRENT)
 
 
 def load(models_dir: Path, version: str | None = None) -> Bundle:
-    """Load a bundle (the current one unless a version is named) after checking every digest and its parity.
+    """Load a bundle, by default the current one, after verifying every checksum and the answers of its ONNX graph.
 
     Raises:
-        ModelBundleError: it is missing, incomplete, malformed, a file does not match its digest, or the graph
-            does not say what the forest said.
+        ModelBundleError: it is missing, incomplete or malformed, a checksum does not match, or the ONNX graph does not
+            give the answers of the scikit-learn forest.
     """
     version = version or current_version(models_dir)
     directory = models_dir / version
     try:
-        manifest = Manifest.model_validate_json((directory / MANIFEST).read_bytes())
+        manifest = _parse(Manifest, directory / MANIFEST, (directory / MANIFEST).read_bytes())
         contents = verified_contents(directory, manifest)
-        stats = TrainingStats.model_validate_json(contents[STATS])
-        probes = Probes.model_validate_json(contents[PARITY])
+        stats = _parse(TrainingStats, directory / STATS, contents[STATS])
+        probes = _parse(Probes, directory / PARITY, contents[PARITY])
     except FileNotFoundError as error:
         raise ModelBundleError(f"model {version} is incomplete: {error.filename} is missing") from None
     except OSError as error:
         raise ModelBundleError(f"model {version} cannot be read: {error}") from None
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        raise ModelBundleError(
-            f"model {version} is malformed: {error.title} {where}: {first['msg']}"
-        ) from None
     if stats.model_version != version or manifest.model_version != version:
         raise ModelBundleError(
-            f"model {version} calls itself {stats.model_version}: the directory was renamed"
+            f"the directory of model {version} holds model {stats.model_version}: it was renamed"
         )
     try:
         parity.check_probes(contents[ONNX], probes)
     except ModelBundleError as error:
-        raise ModelBundleError(f"model {version} is refused: {error}") from error
+        raise ModelBundleError(f"model {version} is rejected: {error}") from error
     return Bundle(
         version=version,
         directory=directory,
@@ -133,13 +129,20 @@ def load(models_dir: Path, version: str | None = None) -> Bundle:
     )
 
 
-def verified_contents(directory: Path, manifest: Manifest) -> dict[str, bytes]:
-    """The content of each file a manifest names, checked; it must name those a worker reads.
+def _parse(kind: type[_Content], path: Path, content: bytes) -> _Content:
+    try:
+        return kind.model_validate_json(content)
+    except ValidationError as error:
+        raise ModelBundleError(f"{path} is malformed: {field_faults.describe(error)}") from None
 
-    What was checked is what is returned: a file that is replaced meanwhile cannot slip in between.
+
+def verified_contents(directory: Path, manifest: Manifest) -> dict[str, bytes]:
+    """Return the verified content of each file in a manifest, which must list the files that a worker reads.
+
+    The caller uses the very bytes that were verified, so a file that is replaced in the meantime does no harm.
 
     Raises:
-        ModelBundleError: a digest does not match or a needed file is not listed.
+        ModelBundleError: a checksum does not match, or the manifest does not list a file that is needed.
         OSError: a file cannot be read.
     """
     for name in (ONNX, STATS):
@@ -147,11 +150,11 @@ def verified_contents(directory: Path, manifest: Manifest) -> dict[str, bytes]:
             raise ModelBundleError(f"{directory / MANIFEST} does not list {name}")
     if PARITY not in manifest.files:
         raise ModelBundleError(
-            f"{directory} was made by an earlier ratecast: it lacks {PARITY}; run `ratecast train` again"
+            f"{directory} lacks {PARITY} because an earlier version of ratecast made it: run `ratecast train` again"
         )
     contents: dict[str, bytes] = {}
     for name, digest in manifest.files.items():
         contents[name] = (directory / name).read_bytes()
         if hashlib.sha256(contents[name]).hexdigest() != digest:
-            raise ModelBundleError(f"{directory / name} does not match its SHA-256 in {MANIFEST}: refused")
+            raise ModelBundleError(f"{directory / name} does not match its SHA-256 checksum in {MANIFEST}")
     return contents

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from ratecast.model.training_stats import PairStats
 
-MAX_SCORE = 1e9  # a larger drift score would tell nothing more, and JSON has no infinity
+MAX_SCORE = 1e9  # larger drift scores are cut to this, and JSON has no infinity
 
 
 @dataclass(frozen=True)

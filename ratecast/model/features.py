@@ -1,4 +1,4 @@
-"""Features of a rate history, and nothing else: values in, values out.
+"""Features of rate histories, as pure functions.
 
 Every function works on a batch at once. A batch of histories is a *window matrix*: shape ``(n, WINDOW)``,
 float64, newest rate in the last column, older rates to its left, NaN where a history is shorter.
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-# 61 rates give 60 returns. Under a decay of 0.94 the 61st weighs 0.94**60 = 2.4 %: more would not show.
+# 61 rates give 60 returns. With a decay of 0.94 a 61st return would weigh 0.94**60 = 2.4 %, too little to show.
 WINDOW = 61
 DECAY = 0.94  # RiskMetrics (1996), daily data
-ADAPTIVE_LENGTH = 21  # from this many rates on, a history's own volatility stands on its own feet
-PRIOR_WEIGHT = 10.0  # pseudo-observations of the stored sigma, for shorter histories
-FLOOR_SHARE = 0.1  # a pegged or stuck history never claims less than this share of the stored sigma
+ADAPTIVE_LENGTH = 21  # from this many rates on, a history's volatility is measured without the stored sigma
+PRIOR_WEIGHT = 10.0  # shorter histories get this many pseudo-observations of the stored sigma
+FLOOR_SHARE = 0.1  # no history, pegged or stuck, gets a volatility below this share of the stored sigma
 
 FEATURE_NAMES = ("lag_1", "lag_2", "lag_3", "return_1", "return_2")
 
@@ -29,7 +29,7 @@ DECAY_WEIGHTS = DECAY ** np.arange(WINDOW - 2, -1, -1, dtype=np.float64)
 
 
 def window_matrix(histories: Sequence[Sequence[float]]) -> NDArray[np.float64]:
-    """Align histories (oldest first, any length >= 1) to the right of one matrix of shape ``(n, WINDOW)``.
+    """Return histories (oldest first, any length >= 1) as one matrix of shape ``(n, WINDOW)``, aligned to the right.
 
     >>> window_matrix([[1.0, 2.0, 4.0]])[0, -4:].tolist()
     [nan, 1.0, 2.0, 4.0]
@@ -45,14 +45,14 @@ def window_matrix(histories: Sequence[Sequence[float]]) -> NDArray[np.float64]:
 
 
 def log_returns(windows: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Natural-log returns of a window matrix, shape ``(n, WINDOW - 1)``; NaN where a rate is missing."""
+    """Return the natural-log returns of a window matrix, shape ``(n, WINDOW - 1)``; NaN where a rate is missing."""
     logs = np.log(windows)
     returns: NDArray[np.float64] = logs[:, 1:] - logs[:, :-1]
     return returns
 
 
 def contract_features(windows: NDArray[np.float64], returns: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Columns ``FEATURE_NAMES`` for each history, shape ``(n, 5)``.
+    """Return the columns ``FEATURE_NAMES`` for each history, shape ``(n, 5)``.
 
     ``lag_1`` is the newest rate; ``return_k`` is the natural-log return ``ln(lag_k / lag_(k+1))``, which
     stays finite for every pair of positive floats where a simple return could overflow.
@@ -65,11 +65,11 @@ def contract_features(windows: NDArray[np.float64], returns: NDArray[np.float64]
 
 
 def ewma_volatility(returns: NDArray[np.float64], stored_sigma: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Volatility of one step, shape ``(n,)``: the root of exponentially weighted squared log returns.
+    """Return the volatility of one step, shape ``(n,)``: the root of exponentially weighted squared log returns.
 
     ``sigma_t^2 = sum(0.94^k r_(t-k)^2) / sum(0.94^k)`` (RiskMetrics Technical Document, 1996, ch. 5). A
-    history of fewer than ``ADAPTIVE_LENGTH`` rates is filled up with ``PRIOR_WEIGHT`` pseudo-observations of
-    its pair's stored sigma; no history may fall below ``FLOOR_SHARE`` of it.
+    history of fewer than ``ADAPTIVE_LENGTH`` rates gets ``PRIOR_WEIGHT`` pseudo-observations of its pair's
+    stored sigma. The result is never below ``FLOOR_SHARE`` of the stored sigma.
 
     Args:
         returns: log returns, newest last, NaN where missing, shape ``(n, k)``, k at most ``WINDOW - 1``.
@@ -81,8 +81,8 @@ def ewma_volatility(returns: NDArray[np.float64], stored_sigma: NDArray[np.float
     """
     present = ~np.isnan(returns)
     squares = np.where(present, returns, 0.0) ** 2
-    # Row sums, not a matrix product: BLAS may sum a row in another order when its batch has another size,
-    # and a forecast must not depend on which messages it was scored with.
+    # Row sums instead of a matrix product: BLAS may sum a row in a different order when the batch size
+    # changes, and a forecast must not depend on the other messages of its batch.
     weights = DECAY_WEIGHTS[-returns.shape[1] :]
     weighted = (squares * weights).sum(axis=1)
     weight = (present * weights).sum(axis=1)
@@ -93,10 +93,10 @@ def ewma_volatility(returns: NDArray[np.float64], stored_sigma: NDArray[np.float
 
 
 def floored(sigma: NDArray[np.float64], stored_sigma: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Where a volatility of `ewma_volatility` is the floor's and not the history's own, shape ``(n,)``.
+    """Return where `ewma_volatility` returned its floor, shape ``(n,)``.
 
-    A short history never is: the pseudo-observations of the stored sigma alone keep its volatility above 60 % of it.
-    So a range never leans on training (``static``) and stands on the floor at the same time.
+    This never happens to a short history, because its pseudo-observations keep the volatility above 60 % of the stored
+    sigma. So a range is never ``static`` (it uses training's volatility) and ``floored`` at once.
 
     >>> floored(np.array([0.0005, 0.005]), np.array([0.005, 0.005])).tolist()
     [True, False]
@@ -106,7 +106,7 @@ def floored(sigma: NDArray[np.float64], stored_sigma: NDArray[np.float64]) -> ND
 
 
 def longest_run(rates: NDArray[np.float64]) -> int:
-    """Length of the longest run of equal rates.
+    """Return the length of the longest run of equal rates.
 
     >>> longest_run(np.array([1.0, 2.0, 2.0, 2.0, 1.0]))
     3
@@ -119,10 +119,10 @@ def longest_run(rates: NDArray[np.float64]) -> int:
 def model_inputs(
     returns: NDArray[np.float64], sigma: NDArray[np.float64], stored_sigma: NDArray[np.float64]
 ) -> NDArray[np.float32]:
-    """What the forest sees, free of scale, shape ``(n, 3)``.
+    """Return the scale-free inputs of the forest, shape ``(n, 3)``.
 
-    The last two returns in units of sigma, and the log ratio of sigma now to sigma in training; clipped to
-    +-20, because a forest cannot tell beyond its splits and float32 must stay finite.
+    They are the last two returns in units of sigma, and the log ratio of the current sigma to that of training. They
+    are clipped to +-20: beyond its splits a forest makes no difference, and float32 must stay finite.
     """
     columns = (returns[:, -1] / sigma, returns[:, -2] / sigma, np.log(sigma / stored_sigma))
     inputs: NDArray[np.float64] = np.clip(np.column_stack(columns), -20.0, 20.0)

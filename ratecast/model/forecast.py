@@ -1,12 +1,12 @@
-"""The forecast itself: a forest's shrunken step from the last rate, and a range in units of volatility.
+"""The forecast: the last rate moved by a shrunken step of a forest, and a range in units of volatility.
 
     prediction = lag_1 * exp(lambda * f(x) * sigma_t)
     range      = prediction * exp(+- q * scale_t)
 
-``f`` is the forest on scale-free inputs, ``lambda`` its shrinkage (0: the last rate stands), ``sigma_t`` the
-EWMA volatility of the history itself, ``scale_t`` the scale of the level's range (`ratecast.model.ranges`), ``q`` a
-split-conformal quantile of |error| / scale_t (Vovk et al., *Algorithmic Learning in a Random World*, 2005;
-normalised scores: Papadopoulos et al., ECML 2002).
+``f`` is the forest on scale-free inputs, ``lambda`` its shrinkage (with 0 the forecast is the last rate), ``sigma_t``
+the EWMA volatility of the history, ``scale_t`` the scale of the range of one level (`ratecast.model.ranges`), and ``q``
+a split-conformal quantile of |error| / scale_t (Vovk et al., *Algorithmic Learning in a Random World*, 2005; normalised
+scores: Papadopoulos et al., ECML 2002).
 """
 
 from __future__ import annotations
@@ -32,73 +32,71 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Windows:
-    """A batch of histories made ready: what forecasts, hindcasts and quality checks are computed from."""
+    """A prepared batch of histories, from which forecasts, hindcasts and quality checks are computed."""
 
-    pairs: NDArray[np.intp]  # (n,), position of each history's pair
-    lengths: NDArray[np.intp]  # (n,), rates given, before they were cut to the window
+    pairs: NDArray[np.intp]  # (n,), index of each history's pair
+    lengths: NDArray[np.intp]  # (n,), number of rates before they were cut to the window
     rates: NDArray[np.float64]  # (n, WINDOW), newest last, NaN where a history is shorter
     returns: NDArray[np.float64]  # (n, WINDOW - 1), log returns
-    believed: NDArray[np.float64]  # the same, NaN where a return is a fault's and says nothing of volatility
+    clean_returns: NDArray[np.float64]  # returns with NaN for those that are left out of the volatility
     stored: NDArray[np.float64]  # (n,), the pair's sigma in training
     sigma: NDArray[np.float64]  # (n,), one-step volatility
-    sigma_before: NDArray[np.float64]  # (n,), the same as it was before the newest rate
+    sigma_before: NDArray[np.float64]  # (n,), one-step volatility without the newest return
 
     def __len__(self) -> int:
         return len(self.pairs)
 
     def without(self, faults: Mapping[int, NDArray[np.bool_]]) -> Windows:
-        """The same, with volatility measured anew where some returns are not to be believed.
+        """Return the batch with the volatility of some rows measured again without some of their returns.
 
         Args:
-            faults: row -> which of its returns, ``(WINDOW - 1,)``. Few, or this is slow.
+            faults: row -> mask of the returns to leave out, ``(WINDOW - 1,)``. Slow if there are many rows.
         """
         if not faults:
             return self
-        believed, sigma, before = self.returns.copy(), self.sigma.copy(), self.sigma_before.copy()
+        clean, sigma, before = self.returns.copy(), self.sigma.copy(), self.sigma_before.copy()
         rows = np.array(list(faults))
-        believed[rows] = np.where(list(faults.values()), np.nan, self.returns[rows])
-        sigma[rows] = features.ewma_volatility(believed[rows], self.stored[rows])
-        before[rows] = features.ewma_volatility(believed[rows, :-1], self.stored[rows])
-        return replace(self, believed=believed, sigma=sigma, sigma_before=before)
+        clean[rows] = np.where(list(faults.values()), np.nan, self.returns[rows])
+        sigma[rows] = features.ewma_volatility(clean[rows], self.stored[rows])
+        before[rows] = features.ewma_volatility(clean[rows, :-1], self.stored[rows])
+        return replace(self, clean_returns=clean, sigma=sigma, sigma_before=before)
 
 
 @dataclass(frozen=True)
 class Hindcasts:
-    """What the model would have said before each newest rate, beside that rate; log returns, one row a history."""
+    """Forecasts of each newest rate from the rates before it, compared with that rate; log returns, a row per history."""
 
     error: NDArray[np.float64]  # (n,), |newest - hindcast|
     naive: NDArray[np.float64]  # (n,), |newest - rate before it|
     standardised: NDArray[np.float64]  # (n,), error / sigma before the newest rate
-    inside: NDArray[np.bool_]  # (n, 2), whether the range held it, columns LEVELS
+    inside: NDArray[np.bool_]  # (n, 2), whether the range contained the newest rate, columns LEVELS
 
     def where(self, mask: NDArray[np.bool_]) -> Hindcasts:
-        """The hindcasts under a mask."""
+        """Return the hindcasts that a mask selects."""
         return Hindcasts(self.error[mask], self.naive[mask], self.standardised[mask], self.inside[mask])
 
 
 @dataclass(frozen=True)
 class Forecasts:
-    """Forecasts of a batch; every array has one row a history, in the order given."""
+    """Forecasts of a batch; every array has one row per history, in the order given."""
 
     features: NDArray[np.float64]  # (n, 5), columns FEATURE_NAMES
     prediction: NDArray[np.float64]  # (n,)
     lower: NDArray[np.float64]  # (n, 2), columns LEVELS
     upper: NDArray[np.float64]  # (n, 2)
-    adaptive: NDArray[np.bool_]  # (n,), False where the range leans on training
-    floored: NDArray[
-        np.bool_
-    ]  # (n,), where volatility is far below training's, so the range is that of a floor
+    adaptive: NDArray[np.bool_]  # (n,), False where the range uses the volatility from training
+    floored: NDArray[np.bool_]  # (n,), True where the volatility is so low that the range uses the floor
     drift_scores: NDArray[np.float64]  # (n, 5), (x - mean) / std
     drifted: NDArray[np.bool_]  # (n, 5), by the classic rule
 
 
 class Forecaster:
-    """Scores batches with one model: pure, the same history always gives the same forecast.
+    """Forecasts batches with one model; the same history always gives the same forecast.
 
     Args:
         stats: the bundle's training statistics.
         model: the forest.
-        std_threshold: the classic drift rule's bound in standard deviations; the bundle's when None.
+        std_threshold: bound of the classic drift rule in standard deviations; None for the bundle's.
     """
 
     def __init__(self, stats: TrainingStats, model: StepModel, std_threshold: float | None = None) -> None:
@@ -115,15 +113,15 @@ class Forecaster:
 
     @classmethod
     def from_bundle(cls, bundle: Bundle, std_threshold: float | None = None) -> Forecaster:
-        """A forecaster on the bundle's ONNX graph."""
+        """Make a forecaster that runs the bundle's ONNX graph."""
         return cls(bundle.stats, OnnxModel(bundle.onnx), std_threshold)
 
     def windows(self, histories: Sequence[Sequence[float]], pair_rows: NDArray[np.intp]) -> Windows:
-        """Make histories ready (3 positive finite rates or more each, oldest first).
+        """Prepare histories of at least 3 positive finite rates each, oldest first.
 
         Args:
             histories: n histories.
-            pair_rows: for each, its pair's position in ``self.pairs``, shape ``(n,)``.
+            pair_rows: index of each history's pair in ``self.pairs``, shape ``(n,)``.
         """
         rates = features.window_matrix(histories)
         returns = features.log_returns(rates)
@@ -133,7 +131,7 @@ class Forecaster:
             lengths=np.fromiter(map(len, histories), np.intp, len(histories)),
             rates=rates,
             returns=returns,
-            believed=returns,
+            clean_returns=returns,
             stored=stored,
             sigma=features.ewma_volatility(returns, stored),
             sigma_before=features.ewma_volatility(returns[:, :-1], stored),
@@ -142,14 +140,14 @@ class Forecaster:
     def forecast(self, windows: Windows) -> Forecasts:
         """Forecast each history's next rate.
 
-        A result that leaves the range of float64 comes back as inf or NaN in its row; the caller decides.
+        A result that float64 cannot hold is inf or NaN in its row; the caller must handle it.
 
         Args:
-            windows: n histories made ready.
+            windows: n prepared histories.
         """
         returns, stored, sigma = windows.returns, windows.stored, windows.sigma
         values = features.contract_features(windows.rates, returns)
-        scales = ranges.range_scales(windows.believed, sigma, stored)
+        scales = ranges.range_scales(windows.clean_returns, sigma, stored)
         step = self._step(returns, sigma, stored)
         half = self._half_widths(windows.lengths, scales)
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
@@ -163,14 +161,14 @@ class Forecaster:
         return Forecasts(values, prediction, lower, upper, adaptive, floored, scores, drifted)
 
     def hindcast(self, windows: Windows) -> Hindcasts:
-        """Forecast each history's newest rate from the rates before it: live accuracy that needs no memory.
+        """Forecast each history's newest rate from the rates before it, to measure live accuracy without a store.
 
         Args:
-            windows: n histories made ready, each of four rates or more.
+            windows: n prepared histories of at least four rates each.
         """
-        newest, earlier = windows.returns[:, -1], windows.believed[:, :-1]
+        newest, earlier = windows.returns[:, -1], windows.clean_returns[:, :-1]
         sigma = windows.sigma_before
-        # A hindcast is for watching: a forest whose word counts for nothing need not be asked a second time.
+        # With a shrinkage of 0 the forest has no effect, so it need not run a second time for monitoring.
         step = self._step(windows.returns[:, :-1], sigma, windows.stored) if self._shrinkage else 0.0
         error = np.abs(newest - step)
         half = self._half_widths(windows.lengths - 1, ranges.range_scales(earlier, sigma, windows.stored))
@@ -179,17 +177,17 @@ class Forecaster:
     def _step(
         self, returns: NDArray[np.float64], sigma: NDArray[np.float64], stored: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        """The forecast log return, ``(n,)``."""
+        """Return the forecast log returns, ``(n,)``."""
         return self._shrinkage * self._model.predict(features.model_inputs(returns, sigma, stored)) * sigma
 
     def _half_widths(self, lengths: NDArray[np.intp], scales: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Half widths of the ranges in log returns, ``(n, 2)``, by the quantiles of each history's length."""
+        """Return the half widths of the ranges in log returns, ``(n, 2)``, with the quantiles for each history's length."""
         quantiles = self._quantiles[np.searchsorted(self._lengths, lengths, side="right") - 1]
         return ranges.half_widths(quantiles, scales)
 
 
 def _quantile_table(stats: TrainingStats) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    """History lengths ascending, and beside each its quantile at each of ``LEVELS``, ``(k, 2)``."""
+    """Return the history lengths, ascending, ``(k,)``, and the quantiles of each at each of ``LEVELS``, ``(k, 2)``."""
     lengths = sorted(stats.intervals[LEVELS[0]])
     table = np.array([[stats.intervals[level][length] for level in LEVELS] for length in lengths])
     return np.array(lengths, dtype=np.intp), table

@@ -1,4 +1,4 @@
-"""The forest as an ONNX graph in ONNX Runtime: one thread, and no telemetry. The only module that imports it."""
+"""Runs the forest as an ONNX graph in ONNX Runtime, with one thread and without telemetry."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class StepModel(Protocol):
     """Predicts the next standardised return."""
 
     def predict(self, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Expected ``return / sigma`` of each row: float32 ``(n, 3)`` to float64 ``(n,)``."""
+        """Return the expected ``return / sigma`` of each row: float32 ``(n, 3)`` to float64 ``(n,)``."""
 
 
 class OnnxModel:
@@ -30,19 +30,18 @@ class OnnxModel:
         self._input = self._session.get_inputs()[0].name
 
     def predict(self, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Expected ``return / sigma`` of each row: float32 ``(n, 3)`` to float64 ``(n,)``."""
+        """Return the expected ``return / sigma`` of each row: float32 ``(n, 3)`` to float64 ``(n,)``."""
         output: NDArray[np.float32] = self._session.run(None, {self._input: inputs})[0]
         return output.reshape(-1).astype(np.float64)
 
 
 def session(onnx: bytes) -> Any:
-    """An inference session on a graph's bytes.
+    """Create an inference session with one thread.
 
-    One thread on purpose: a worker is scaled by partitions, and a thread pool would cost more than a small
-    batch takes.
+    Workers scale by partitions, and a thread pool would cost more time than a small batch takes.
     """
-    # From version 1.29 on, the Linux and macOS wheels report to their maker from the moment of import, and
-    # this variable is the only full opt-out. A process that scores rates calls nobody but its brokers.
+    # From version 1.29 on, the Linux and macOS wheels send telemetry from the moment of import, and this
+    # variable is the only complete opt-out. A worker must connect to nothing but its brokers.
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     import onnxruntime
 

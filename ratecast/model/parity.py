@@ -1,7 +1,7 @@
-"""Does the ONNX graph say what the forest said? Answered where there is no scikit-learn to ask.
+"""Checks that an ONNX graph gives the answers of its scikit-learn forest, without scikit-learn.
 
-Training stores a few inputs with the forest's own outputs in the bundle; whoever loads the bundle runs the graph on
-them, on its own machine and with its own runtime.
+Training stores some inputs and the forest's outputs in the bundle. Every program that loads the bundle runs the graph
+on these inputs, on its machine and with its version of the runtime, and compares the outputs.
 """
 
 from __future__ import annotations
@@ -19,58 +19,60 @@ if TYPE_CHECKING:
 
     from ratecast.model.onnx_model import StepModel
 
-TOLERANCE = 1e-5  # standardised returns: a hundred thousandth of a day's move
+TOLERANCE = 1e-5  # in standardised returns: a hundred thousandth of a typical daily move
 TRAINING_PROBES = 48
 RANDOM_PROBES = 16
-BOUND = 20.0  # the inputs that serving can send lie within +- this
+BOUND = 20.0  # inputs are clipped to +- this (`ratecast.model.features.model_inputs`)
 
 
 class Probes(BaseModel):
-    """``parity.json``: inputs of the forest, and what scikit-learn's forest answered."""
+    """``parity.json``: inputs of the forest and the outputs of scikit-learn's forest."""
 
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
     inputs: list[tuple[float, float, float]] = Field(
-        min_length=1, description="float32, as the forest sees them."
+        min_length=1, description="float32, as the forest gets them."
     )
-    outputs: list[float] = Field(description="Standardised returns, one an input.")
+    outputs: list[float] = Field(description="Standardised returns, one for each input.")
 
     @model_validator(mode="after")
-    def _one_output_an_input(self) -> Probes:
+    def _has_one_output_for_each_input(self) -> Probes:
         if len(self.outputs) != len(self.inputs):
-            raise ValueError(f"{len(self.inputs)} inputs have {len(self.outputs)} outputs")
+            raise ValueError(
+                f"outputs must have one value for each of {len(self.inputs)} inputs, got {len(self.outputs)}"
+            )
         return self
 
 
 def make_probes(forest: StepModel, inputs: NDArray[np.float32], seed: int) -> Probes:
-    """Ask the forest about a seeded sample of what it was trained on, and about a few random inputs.
+    """Run the forest on a seeded sample of its training inputs and on a few random inputs.
 
     Args:
-        forest: scikit-learn's.
-        inputs: what it was trained on, ``(n, 3)``.
-        seed: the same one gives the same probes.
+        forest: scikit-learn's forest.
+        inputs: its training inputs, ``(n, 3)``.
+        seed: the same seed gives the same probes.
     """
     rng = np.random.default_rng(seed)
     known = inputs[rng.choice(len(inputs), min(TRAINING_PROBES, len(inputs)), replace=False)]
     random = rng.uniform(-BOUND, BOUND, (RANDOM_PROBES, inputs.shape[1])).astype(np.float32)
-    asked = np.concatenate((known, random))
-    return Probes(inputs=asked.tolist(), outputs=forest.predict(asked).tolist())
+    probes = np.concatenate((known, random))
+    return Probes(inputs=probes.tolist(), outputs=forest.predict(probes).tolist())
 
 
 def check_probes(onnx: bytes, probes: Probes) -> None:
-    """Run the graph on the probes.
+    """Run the graph on the probes and compare its outputs with the forest's.
 
     Raises:
-        ModelBundleError: it cannot be run, or differs from the forest by more than ``TOLERANCE``.
+        ModelBundleError: the graph cannot be run, or an output differs by more than ``TOLERANCE``.
     """
     try:
         answers = OnnxModel(onnx).predict(np.array(probes.inputs, dtype=np.float32))
-    except Exception as error:  # ONNX Runtime's errors have no common base
-        raise ModelBundleError(f"its ONNX graph cannot be run: {error}") from error
+    except Exception as error:  # ONNX Runtime's errors have no common base class
+        raise ModelBundleError(f"its ONNX model cannot be run: {error}") from error
     expected = np.array(probes.outputs)
     difference = float(np.abs(answers - expected).max()) if answers.shape == expected.shape else np.inf
     if not difference <= TOLERANCE:
         raise ModelBundleError(
-            f"its ONNX graph differs from the forest it was made from by {difference:.2g} standard deviations "
+            f"its ONNX model differs from its scikit-learn model by {difference:.2g} standard deviations "
             f"(at most {TOLERANCE:g} is allowed)"
         )

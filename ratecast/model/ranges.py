@@ -1,11 +1,11 @@
-"""The scale of a range: what a conformal quantile is multiplied by, one for each level.
+"""The scale of the range of each level; a conformal quantile times the scale is the half width.
 
-The wide range (95) is scaled by the volatility, the root of an EWMA of squares. The narrow one (80) is not: how far
-its edge lies in units of the volatility depends on the shape of the distribution, and that differs by pair and by
-year. Fat tails raise the volatility and leave the shoulders where they were, so one quantile for all pairs covered
-78 to 83 % of the time. Its scale is an EWMA of absolute returns instead, times how far the history's own 80 % quantile
-lies from its own mean absolute return. With the full exponent this is filtered historical simulation (Hull & White,
-Journal of Risk, 1998); sixty returns say too little for that, so the exponent shrinks it towards the common shape.
+The wide range (95) is scaled by the volatility, the root of an EWMA of squared returns. The narrow one (80) is not:
+where its edge is in units of the volatility depends on the shape of the distribution, which differs by pair and year.
+Fat tails raise the volatility but leave the shoulders of the distribution in place, so with one quantile for all pairs
+coverage was 78 to 83 %. The scale of the narrow range is an EWMA of absolute returns, times the ratio of the history's
+80 % quantile of absolute returns to their mean. With the full exponent this is filtered historical simulation (Hull &
+White, Journal of Risk, 1998). Sixty returns are too few for that, so an exponent shrinks the ratio to the common shape.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 LEVELS = ("80", "95")
-# Chosen on 2015 to 2020 with models fitted to 2014 and 2017, from 0, 0.3, 0.6 and 1; docs/decisions has the figures.
+# Chosen from 0, 0.3, 0.6 and 1 on 2015 to 2020, with models fitted up to 2014 and 2017 (figures in docs/decisions).
 SHAPE_EXPONENT = 0.6
-SHAPE_BOUNDS = (0.8, 2.2)  # of the 80 % quantile over the mean: beyond them speaks a peg, not a shape
-NORMAL_SHAPE = 1.6062  # of a normal distribution, 1.28155 / sqrt(2 / pi): for histories too short to tell
+SHAPE_BOUNDS = (0.8, 2.2)  # bounds of the 80 % quantile over the mean; only pegged pairs are beyond them
+NORMAL_SHAPE = 1.6062  # the ratio of a normal distribution, 1.28155 / sqrt(2 / pi), for short histories
 NORMAL_MEAN = 0.7979  # mean absolute value of a normal distribution over its standard deviation, sqrt(2 / pi)
 _LEVEL = 0.8
 
@@ -31,24 +31,24 @@ _LEVEL = 0.8
 def range_scales(
     returns: NDArray[np.float64], sigma: NDArray[np.float64], stored_sigma: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Scales of the ranges in log returns, shape ``(n, 2)``, columns as `ratecast.model.ranges.LEVELS`.
+    """Return the scales of the ranges in log returns, shape ``(n, 2)``, columns `ratecast.model.ranges.LEVELS`.
 
     Args:
         returns: log returns, newest last, NaN where missing, shape ``(n, k)``.
-        sigma: EWMA volatility of the same returns, shape ``(n,)``.
+        sigma: EWMA volatility of these returns, shape ``(n,)``.
         stored_sigma: the pair's standard deviation of returns in training, shape ``(n,)``.
     """
     return np.column_stack((shoulder_scale(returns, stored_sigma), sigma))
 
 
 def half_widths(quantiles: NDArray[np.float64], scales: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Half widths of the ranges in log returns, ``(n, 2)``, columns as `ratecast.model.ranges.LEVELS`.
+    """Return the half widths of the ranges in log returns, ``(n, 2)``, columns `ratecast.model.ranges.LEVELS`.
 
-    Two scales could cross; ranges are nested.
+    The narrow range is never wider than the wide one, although their scales could cross.
 
     Args:
         quantiles: conformal quantile of each level, ``(2,)`` or ``(n, 2)``.
-        scales: of `range_scales`, ``(n, 2)``.
+        scales: from `range_scales`, ``(n, 2)``.
 
     >>> half_widths(np.array([2.0, 2.0]), np.array([[1.0, 3.0], [4.0, 3.0]])).tolist()
     [[2.0, 6.0], [6.0, 6.0]]
@@ -59,9 +59,9 @@ def half_widths(quantiles: NDArray[np.float64], scales: NDArray[np.float64]) -> 
 
 
 def shoulder_scale(returns: NDArray[np.float64], stored_sigma: NDArray[np.float64]) -> NDArray[np.float64]:
-    """EWMA of absolute returns times the history's own shape to ``SHAPE_EXPONENT``, shape ``(n,)``.
+    """Return the EWMA of absolute returns times the history's shape to the power ``SHAPE_EXPONENT``, ``(n,)``.
 
-    Short and pegged histories lean on the stored sigma just as `ratecast.model.features.ewma_volatility` does.
+    For short and pegged histories it uses the stored sigma, as `ratecast.model.features.ewma_volatility` does.
 
     >>> r = np.array([[0.01, -0.01] * 30])
     >>> float(round(shoulder_scale(r, np.array([0.01]))[0], 6)), float(round(0.01 * 1.0**SHAPE_EXPONENT, 6))
@@ -82,8 +82,8 @@ def shoulder_scale(returns: NDArray[np.float64], stored_sigma: NDArray[np.float6
 def _shape(
     sizes: NDArray[np.float64], counts: NDArray[np.intp], typical: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """The 80 % quantile of each history's absolute returns over their mean, within bounds, ``(n,)``."""
-    # Missing returns are zeros and so the smallest of a row: ranks are counted from the top.
+    """Return the 80 % quantile of each history's absolute returns over their mean, within bounds, ``(n,)``."""
+    # Missing returns are zeros and sort first in a row, so the rank skips them.
     rank = sizes.shape[1] - counts + np.ceil(_LEVEL * np.maximum(counts, 1)).astype(np.intp) - 1
     rank = np.minimum(rank, sizes.shape[1] - 1)
     ordered = np.partition(sizes, np.unique(rank), axis=1)

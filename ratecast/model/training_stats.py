@@ -1,13 +1,12 @@
-"""``training_stats.json``: everything beside the forest that a forecast needs."""
+"""``training_stats.json``: everything besides the forest that a forecast needs."""
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from ratecast.contract.messages import MIN_HISTORY
+from ratecast.contract.messages import MIN_HISTORY, IsoDate
 from ratecast.model.features import FEATURE_NAMES
 from ratecast.model.ranges import LEVELS
 from ratecast.model.references import (  # noqa: TC001 - pydantic reads annotations at run time
@@ -15,14 +14,6 @@ from ratecast.model.references import (  # noqa: TC001 - pydantic reads annotati
     FeatureReference,
     QualityLimits,
 )
-
-
-def _day(text: str) -> str:
-    dt.date.fromisoformat(text)
-    return text
-
-
-Day = Annotated[str, AfterValidator(_day), Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
 
 
 class FeatureStats(BaseModel):
@@ -37,13 +28,13 @@ class FeatureStats(BaseModel):
 
 
 class PairStats(BaseModel):
-    """What training saw of one pair."""
+    """Training statistics of one pair."""
 
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
     n: int = Field(gt=0, description="Training rows.")
-    first_date: Day
-    last_date: Day
+    first_date: IsoDate
+    last_date: IsoDate
     last_rate: float = Field(gt=0)
     sigma: float = Field(gt=0, description="Standard deviation of one-step log returns.")
     longest_run: int = Field(ge=1, description="Longest run of equal rates.")
@@ -51,43 +42,43 @@ class PairStats(BaseModel):
 
 
 class Shrinkage(BaseModel):
-    """How far the forecast may leave the last rate: 0 is not at all."""
+    """How far the forecast may be from the last rate; with 0 it is the last rate."""
 
     model_config = ConfigDict(frozen=True)
 
     lambda_: float = Field(alias="lambda", ge=0, le=1, allow_inf_nan=False)
     t_statistic: float
-    gate: float = Field(description="lambda is 0 unless the t statistic exceeds this.")
+    gate: float = Field(description="lambda is 0 unless the t statistic exceeds this value.")
 
 
-# 0 is a peg's: of a rate that stood still on four days of five, the 80 % range is that rate.
+# A peg can have 0: if a rate does not move on four days of five, its 80 % range is the rate itself.
 Quantile = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Quantiles = Annotated[dict[int, Quantile], Field(min_length=1)]
 
 
 class TrainingStats(BaseModel):
-    """``training_stats.json``: everything beside the forest that a forecast needs."""
+    """Content of ``training_stats.json``."""
 
     model_config = ConfigDict(frozen=True, populate_by_name=True)
 
     model_version: str
-    trained_until: Day = Field(description="Date of the newest rate the model saw.")
+    trained_until: IsoDate = Field(description="Date of the newest rate that the model was trained on.")
     default_pair: str
     shrinkage: Shrinkage
     intervals: dict[str, Quantiles] = Field(
         description='Level ("80", "95") -> history length -> conformal quantile of |error| / scale. A history '
-        "uses the entry of the greatest length that is not above its own."
+        "uses the entry of the greatest length that is not above its number of rates."
     )
     drift_std_threshold: float = Field(3.0, gt=0, allow_inf_nan=False)
     quality: QualityLimits = Field(description="Thresholds of the data-quality checks.")
     feature_drift: dict[str, dict[str, FeatureReference]] = Field(
         default={},
-        description="Pair -> feature -> what windowed drift compares with; none for a short history.",
+        description="Pair -> feature -> distribution that windowed drift compares with. Absent for short histories.",
     )
     accuracy: AccuracyReference | None = Field(
-        None, description="What changes of accuracy are told by; none when there was too little to fit it to."
+        None, description="Change test for the accuracy. Absent when there was too little data to fit it."
     )
-    headline: str = Field(description="Whether the model beats the last rate, in plain words.")
+    headline: str = Field(description="Sentence on whether the model beats the last rate.")
     pairs: dict[str, PairStats]
 
     @model_validator(mode="after")
@@ -97,10 +88,12 @@ class TrainingStats(BaseModel):
             set(table) != set(tables[0]) or min(table, default=MIN_HISTORY + 1) > MIN_HISTORY
             for table in tables
         ):
-            raise ValueError(f"intervals need levels {LEVELS} of the same lengths, from {MIN_HISTORY} on")
+            raise ValueError(
+                f"intervals must have the levels {' and '.join(LEVELS)} with equal lengths, from {MIN_HISTORY} on"
+            )
         if self.default_pair not in self.pairs:
             raise ValueError(f"the default pair {self.default_pair} is not among the pairs")
         for name, pair in self.pairs.items():
             if missing := [feature for feature in FEATURE_NAMES if feature not in pair.features]:
-                raise ValueError(f"{name} lacks {missing[0]}")
+                raise ValueError(f"the pair {name} lacks the feature {missing[0]}")
         return self

@@ -1,11 +1,11 @@
-"""Rows that are no observations: a closed market's days, filled with the rate of the day before. Pure.
+"""Removes days on which the market was closed and the source repeats the rate of the day before. Pure.
 
-Who fills a calendar repeats Friday's rate on Saturday and Sunday. Learnt from, the zeros make the volatility of an open
-day too small. A rate that repeats is nothing odd by itself, so the dates decide: free pairs repeat a rate on about 1 %
-of their days, a filled source on every Saturday. Saturdays and Sundays are judged apart, since
-trading begins on Sunday evening, and by quarter of the year, since a source may have begun to fill, or stopped.
+A source that fills every calendar day repeats Friday's rate on Saturday and Sunday. Their returns of zero would make
+the volatility of an open day too small. A repeated rate alone is not unusual, so the dates decide: free pairs repeat a
+rate on about 1 % of their days, a filled source on every Saturday. Saturdays and Sundays are judged separately, since
+trading begins on Sunday evening. Quarters of a year are too, since a source may have begun or stopped filling.
 
-A source of quotes of seven days, whose weekends move, loses nothing.
+A source that quotes seven days a week, whose weekends move, loses nothing.
 """
 
 from __future__ import annotations
@@ -21,27 +21,27 @@ if TYPE_CHECKING:
     from ratecast.rates.tables import RateTable
 
 SATURDAY, SUNDAY = 5, 6
-# Of a quarter's Saturdays or Sundays, how many must repeat: half, or twice as many as of the pair's weekdays do, at most
-# nine of ten. 1999 to 2026 rates repeated on 0.2 to 4 % of the weekdays of the ECB's free pairs, EUR/BGN's on 84 %.
+# Share of a quarter's Saturdays or Sundays that must repeat: half, or twice the share of the pair's weekdays, at most
+# nine of ten. From 1999 to 2026 the ECB's free pairs repeated a rate on 0.2 to 4 % of weekdays, EUR/BGN on 84 %.
 _LEAST_SHARE, _TIMES_WEEKDAYS, _MOST_SHARE = 0.5, 2.0, 0.9
-# A calendar has holidays on 2 to 5 % of its weekdays. More repeated weekdays are a peg's.
+# A calendar has holidays on 2 to 5 % of its weekdays. More repeated weekdays than this are due to a peg.
 _MOST_HOLIDAYS = 0.08
-# Pairs that repeat on a smaller share of weekdays are free: two of them hardly do on the same day by chance.
+# Pairs that repeat on a smaller share of weekdays are free. Two of them hardly ever repeat on one day by chance.
 _FREE = 0.1
 _LONGEST_FILL_DAYS = 5  # over Easter
 
 
 @dataclass(frozen=True)
 class Copies:
-    """What was taken out of a table.
+    """Summary of the repeated rates that were removed from a table.
 
     Attributes:
-        rows: of the table, before.
-        weekends: Saturdays and Sundays on which a rate was carried forward.
-        holidays: weekdays on which every rate was.
-        pairs: pairs it happened to.
-        first_day: of them.
-        last_day: of them.
+        rows: number of rows of the table before.
+        weekends: number of Saturdays and Sundays on which a rate was carried forward.
+        holidays: number of weekdays on which every rate was carried forward.
+        pairs: pairs with removed rates.
+        first_day: first of these days.
+        last_day: last of these days.
     """
 
     rows: int
@@ -53,7 +53,7 @@ class Copies:
 
 
 def weekdays(days: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The weekday of each day since 1970-01-01, Monday is 0; of the same shape.
+    """Return the weekday of each day since 1970-01-01, in the same shape; Monday is 0.
 
     >>> weekdays(np.array([0, 2, 3, 4])).tolist()
     [3, 5, 6, 0]
@@ -62,7 +62,7 @@ def weekdays(days: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def without_copies(table: RateTable) -> tuple[RateTable, Copies | None]:
-    """A table without rates that were carried forward over closed days, and what they were; None if there were none."""
+    """Return the table without rates carried forward over closed days, and a summary of them (None if there were none)."""
     weekday = weekdays(table.dates.astype("datetime64[D]").astype(np.int64))
     quarter = table.dates.astype("datetime64[M]").astype(np.int64) // 3
     columns = {pair: column.copy() for pair, column in table.columns.items()}
@@ -72,7 +72,7 @@ def without_copies(table: RateTable) -> tuple[RateTable, Copies | None]:
     }
     for pair, filled in weekends.items():
         columns[pair][filled] = np.nan
-    # Once a weekend's copies are gone, a holiday's rate still equals that of the day before it.
+    # A holiday's rate still equals the rate of the day before it when the weekends are gone.
     holidays = _holidays(columns, repeats, weekday, any_filled=any(c.any() for c in weekends.values()))
     for column in columns.values():
         column[holidays] = np.nan
@@ -95,7 +95,7 @@ def without_copies(table: RateTable) -> tuple[RateTable, Copies | None]:
 
 
 def _repeats(column: NDArray[np.float64], dates: NDArray[np.datetime64]) -> NDArray[np.bool_]:
-    """Which rates equal the one before them, a few days ago at most, ``(n,)``."""
+    """Return which rates equal the rate before them if that is at most a few days old, ``(n,)``."""
     there = np.flatnonzero(~np.isnan(column))
     close = np.diff(dates[there]) <= np.timedelta64(_LONGEST_FILL_DAYS, "D")
     result = np.zeros(len(column), dtype=np.bool_)
@@ -109,11 +109,13 @@ def _filled(
     weekday: NDArray[np.int64],
     quarter: NDArray[np.int64],
 ) -> NDArray[np.bool_]:
-    """Which Saturdays and Sundays of a pair are copies, ``(n,)``."""
+    """Return which Saturdays and Sundays of a pair are copies, ``(n,)``."""
     share = _weekday_share(repeats, there, weekday)
     least = float(np.clip(_TIMES_WEEKDAYS * share, _LEAST_SHARE, _MOST_SHARE))
     if least > _LEAST_SHARE:
-        quarter = np.zeros_like(quarter)  # thirteen Saturdays of a peg repeat by chance: judge all at once
+        quarter = np.zeros_like(
+            quarter
+        )  # a peg may repeat on thirteen Saturdays by chance, so judge all quarters at once
     result = np.zeros(len(repeats), dtype=np.bool_)
     first = int(quarter.min())
     for day in (SATURDAY, SUNDAY):
@@ -137,7 +139,7 @@ def _holidays(
     *,
     any_filled: bool,
 ) -> NDArray[np.bool_]:
-    """Weekdays on which every pair repeats its rate, where that must be the calendar, ``(n,)``."""
+    """Return the weekdays on which every pair repeats its rate because of a holiday, ``(n,)``."""
     there = {pair: ~np.isnan(column) for pair, column in columns.items()}
     quoted = np.any(list(there.values()), axis=0) & (weekday < SATURDAY)
     found: NDArray[np.bool_] = quoted & np.all([repeats[pair] | ~there[pair] for pair in columns], axis=0)

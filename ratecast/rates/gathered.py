@@ -1,4 +1,4 @@
-"""Dated rates read back from the input topic: what the feed has said of each pair and day."""
+"""Dated rates read back from the input topic: the rate of each pair and day."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ if TYPE_CHECKING:
     from ratecast.contract.record import Record
     from ratecast.contract.wire import History
 
-_FLUSH_RATES = 200_000  # of a pair, before days that were said again are dropped: bounds memory
+_FLUSH_RATES = 200_000  # of a pair, after which days that occurred again are dropped, to bound memory
 
 
 @dataclass(frozen=True)
 class PairRates:
-    """What the topic says of a pair."""
+    """The rates of one pair in the topic."""
 
-    days: NDArray[np.datetime64]  # (n,), ascending, no day twice
+    days: NDArray[np.datetime64]  # (n,), ascending, each day once
     rates: NDArray[np.float64]  # (n,)
 
 
 @dataclass(frozen=True)
 class TopicRates:
-    """What a topic says.
+    """The rates in a topic.
 
     Attributes:
-        messages: how many were read.
-        dated: messages that rates were taken from.
-        undated: messages without ``times`` and ``as_of``: nothing says which days their rates are of.
-        disordered: messages whose ``times`` do not ascend from each to the next: one cannot tell whether their rates
-            are in the same order, and each might be of another day.
+        messages: number of messages read.
+        dated: messages whose rates were used.
+        undated: messages with neither ``times`` nor ``as_of``, so that the days of their rates are unknown.
+        disordered: messages whose ``times`` do not ascend. Their rates may be in another order than their ``times``,
+            so each may belong to another day.
         undecodable: messages that are no histories; workers make dead letters of them.
         pairs: the rates, by pair.
     """
@@ -52,8 +52,8 @@ class TopicRates:
     pairs: dict[str, PairRates]
 
 
-class _Said(NamedTuple):
-    """Rates of a pair with the place of the message that said each; parallel arrays."""
+class _Quotes(NamedTuple):
+    """Rates of a pair, each with the place of its message; parallel arrays."""
 
     day: NDArray[np.int64]  # since 1970-01-01
     rate: NDArray[np.float64]
@@ -65,24 +65,24 @@ class _Said(NamedTuple):
 class Gatherer:
     """Collects rates from messages in any order.
 
-    For a day said more than once the latest message wins: the one with the latest broker timestamp, then the
-    highest partition and offset. A message with ``times`` dates each of its rates, one with ``as_of`` alone only
-    the last; one whose ``times`` do not ascend dates none.
+    If several messages have a rate for a day, the latest message counts: the one with the latest broker timestamp, then
+    the highest partition and offset. With ``times``, every rate of a message has a date. With ``as_of`` alone, only the
+    last one has. With ``times`` that do not ascend, none has.
 
     Args:
-        default_pair: of messages that name none, as in scoring.
+        default_pair: pair used for messages that do not name one, as in scoring.
         max_message_bytes: longer values are not decoded, as in scoring.
     """
 
     def __init__(self, default_pair: str, max_message_bytes: int) -> None:
         self._default_pair = default_pair
         self._max_bytes = max_message_bytes
-        self._said: dict[str, list[_Said]] = defaultdict(list)
+        self._quotes: dict[str, list[_Quotes]] = defaultdict(list)
         self._waiting: dict[str, int] = defaultdict(int)
         self._messages = self._undated = self._disordered = self._undecodable = 0
 
     def add(self, records: Sequence[Record]) -> None:
-        """Take in some records."""
+        """Collect the rates of some records."""
         self._messages += len(records)
         decoded = wire.decode_histories([record.value for record in records], self._max_bytes)
         for record, history in zip(records, decoded, strict=True):
@@ -100,26 +100,26 @@ class Gatherer:
 
     def _take(self, pair: str, record: Record, days: NDArray[np.int64], rates: Sequence[float]) -> None:
         place = (record.timestamp, record.partition, record.offset)
-        self._said[pair].append(
-            _Said(days, np.array(rates), *(np.full(len(days), number, dtype=np.int64) for number in place))
+        self._quotes[pair].append(
+            _Quotes(days, np.array(rates), *(np.full(len(days), number, dtype=np.int64) for number in place))
         )
         self._waiting[pair] += len(days)
         if self._waiting[pair] >= _FLUSH_RATES:
-            self._said[pair] = [_latest(self._said[pair])]
+            self._quotes[pair] = [_latest(self._quotes[pair])]
             self._waiting[pair] = 0
 
     def result(self) -> TopicRates:
-        """All that was taken in."""
+        """Return everything that was collected."""
         pairs: dict[str, PairRates] = {}
-        for pair in sorted(self._said):
-            said = _latest(self._said[pair])
-            pairs[pair] = PairRates(said.day.astype("datetime64[D]"), said.rate)
+        for pair in sorted(self._quotes):
+            quotes = _latest(self._quotes[pair])
+            pairs[pair] = PairRates(quotes.day.astype("datetime64[D]"), quotes.rate)
         dated = self._messages - self._undated - self._disordered - self._undecodable
         return TopicRates(self._messages, dated, self._undated, self._disordered, self._undecodable, pairs)
 
 
 def _days(history: History) -> NDArray[np.int64]:
-    """Days since 1970-01-01 of a history's newest rates; as many as are dated."""
+    """Return the days since 1970-01-01 of those newest rates of a history that have a date."""
     if history.times is not None:
         return np.array(history.times, dtype="datetime64[D]").astype(np.int64)
     if history.as_of is not None:
@@ -127,10 +127,10 @@ def _days(history: History) -> NDArray[np.int64]:
     return np.zeros(0, dtype=np.int64)
 
 
-def _latest(parts: Sequence[_Said]) -> _Said:
-    """One rate a day, in the order of days."""
-    said = _Said(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
-    order = np.lexsort((said.offset, said.partition, said.timestamp, said.day))
-    day = said.day[order]
+def _latest(parts: Sequence[_Quotes]) -> _Quotes:
+    """Return the latest rate of each day, in the order of days."""
+    quotes = _Quotes(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+    order = np.lexsort((quotes.offset, quotes.partition, quotes.timestamp, quotes.day))
+    day = quotes.day[order]
     last = order[np.append(day[1:] != day[:-1], True)]
-    return _Said(*(column[last] for column in said))
+    return _Quotes(*(column[last] for column in quotes))

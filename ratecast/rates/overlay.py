@@ -1,4 +1,4 @@
-"""A feed's rates laid over a base table's, suspicious ones left out. Pure."""
+"""Combines a feed's rates with those of a base table, and leaves suspicious rates of the feed out. Pure."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Overlay:
-    """A table of both.
+    """Rates of a feed over those of a base table.
 
     Attributes:
-        table: a column a pair.
-        taken: rates of the feed in it, by pair.
-        left_out: rates of the feed that are not.
-        no_rates: pairs that neither has.
+        table: one column per pair.
+        taken: number of the feed's rates in the table, by pair.
+        left_out: rates of the feed that are not in the table.
+        no_rates: pairs without any rate.
     """
 
     table: RateTable
@@ -47,33 +47,33 @@ def lay_over(
     *,
     keep_outliers: bool = False,
 ) -> Overlay:
-    """The rates of some pairs: the feed's where it has them and they are not suspicious, else the base's.
+    """Return the rates of some pairs: the feed's unless they are missing or suspicious, else the base's.
 
-    A pair's feed is laid over that pair alone. Crosses that the base derives stay derived from the base: a feed's
-    EUR/USD, taken at another hour than the base's EUR/GBP, would make GBP/USD jump.
+    The feed's rates of a pair are used for that pair only. Crosses that the base derives are still derived from the
+    base: a feed's EUR/USD, fixed at another hour than the base's EUR/GBP, would make GBP/USD jump.
 
     Args:
-        base: rates beyond doubt, if there are any.
-        feed: rates as they came, by pair.
-        pairs: which.
-        today: what the feed dates later than tomorrow is left out.
+        base: trusted rates, if there are any.
+        feed: rates of the feed, by pair.
+        pairs: pairs of the result.
+        today: rates of the feed that are dated later than tomorrow are left out.
         until: later days are cut off.
-        keep_outliers: take also what is suspicious; not what is dated later than tomorrow.
+        keep_outliers: keep suspicious rates too, but not rates dated later than tomorrow.
     """
     left_out: list[LeftOut] = []
     columns: dict[str, tuple[NDArray[np.datetime64], NDArray[np.float64]]] = {}
     taken: dict[str, int] = {}
     for pair in pairs:
         known = _base_rates(base, pair, until)
-        said, quoted = _cut(feed.get(pair), until)
-        late = screening.in_future(said, today)
-        days, found, of_feed = _joined(*known, said[~late], quoted[~late])
+        feed_days, feed_rates = _cut(feed.get(pair), until)
+        late = screening.in_future(feed_days, today)
+        days, found, of_feed = _joined(*known, feed_days[~late], feed_rates[~late])
         if not keep_outliers:
             days, found, of_feed, removed = _screened(days, found, of_feed, known)
             left_out += [LeftOut(pair, *faulty) for faulty in removed]
         left_out += [
             LeftOut(pair, str(day), rate, screening.FUTURE)
-            for day, rate in zip(said[late], quoted[late].tolist(), strict=True)
+            for day, rate in zip(feed_days[late], feed_rates[late].tolist(), strict=True)
         ]
         taken[pair] = int(of_feed.sum())
         if len(days):
@@ -95,7 +95,7 @@ def _base_rates(
     try:
         stretches = series(base, pair, end=until)
     except UsageError:
-        return none  # the base does not quote it; the feed may
+        return none  # the base does not quote the pair, but the feed may
     if not stretches:
         return none
     return np.concatenate([s.dates for s in stretches]), np.concatenate([s.rates for s in stretches])
@@ -114,7 +114,7 @@ def _joined(
     feed_days: NDArray[np.datetime64],
     feed_rates: NDArray[np.float64],
 ) -> tuple[NDArray[np.datetime64], NDArray[np.float64], NDArray[np.bool_]]:
-    """Days, rates, and which rates are the feed's."""
+    """Return days, rates, and which of the rates are the feed's."""
     days = np.union1d(base_days, feed_days)
     found = np.full(len(days), np.nan)
     of_feed = np.isin(days, feed_days)
@@ -129,7 +129,7 @@ def _screened(
     of_feed: NDArray[np.bool_],
     base: tuple[NDArray[np.datetime64], NDArray[np.float64]],
 ) -> tuple[NDArray[np.datetime64], NDArray[np.float64], NDArray[np.bool_], list[_Faulty]]:
-    """The same without suspicious rates of the feed: the base's stand again where it has some."""
+    """Replace suspicious rates of the feed with the base's, or remove them where the base has none."""
     reference = np.full(len(days), np.nan)
     reference[np.searchsorted(days, base[0])] = base[1]
     removed: list[_Faulty] = []
@@ -141,9 +141,9 @@ def _screened(
         of_feed[list(positions)] = False
         found[list(positions)] = reference[list(positions)]
 
-    ours = np.flatnonzero(of_feed)
-    contrary = ours[
-        screening.contradictions(found[ours], reference[ours], screening.spike_bounds(found)[ours])
+    places = np.flatnonzero(of_feed)
+    contrary = places[
+        screening.contradictions(found[places], reference[places], screening.spike_bounds(found)[places])
     ].tolist()
     remove(contrary, [screening.CONTRADICTION] * len(contrary))
     there = np.flatnonzero(~np.isnan(found))
@@ -159,6 +159,6 @@ def _table(
 ) -> RateTable:
     days = np.unique(np.concatenate([np.zeros(0, dtype="datetime64[D]"), *(d for d, _ in columns.values())]))
     table = {pair: np.full(len(days), np.nan) for pair in columns}
-    for pair, (own, found) in columns.items():
-        table[pair][np.searchsorted(days, own)] = found
+    for pair, (pair_days, found) in columns.items():
+        table[pair][np.searchsorted(days, pair_days)] = found
     return RateTable(source, days, table)

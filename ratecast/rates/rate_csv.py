@@ -1,10 +1,11 @@
-"""Rates as CSV text: what is read, and one line for everything that is not. Pure but for `read_text`.
+"""Reads rates from CSV text and reports every mistake in one line. Pure except for `read_text`.
 
-A file is wide (``date`` and one column a currency or pair) or long (``date,pair,rate``), with commas between its
-columns. A column named ``USD`` holds dollars per euro, one named ``GBP/USD`` dollars per pound. FRED calls the date
-``observation_date``. Dates are ``YYYY-MM-DD`` in any order. A hole is an empty cell or one of ``HOLES``, in capitals
-or not. A first column without a name may hold row numbers, as R and pandas write them; any other column without a
-name must be empty. A number has ASCII digits and a decimal point: nothing separates its thousands.
+A file is wide (``date`` and one column for each currency or pair) or long (``date,pair,rate``), with commas between its
+columns. A column named ``USD`` holds dollars per euro, one named ``GBP/USD`` dollars per pound. The date column may also
+be called ``observation_date``, as FRED does. Dates are ``YYYY-MM-DD`` in any order. A missing rate is an empty cell or
+one of ``HOLES``, in upper or lower case. A first column without a name may hold row numbers, as R and pandas write them;
+any other column without a name must be empty. A number has ASCII digits and a decimal point, without a separator for
+thousands.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 BASE = "EUR"
 PAIR = re.compile(r"([A-Z]{3})/([A-Z]{3})")
-# R writes NA, pandas NaN, FRED a point (the Federal Reserve's own files ND), spreadsheets #N/A, databases null.
+# R writes NA, pandas NaN, FRED a point (files of the Federal Reserve ND), spreadsheets #N/A, databases null.
 HOLES = ("N/A", "NA", "NaN", "ND", "null", ".", "#N/A", "-")
 
 _HOLES = frozenset({"", *HOLES, *map(str.lower, HOLES)})
@@ -43,10 +44,10 @@ Parsed = tuple["NDArray[np.datetime64]", "dict[str, NDArray[np.float64]]"]
 
 
 def read_text(path: Path) -> str:
-    """A file's text, without a byte-order mark.
+    """Return the text of a file without a byte-order mark.
 
     Raises:
-        UsageError: it cannot be read, or is not UTF-8.
+        UsageError: the file cannot be read or is not UTF-8.
     """
     try:
         return path.read_text(encoding="utf-8-sig")
@@ -58,14 +59,14 @@ def read_text(path: Path) -> str:
 
 
 def parse(text: str, source: str) -> Parsed:
-    r"""Days, ascending, ``(n,)``, and for each quoted pair its rates, NaN where there is none, ``(n,)``.
+    r"""Return the days, ascending, ``(n,)``, and the rates of each quoted pair, ``(n,)``, NaN where there is none.
 
     Args:
-        text: of the file.
-        source: its name, for messages.
+        text: text of the file.
+        source: name of the file, for error messages.
 
     Raises:
-        UsageError: one line that names the file, the line and the fault.
+        UsageError: the text is not such a file. The message is one line with the file, the line and the fault.
 
     >>> days, columns = parse("date,USD\n2024-01-03,1.1\n2024-01-02,NA\n", "rates.csv")
     >>> days.astype(str).tolist(), columns["EUR/USD"].tolist()
@@ -80,7 +81,11 @@ def parse(text: str, source: str) -> Parsed:
         if "date" not in lowered:
             lowered = ["date" if name == _FRED_DATE else name for name in lowered]
         if "date" not in lowered:
-            _fault(source, 1, f"no column 'date' (columns are separated by commas): {','.join(header)[:60]}")
+            _fault(
+                source,
+                1,
+                f"there is no column 'date' (columns are separated by commas): {','.join(header)[:60]}",
+            )
         if "pair" in lowered or "rate" in lowered:
             days, columns = _parse_long(reader, source, lowered)
         else:
@@ -95,7 +100,7 @@ def parse(text: str, source: str) -> Parsed:
 def _parse_wide(reader: Reader, source: str, header: list[str], date_at: int) -> Parsed:
     pairs: dict[int, str] = {}
     for position, name in enumerate(header):
-        # The ECB's own file ends every line with a comma.
+        # The ECB's file ends every line with a comma.
         if position == date_at or not name:
             continue
         pair = f"{BASE}/{name}" if _CURRENCY.fullmatch(name) else name
@@ -105,7 +110,7 @@ def _parse_wide(reader: Reader, source: str, header: list[str], date_at: int) ->
             _fault(source, 1, f"column {name!r} occurs twice")
         pairs[position] = pair
     if not pairs:
-        _fault(source, 1, "no column beside 'date'")
+        _fault(source, 1, "there is no column besides 'date'")
 
     rows: dict[dt.date, list[float]] = {}
     for line, row in _rows(reader, source, header):
@@ -122,7 +127,11 @@ def _parse_wide(reader: Reader, source: str, header: list[str], date_at: int) ->
 def _parse_long(reader: Reader, source: str, lowered: list[str]) -> Parsed:
     for name in _LONG_COLUMNS:
         if name not in lowered:
-            _fault(source, 1, f"no column {name!r}: the long form has date,pair,rate")
+            _fault(
+                source,
+                1,
+                f"there is no column {name!r}: a file with 'pair' or 'rate' needs date, pair and rate",
+            )
     date_at, pair_at, rate_at = (lowered.index(name) for name in _LONG_COLUMNS)
     found: dict[str, dict[dt.date, float]] = {}
     for line, row in _rows(reader, source, lowered):
@@ -140,7 +149,7 @@ def _parse_long(reader: Reader, source: str, lowered: list[str]) -> Parsed:
 
 
 def _rows(reader: Reader, source: str, header: list[str]) -> Iterator[tuple[int, list[str]]]:
-    """Rows that hold anything, each with its line; nothing that a column without a name holds may get lost."""
+    """Yield line number and cells of each row that is not empty; reject values in columns without a name."""
     unnamed = [position for position, name in enumerate(header) if not name]
     for row in reader:
         if not any(row):
@@ -159,7 +168,7 @@ def _rows(reader: Reader, source: str, header: list[str]) -> Iterator[tuple[int,
 
 
 def _day(source: str, line: int, cell: str) -> dt.date:
-    # fromisoformat alone also takes 20240131 and 2024-W05-3, which nobody writes on purpose.
+    # fromisoformat alone also accepts 20240131 and 2024-W05-3, which nobody writes on purpose.
     text = cell.strip()
     try:
         return dt.date.fromisoformat(text if _DATE.fullmatch(text) else "")
@@ -174,14 +183,14 @@ def _rate(source: str, line: int, cell: str) -> float:
     if text.lower() in _HOLES:
         return math.nan
     try:
-        # float alone also takes 1_000.5 and the digits of every script.
+        # float alone also accepts 1_000.5 and the digits of every script.
         value = float(text) if text.isascii() and "_" not in text else math.nan
     except ValueError:
         value = math.nan
     if math.isnan(value):
         _fault(source, line, f"{text[:40]!r} is not a number")
     if not 0.0 < value < math.inf:
-        _fault(source, line, f"rate {text[:40]} is not positive and finite")
+        _fault(source, line, f"rate {text[:40]} is not a positive finite number")
     return value
 
 

@@ -1,33 +1,34 @@
-"""Rates of a feed that must not be learnt from, found by rules that a market hardly ever breaks. Pure.
+"""Finds faulty rates, which must stay out of training, by rules that a market hardly ever breaks. Pure.
 
-A model that learns from a topic learns the feed's faults too: one rate ten times too high multiplies a pair's sigma.
-The bounds are generous, since a real shock must stay in, and what is left out is always named:
+A model trained on a topic also learns the feed's faults: one rate ten times too high multiplies a pair's sigma. The
+bounds are generous, since a real shock must stay in, and every rate that is left out is reported with its rule:
 
 ``spike``
-    one rate beyond the bound from the rate before it, of which the next rate takes back three quarters or more. The
-    bound is ``SPIKE_SIGMAS`` robust standard deviations (1.4826 times the median absolute return, of the pair's whole
-    past or of the 60 days around, whichever is greater), at least ``SPIKE_FLOOR``.
+    One rate is beyond the bound from the rate before it, and the next rate reverses three quarters of that or more. The
+    bound is ``SPIKE_SIGMAS`` robust standard deviations (1.4826 times the median absolute return of the pair's whole
+    past or of the 60 days around, whichever is greater), and at least ``SPIKE_FLOOR``.
 ``excursion``
-    rates in a row that are off by a factor of 2 or more, and then back: a decimal slip, a swapped quote, another pair's
-    rates. Of a file also up to 20 rates beyond the spike's bound that are reached and left in one step each, of which
-    the way back takes back three quarters or more: a pair near 1 that is quoted the other way round for days. (A feed's
-    are held to its base instead.)
+    Consecutive rates are wrong by a factor of 2 or more and then right again: a decimal slip, a swapped quote, another
+    pair's rates. In a file, so are up to 20 rates beyond the bound of a spike if the level is left and regained in one
+    step each, and the step back reverses three quarters or more: a pair near 1 that is inverted for some days. (A
+    feed's rates are compared with its base instead.)
 ``unconfirmed``
-    the newest rate beyond the spike's bound, with nothing behind it to tell a shock from a fault (a later training
-    sees more); and rates off by a factor of 2 or more that have not come back. No free currency has moved so far in a
-    day; one that has, or got a new unit, is learnt from a base that says so. Of a file also its oldest rates.
+    The newest rate is beyond the bound of a spike, and no rate after it can tell a shock from a fault; a later training
+    will have one. So are rates wrong by a factor of 2 or more until now. No free currency has moved so far in a day. If
+    one does, or gets a new unit, the model must be trained on a base that contains the move. In a file this also
+    applies to the oldest rates.
 ``contradiction``
-    beyond the spike's bound from the base's rate of the same day, which stands; where most of five days or more
-    contradict, all rates of the feed.
+    The rate is beyond the bound of a spike from the base's rate of the same day, which is used instead. If most of five
+    days or more contradict the base, all rates of the feed are left out.
 ``future``
-    dated later than tomorrow, by the clock of whoever asks (tomorrow has begun in the east). After the hole before it
-    such a rate begins anew and breaks no other rule, and the model would claim to know the days until then.
+    The rate is dated later than tomorrow (tomorrow has already begun in the east). It follows a hole, so the other rules
+    cannot judge it, and the model would claim to know the days until then.
 
-A shock that stays (EUR/CHF on 2015-01-15) breaks none of them once the next rate is there. Had all 235,954 rates of
-the ECB's 41 currencies and two crosses come from a feed, 3 would be left out (CYP, MTL, SIT), from a file 5 (and 2 of
-ROL), none of them of a default pair; with up to 60 rates instead of 20, also EUR/ISK's 21 days of October 2008. A feed
-that is wrong by less than a factor of 2 for two days or more is not found, nor is a file that is so for more than 20
-days or until its newest rate.
+A shock that lasts (EUR/CHF on 2015-01-15) breaks no rule once the next rate is known. If all 235,954 rates of the ECB's
+41 currencies and two crosses came from a feed, 3 would be left out (CYP, MTL, SIT). From a file it would be these and 2
+of ROL. None is of a default pair. With up to 60 rates instead of 20, EUR/ISK's 21 days of October 2008 would be left
+out as well. A feed that is wrong by less than a factor of 2 for two days or more is not found, nor is a file that is
+wrong in this way for more than 20 days or until its newest rate.
 """
 
 from __future__ import annotations
@@ -45,8 +46,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SPIKE_SIGMAS = 8.0
-SPIKE_FLOOR = 0.01  # log return: a peg hardly moves, and its robust sigma may be zero
-TAKEN_BACK = 0.75
+SPIKE_FLOOR = 0.01  # log return; a peg hardly moves, and its robust sigma may be zero
+REVERSED = 0.75  # share of a move
 EXCURSION_FACTOR = 2.0
 SHORT_EXCURSION = 20  # rates, four weeks
 SPIKE, EXCURSION, UNCONFIRMED, CONTRADICTION = "spike", "excursion", "unconfirmed", "contradiction"
@@ -55,11 +56,11 @@ FUTURE = "future"
 _COARSE = math.log(EXCURSION_FACTOR)
 _AROUND = 30  # returns before and after
 _MANY_DAYS = 5
-_FIRST_RATES = 11  # their median is the level that the first rate is held to
+_FIRST_RATES = 11  # the first rate is compared with their median
 
 
 def in_future(days: NDArray[np.datetime64], today: dt.date) -> NDArray[np.bool_]:
-    """Which days are later than tomorrow, ``(n,)``.
+    """Return which days are later than tomorrow, ``(n,)``.
 
     >>> import datetime
     >>> days = np.array(["2026-10-31", "2026-11-01", "2099-01-04"], dtype="datetime64[D]")
@@ -71,7 +72,7 @@ def in_future(days: NDArray[np.datetime64], today: dt.date) -> NDArray[np.bool_]
 
 
 def spike_bounds(rates: NDArray[np.float64]) -> NDArray[np.float64]:
-    """For each of some rates, oldest first, the greatest log return to it that is no suspect, ``(n,)``.
+    """Return for each rate, oldest first, the greatest log return to it that is not suspicious, ``(n,)``.
 
     >>> calm = np.exp([0.0, 0.002, 0.0, -0.002, 0.0, 2.3, 0.0])
     >>> spike_bounds(calm).round(4).tolist()[:2]
@@ -80,8 +81,8 @@ def spike_bounds(rates: NDArray[np.float64]) -> NDArray[np.float64]:
     returns = np.abs(np.diff(np.log(rates)))
     if not len(returns):
         return np.full(len(rates), SPIKE_FLOOR)
-    # A median of a pair's whole past knows nothing of its wild years, one of the days around nothing of a calm
-    # feed that wakes up: the greater of both.
+    # The median of the whole past is too small in volatile years, and the median of the days around is too small
+    # when a calm feed begins to move, so the greater of both counts.
     padded = np.pad(returns, _AROUND, mode="reflect") if len(returns) > _AROUND else returns
     local = np.median(sliding_window_view(padded, min(2 * _AROUND + 1, len(padded))), axis=1)
     robust = 1.4826 * np.maximum(np.median(returns), local)
@@ -92,12 +93,12 @@ def spike_bounds(rates: NDArray[np.float64]) -> NDArray[np.float64]:
 def contradictions(
     rates: NDArray[np.float64], reference: NDArray[np.float64], bounds: NDArray[np.float64]
 ) -> NDArray[np.bool_]:
-    """Which rates are not to be believed beside a reference's of the same days, ``(n,)``.
+    """Return which rates contradict a reference, ``(n,)``.
 
     Args:
-        rates: the feed's, ``(n,)``.
-        reference: the reference's, NaN on days it has none, ``(n,)``.
-        bounds: log distances, ``(n,)``.
+        rates: rates of the feed, ``(n,)``.
+        reference: rates of the reference on the same days, NaN where it has none, ``(n,)``.
+        bounds: greatest log distances that are no contradiction, ``(n,)``.
 
     >>> contradictions(np.array([1.0, 1.1, 10.0]), np.array([1.0, np.nan, 1.0]), np.full(3, 0.05)).tolist()
     [False, False, True]
@@ -118,14 +119,14 @@ def suspects(
     *,
     of_file: bool = False,
 ) -> dict[int, str]:
-    """Positions of rates to leave out, and the rule each breaks.
+    """Return the positions of the rates to leave out, and the rule that each breaks.
 
     Args:
-        rates: of one pair, oldest first, ``(n,)``.
-        of_feed: which of them come from the feed; the others are beyond doubt, ``(n,)``.
+        rates: rates of one pair, oldest first, ``(n,)``.
+        of_feed: which of them come from the feed; the others are trusted, ``(n,)``.
         bounds: from `spike_bounds`, ``(n,)``.
-        after_hole: which rates come so long after the one before them that they begin anew, ``(n,)``.
-        of_file: whether rates that are off by less than a factor of 2 for some days are an excursion.
+        after_hole: which rates follow a hole so long that they cannot be compared with the rate before it, ``(n,)``.
+        of_file: whether rates that are wrong by less than a factor of 2 for some days are an excursion.
 
     >>> rates = np.array([1.0, 1.001, 1.2, 1.002, 1.0, 10.0, 10.01])
     >>> suspects(rates, np.ones(7, dtype=np.bool_), np.full(7, 0.05))
@@ -135,7 +136,7 @@ def suspects(
     found: dict[int, str] = {}
     begins = np.flatnonzero(after_hole).tolist() if after_hole is not None else []
     for start, stop in pairwise(sorted({0, *begins, len(logs)})):
-        # The first rate is held to a level that is days away: only the coarse rule is fair to it.
+        # The first rate is compared with a level of days later, so only the coarse bound is fair.
         level, bound = float(np.median(logs[start:stop][:_FIRST_RATES])), _COARSE
         position = start
         while position < stop:
@@ -153,11 +154,11 @@ def suspects(
 def suspects_of_file(
     rates: NDArray[np.float64], bounds: NDArray[np.float64], after_hole: NDArray[np.bool_]
 ) -> dict[int, str]:
-    """As `suspects`, of rates that come as a whole with nothing beyond doubt: both ends are judged from the middle.
+    """Return what `suspects` returns, for a file without any trusted rate.
 
-    A feed's past is what its newest rates are held to. A file may be wrong from its first row on, and held to that all
-    the others would be left out. So the rates are read forwards and backwards from a calm day of the level that most
-    rates share. Arguments as there.
+    The newest rates of a feed are compared with its past. A file may be wrong from its first row on, and compared with
+    that row all others would be left out. So the rates are compared forwards and backwards from a calm day on the level
+    that most rates share. The arguments are those of `suspects`.
 
     >>> rates = np.array([0.01, 1.0, 1.001, 1.0, 1.002, 1.0, 0.1])
     >>> suspects_of_file(rates, np.full(7, 0.05), np.zeros(7, dtype=np.bool_))
@@ -165,46 +166,46 @@ def suspects_of_file(
     """
     found: dict[int, str] = {}
     for start, stop in pairwise(sorted({0, *np.flatnonzero(after_hole).tolist(), len(rates)})):
-        own, limits = rates[start:stop], bounds[start:stop]
-        anchor = _calm_day(np.log(own))
-        ones = np.ones(len(own), dtype=np.bool_)
-        later = suspects(own[anchor:], ones[anchor:], limits[anchor:], of_file=True)
-        # Read backwards, the step to a rate is the one that comes after it.
+        part, limits = rates[start:stop], bounds[start:stop]
+        anchor = _calm_day(np.log(part))
+        ones = np.ones(len(part), dtype=np.bool_)
+        later = suspects(part[anchor:], ones[anchor:], limits[anchor:], of_file=True)
+        # Backwards, the step to a rate is the step that follows it in time.
         limits_back = np.append(limits[1 : anchor + 1], limits[-1])[::-1]
-        earlier = suspects(own[anchor::-1], ones[: anchor + 1], limits_back, of_file=True)
+        earlier = suspects(part[anchor::-1], ones[: anchor + 1], limits_back, of_file=True)
         found |= {start + anchor + i: rule for i, rule in later.items()}
         found |= {start + anchor - i: rule for i, rule in earlier.items()}
     return dict(sorted(found.items()))
 
 
 def _calm_day(logs: NDArray[np.float64]) -> int:
-    """Of the level that most rates share, the newest one of equals: the day with the least moves beside it."""
+    """Return the day with the smallest moves around it on the level that most rates share (the newest such level)."""
     if len(logs) < 3:
         return len(logs) - 1
     steps = np.diff(logs)
-    # How far each rate is off, if none but the coarse steps are faults.
+    # How far each rate is off the first one if only the coarse steps are faults.
     off = np.concatenate(([0.0], np.cumsum(np.where(np.abs(steps) >= _COARSE, steps, 0.0))))
     levels, sizes = np.unique(off, return_counts=True)
     shared = [int(sizes[np.abs(levels - level) < _COARSE].sum()) for level in levels]
     most = np.flatnonzero(np.array(shared) == max(shared))
     latest = max(most.tolist(), key=lambda i: int(np.flatnonzero(off == levels[i])[-1]))
-    own = np.abs(off - levels[latest]) < _COARSE
+    on_level = np.abs(off - levels[latest]) < _COARSE
     moves = np.abs(np.concatenate((steps[:1], steps))) + np.abs(np.concatenate((steps, steps[-1:])))
-    return int(np.argmin(np.where(own, moves, np.inf)))
+    return int(np.argmin(np.where(on_level, moves, np.inf)))
 
 
 def _rule(distances: NDArray[np.float64], bound: float, *, of_file: bool) -> tuple[str | None, int]:
-    """The rule that the first of some rates breaks, and how many rates belong to the same fault.
+    """Return the rule that the first of some rates breaks, and how many rates belong to its fault.
 
     Args:
-        distances: from the last good rate, in logs: this rate's, and those of the rates that follow.
-        bound: of the first rule.
+        distances: log distances from the last good rate, of this rate and of the rates that follow it.
+        bound: greatest distance that is not suspicious.
         of_file: as for `suspects`.
     """
     first = abs(float(distances[0]))
     if first <= bound:
         return None, 1
-    returned = np.flatnonzero(np.abs(distances) <= (1 - TAKEN_BACK) * first)
+    returned = np.flatnonzero(np.abs(distances) <= (1 - REVERSED) * first)
     length = int(returned[0]) if len(returned) else len(distances)
     coarse = bool((np.abs(distances[:length]) >= _COARSE).all())
     if coarse or length == 1:
@@ -215,7 +216,7 @@ def _rule(distances: NDArray[np.float64], bound: float, *, of_file: bool) -> tup
 
 
 def _is_short_excursion(distances: NDArray[np.float64], bound: float) -> bool:
-    """Whether rates, and the first that is back, were away all the while and came back in one step."""
+    """Whether all distances but the last are large, and the last rate came back in one step."""
     inside = distances[:-1] * np.sign(distances[0])
     step_back = abs(float(distances[-1] - distances[-2]))
     return len(inside) <= SHORT_EXCURSION and bool((inside >= inside[0] / 2).all()) and step_back > bound

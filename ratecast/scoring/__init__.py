@@ -1,1 +1,1 @@
-"""Scoring a batch of messages, with the checks of the feed that change a forecast. Pure."""
+"""Scores batches of messages, with the data-quality checks that change a forecast. Pure."""

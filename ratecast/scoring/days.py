@@ -1,4 +1,4 @@
-"""When the rates of a message were fixed, as far as it says: what checks for gaps and for age go by."""
+"""The days of a message's rates, for the checks of gaps, age and weekends."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from ratecast.contract.wire import History
 
 
-_WORKING_SPAN = SPAN_STEPS / 5 * 7  # days that twenty steps from working day to working day take at least
-_USUAL_SPAN = 30.0  # days of twenty steps: four weeks, and a holiday or two
+_WORKING_SPAN = SPAN_STEPS / 5 * 7  # least number of days in twenty steps from working day to working day
+_USUAL_SPAN = 30.0  # days in twenty steps: four weeks and a holiday or two
 
 
 def message_days(histories: Sequence[History]) -> Days:
-    """The days of a batch of messages: from ``times``, and from ``as_of`` where it says more.
+    """Return the days of a batch of messages, from ``times`` and ``as_of``.
 
-    An ``as_of`` after the last of ``times`` is a gap too: rates were fixed since, or should have been.
+    An ``as_of`` later than the last of ``times`` is a gap too, because there were rates after that or should have been.
 
     >>> from ratecast.contract.wire import decode_histories
     >>> value = b'{"history": [1, 2, 3], "times": ["2026-01-02", "2026-01-05", "2026-01-06"]}'
@@ -45,8 +45,8 @@ def message_days(histories: Sequence[History]) -> Days:
         if unusual := np.flatnonzero(last - far > _USUAL_SPAN).tolist():
             each = dates.last_day_numbers([times[i] for i in unusual], SPAN_STEPS + 1)
             days.longest[[timed[i] for i in unusual]] = np.diff(each, axis=1).max(axis=1)
-        # More rates than there are working days: among the last twenty steps, or in all of a history.
-        steps = np.array([len(days_of) - 1 for days_of in times])
+        # A history contains weekends if it has more rates than working days, in all or in the last twenty steps.
+        steps = np.array([len(dates_of_one) - 1 for dates_of_one in times])
         dense = (last - far < _WORKING_SPAN) | (
             steps > _working_days_until(last) - _working_days_until(first)
         )
@@ -64,7 +64,7 @@ def message_days(histories: Sequence[History]) -> Days:
 
 
 def _working_days_until(days: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mondays to Fridays from 1970-01-05, a Monday, to each day, ``(n,)``."""
+    """Return the number of Mondays to Fridays from 1970-01-05, a Monday, to each day, ``(n,)``."""
     weeks, weekday = np.divmod(days - 4, 7)
     working: NDArray[np.float64] = 5 * weeks + np.minimum(weekday + 1, 5)
     return working

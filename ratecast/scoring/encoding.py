@@ -1,4 +1,4 @@
-"""From forecasts and findings, as columns, to predictions on the wire, one a record."""
+"""Turns forecasts and alerts, which are columns, into encoded predictions, one for each record."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ratecast.model.forecast import Forecasts
 
 _QUALITIES = np.array(["static", "adaptive", "floored"], dtype=object)
-# Source (topic, partition, offset) of a record and the history it holds.
+# Topic, partition and offset of a record.
 Source = tuple[str, int, int]
 
 
@@ -30,17 +30,17 @@ def encode_predictions(
     scored_at: str,
     topic_id: str | None = None,
 ) -> list[bytes]:
-    """Predictions as JSON, in the order given.
+    """Return predictions as JSON, in the order given.
 
     Args:
         scored: for each prediction its row in ``forecasts``, its source, its history and its pair.
-        forecasts: of the whole batch.
-        alerts: row -> code -> words.
-        model_version: of the model that forecast.
-        scored_at: ISO 8601.
-        topic_id: the broker's id of the source's topic, when it is known.
+        forecasts: forecasts of the whole batch.
+        alerts: row -> code -> text.
+        model_version: version of the model that made the forecasts.
+        scored_at: time of scoring, ISO 8601.
+        topic_id: the broker's id of the source topic, if known.
     """
-    # Whole columns become lists at once: indexing an array element by element costs thirty times as much.
+    # Whole columns become lists first: indexing an array element by element takes thirty times as long.
     features, prediction = forecasts.features.tolist(), forecasts.prediction.tolist()
     lower, upper = forecasts.lower.tolist(), forecasts.upper.tolist()
     quality, scores = _interval_qualities(forecasts), forecasts.drift_scores.tolist()
@@ -73,13 +73,13 @@ def encode_predictions(
 
 
 def _interval_qualities(forecasts: Forecasts) -> list[str]:
-    """What each range rests on: training, where the history is short; else its volatility, or the floor below it."""
+    """Return the ``interval_quality`` of each forecast."""
     qualities: list[str] = _QUALITIES[np.where(forecasts.adaptive, 1 + forecasts.floored, 0)].tolist()
     return qualities
 
 
 def _drifted_features(forecasts: Forecasts) -> dict[int, list[str]]:
-    """Row -> names of the features that drifted; rows without any are left out."""
+    """Return row -> names of the features that drifted, for the rows that have any."""
     return {
         row: [name for name, is_out in zip(FEATURE_NAMES, forecasts.drifted[row], strict=True) if is_out]
         for row in np.flatnonzero(forecasts.drifted.any(axis=1)).tolist()

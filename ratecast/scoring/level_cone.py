@@ -1,7 +1,8 @@
-"""How far a rate may have gone since the end of training, by the time between: pure.
+"""Computes how far a rate may have moved since the end of training. Pure.
 
-A random walk's spread grows with the root of time, so the bound is ``cone_sigmas * sigma * sqrt(n + n0)`` around the
-training's last rate, n trading days away from it. ``cone_sigmas`` is fitted at training (`training.quality_limits`).
+The spread of a random walk grows with the root of time, so n trading days away from the last training rate the bound is
+``cone_sigmas * sigma * sqrt(n + n0)`` around that rate. ``cone_sigmas`` is fitted in training
+(`training.quality_limits`).
 """
 
 from __future__ import annotations
@@ -21,44 +22,46 @@ if TYPE_CHECKING:
     from ratecast.model.forecast import Windows
     from ratecast.model.training_stats import PairStats
 
-# Added to n, so that the first days after training are not judged by the tails of single returns.
+# n0: keeps the tails of single returns from deciding in the first days after training.
 CONE_DAYS = 20.0
-CONE_YEARS = 6  # how old a model is judged as, and how far from training a rate without a date may be
+CONE_YEARS = 6  # assumed distance from the end of training, if a rate has no date
 TRADING_DAYS = 5 / 7  # of calendar days
 
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """The levels in which the newest rates of a batch may lie, in logs; one entry a history, ``(n,)`` each."""
+    """Bounds of the newest rates of a batch, in logs; one entry per history, ``(n,)`` each."""
 
     centre: NDArray[np.float64]
-    sigma: NDArray[np.float64]  # of the walk from there
+    sigma: NDArray[np.float64]  # of the walk from the centre
     floor: NDArray[np.float64]
     ceiling: NDArray[np.float64]
     dated: NDArray[np.bool_]
 
     def outside(self, rates: NDArray[np.float64]) -> dict[int, str]:
-        """Which of some rates, one a history, lie beyond them, and how far, in words."""
+        """Return row -> alert text for the rates, one per history, that are out of bounds."""
         levels = np.log(rates)
         rows = np.flatnonzero((levels < self.floor) | (levels > self.ceiling))
         sigmas = np.abs(levels - self.centre)[rows] / self.sigma[rows]
-        ages = np.where(
-            self.dated[rows], " for its age", f", were it {CONE_YEARS} years away (it has no date)"
+        allowance = np.where(
+            self.dated[rows],
+            "even allowing for the time since then",
+            f"even allowing for {CONE_YEARS} years of drift (the message has no date)",
         )
         return {
-            row: f"level cone: {distance:.3g} sigma from the last training rate{age}"
-            for row, distance, age in zip(rows.tolist(), sigmas.tolist(), ages.tolist(), strict=True)
+            row: f"level cone: {distance:.3g} sigma from the last training rate, {age}"
+            for row, distance, age in zip(rows.tolist(), sigmas.tolist(), allowance.tolist(), strict=True)
         }
 
     def ways_back(
         self, rows: NDArray[np.intp], before: NDArray[np.float64], newest: NDArray[np.float64]
     ) -> NDArray[np.bool_]:
-        """Which steps of some histories led from a wrong level to a right one, from outside the cone well into it.
+        """Return which steps of some histories led from outside the cone well into it: from a wrong level to a right one.
 
         Args:
-            rows: of the batch, ``(m,)``.
+            rows: rows of the batch, ``(m,)``.
             before: the rate before each step, ``(m,)``.
-            newest: the rate it led to, ``(m,)``.
+            newest: the rate after each step, ``(m,)``.
         """
         then, now, centre = np.log(before), np.log(newest), self.centre[rows]
         floor, ceiling = self.floor[rows], self.ceiling[rows]
@@ -70,29 +73,29 @@ class Reach:
 
 
 class LevelCone:
-    """The cones of a bundle's pairs.
+    """The cones of all pairs of a bundle.
 
     Args:
-        sigmas: half width of each pair's cone, ``(p,)``.
-        seen: what training saw of each.
+        sigmas: half width of each pair's cone in sigma, ``(p,)``.
+        training: training statistics of each pair.
     """
 
-    def __init__(self, sigmas: NDArray[np.float64], seen: Sequence[PairStats]) -> None:
+    def __init__(self, sigmas: NDArray[np.float64], training: Sequence[PairStats]) -> None:
         self._sigmas = sigmas
-        self._last = np.log([pair.last_rate for pair in seen])
-        self._last_days = np.array([day_number(pair.last_date) for pair in seen], dtype=np.float64)
-        self._lowest = np.log([pair.features["lag_1"].min for pair in seen])
-        self._highest = np.log([pair.features["lag_1"].max for pair in seen])
+        self._last = np.log([pair.last_rate for pair in training])
+        self._last_days = np.array([day_number(pair.last_date) for pair in training], dtype=np.float64)
+        self._lowest = np.log([pair.features["lag_1"].min for pair in training])
+        self._highest = np.log([pair.features["lag_1"].max for pair in training])
 
     def reach(self, windows: Windows, newest_days: NDArray[np.float64]) -> Reach:
-        """How far the newest rates of a batch may have come.
+        """Return the bounds of the newest rates of a batch.
 
-        A rate from before the end of training is held to the same cone: a walk read backwards is a walk. One
-        without a date may be of any day, so it gets the widest cone, and every level that training saw.
+        They are the same for a rate as far before the end of training, because a random walk backwards is a random
+        walk. A rate without a date may be of any day: its cone is the widest, extended to every level in training.
 
         Args:
             windows: n histories.
-            newest_days: the days of their newest rates since 1970-01-01, NaN where unknown, ``(n,)``.
+            newest_days: days of their newest rates since 1970-01-01, NaN where unknown, ``(n,)``.
         """
         pairs = windows.pairs
         age = np.abs(newest_days - self._last_days[pairs]) * TRADING_DAYS

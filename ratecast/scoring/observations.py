@@ -1,4 +1,4 @@
-"""What live monitoring learns from a scored batch: pure, arrays in, arrays out."""
+"""Extracts from a scored batch the data that live monitoring needs. Pure."""
 
 from __future__ import annotations
 
@@ -15,28 +15,30 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """Messages whose newest rate says how good the forecast before it was; one row each.
+class HindcastErrors:
+    """Errors of forecasts whose answer is the newest rate of a message; one row per message, in partition order.
 
-    In the order of the partition. A message without a finite hindcast has NaN in ``error``, ``naive`` or ``z``.
+    A message without a finite hindcast has NaN in ``error``, ``naive`` or ``z``.
     """
 
     pair_rows: NDArray[np.intp]  # (m,)
     error: NDArray[np.float64]  # (m,), |log of the newest rate - log of its hindcast|
-    naive: NDArray[np.float64]  # (m,), the same of the last rate as the forecast
-    inside: NDArray[np.bool_]  # (m, 2), whether the range held it, columns LEVELS
+    naive: NDArray[np.float64]  # (m,), |log of the newest rate - log of the rate before it|
+    inside: NDArray[np.bool_]  # (m, 2), whether the range contained the newest rate, columns LEVELS
     z: NDArray[np.float64]  # (m,), error / sigma before the newest rate
-    alerted: NDArray[np.bool_]  # (m,), a fault of the feed or a weekend's repeated rate: nothing of the model
+    alerted: NDArray[
+        np.bool_
+    ]  # (m,), a fault of the feed or a repeated weekend rate, which does not measure the model
 
 
 @dataclass(frozen=True, slots=True)
 class Observations:
-    """Of one batch scored by one model; positions of pairs are that model's."""
+    """Data of one batch scored by one model; pair rows are indexes into the model's pairs."""
 
     model_version: str
-    pair_rows: NDArray[np.intp]  # (n,), of messages whose newest rate is sound
-    features: NDArray[np.float64]  # (n, 5), of the same; columns FEATURE_NAMES
-    judged: Judged
+    pair_rows: NDArray[np.intp]  # (n,), for messages whose newest rate is no fault
+    features: NDArray[np.float64]  # (n, 5), for these messages; columns FEATURE_NAMES
+    hindcasts: HindcastErrors
 
 
 def observe(
@@ -46,30 +48,30 @@ def observe(
     faulty: NDArray[np.bool_],
     kept: NDArray[np.bool_],
 ) -> Observations:
-    """What to remember of a batch.
+    """Collect the observations of a batch.
 
     Args:
-        forecaster: the model that scored it.
-        windows: its histories.
-        forecasts: of those.
-        faulty: whose newest rate is not to be believed or no observation, ``(n,)``.
-        kept: which were published as predictions, ``(n,)``.
+        forecaster: the model that scored the batch.
+        windows: the histories of the batch.
+        forecasts: the forecasts for these histories.
+        faulty: messages whose newest rate is a fault or a repeated weekend rate, ``(n,)``.
+        kept: messages that were published as predictions, ``(n,)``.
     """
-    # A hindcast is a forecast from one rate less, and a forecast takes MIN_HISTORY of them.
-    judged = kept & (windows.lengths > MIN_HISTORY)
-    hindcasts = forecaster.hindcast(windows).where(judged)
-    # A feed that hangs is no market that has calmed down: windowed drift is to tell the one from the other.
+    # A hindcast is a forecast from one rate less, and a forecast needs MIN_HISTORY rates.
+    answered = kept & (windows.lengths > MIN_HISTORY)
+    hindcasts = forecaster.hindcast(windows).where(answered)
+    # A stuck feed is not a calm market, so its messages must not count as drift.
     sound = kept & ~faulty
     return Observations(
         model_version=forecaster.version,
         pair_rows=windows.pairs[sound],
         features=forecasts.features[sound],
-        judged=Judged(
-            windows.pairs[judged],
+        hindcasts=HindcastErrors(
+            windows.pairs[answered],
             hindcasts.error,
             hindcasts.naive,
             hindcasts.inside,
             hindcasts.standardised,
-            faulty[judged],
+            faulty[answered],
         ),
     )

@@ -1,4 +1,4 @@
-"""From records to predictions and dead letters: pure, a batch at a time, one predict a batch."""
+"""Turns records into predictions and dead letters, a batch at a time. Pure."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A record that cannot be scored, and why."""
+    """A record that cannot be scored, with the reason."""
 
     record: Record
     code: ErrorCode
@@ -38,26 +38,26 @@ class DeadLetter:
 
 @dataclass(frozen=True, slots=True)
 class ScoredBatch:
-    """The outcome of every record of a batch: the first four are parallel, in the records' order."""
+    """The outcome of every record of a batch; the first four fields are parallel, in the order of the records."""
 
     records: list[Record]
     pairs: list[str]
     values: list[bytes]  # encoded predictions
     drifted: NDArray[np.bool_]  # (n,)
     as_of: dict[str, str]  # pair -> as_of of its newest scored message
-    alerts: list[tuple[str, str]]  # pair and code, one an alert
+    alerts: list[tuple[str, str]]  # pair and code of each alert
     observations: list[Observations]  # for live monitoring; empty when nothing was scored
     dead_letters: list[DeadLetter]
-    failures: int = 0  # records that scoring raised on
+    failures: int = 0  # records for which scoring raised an error
 
     @classmethod
-    def refused(cls, letters: list[DeadLetter], failures: int = 0) -> ScoredBatch:
-        """Of records none of which was scored."""
+    def rejected(cls, letters: list[DeadLetter], failures: int = 0) -> ScoredBatch:
+        """Return the outcome of records none of which was scored."""
         return cls([], [], [], np.zeros(0, dtype=np.bool_), {}, [], [], letters, failures)
 
     @classmethod
     def joined(cls, parts: Sequence[ScoredBatch]) -> ScoredBatch:
-        """Several batches, in order, as one."""
+        """Return several batches as one, in the order given."""
         return cls(
             records=[record for part in parts for record in part.records],
             pairs=[pair for part in parts for pair in part.pairs],
@@ -65,7 +65,7 @@ class ScoredBatch:
             drifted=np.concatenate([part.drifted for part in parts]),
             as_of={pair: as_of for part in parts for pair, as_of in part.as_of.items()},
             alerts=[alert for part in parts for alert in part.alerts],
-            observations=[seen for part in parts for seen in part.observations],
+            observations=[observed for part in parts for observed in part.observations],
             dead_letters=[letter for part in parts for letter in part.dead_letters],
             failures=sum(part.failures for part in parts),
         )
@@ -73,7 +73,7 @@ class ScoredBatch:
 
 @dataclass(frozen=True, slots=True)
 class _Decoded:
-    """The records of a batch that hold a history of a known pair; parallel."""
+    """The records of a batch that contain a history of a known pair; the fields are parallel."""
 
     records: list[Record]
     histories: list[History]
@@ -85,8 +85,8 @@ class Scorer:
 
     Args:
         bundle: the model in use.
-        max_message_bytes: longer values become dead letters, unread.
-        std_threshold: the classic drift rule's bound in standard deviations; the bundle's when None.
+        max_message_bytes: longer values become dead letters without being read.
+        std_threshold: bound of the classic drift rule in standard deviations; None for the bundle's.
     """
 
     def __init__(self, bundle: Bundle, max_message_bytes: int, std_threshold: float | None = None) -> None:
@@ -99,27 +99,27 @@ class Scorer:
         """Score records of one partition, in order.
 
         Args:
-            records: what was polled, at least one.
-            now: what predictions carry as ``scored_at``.
-            topic_id: the broker's id of the records' topic, when it is known.
+            records: the records, at least one.
+            now: ``scored_at`` of the predictions.
+            topic_id: the broker's id of the topic, if known.
         """
         decoded, dead_letters = self._decode(records)
         if not decoded.records:
-            return ScoredBatch.refused(dead_letters)
+            return ScoredBatch.rejected(dead_letters)
         windows = self._forecaster.windows(
             [item.history for item in decoded.histories], np.array(decoded.pair_rows, dtype=np.intp)
         )
         quality = self._checker.check(windows, message_days(decoded.histories))
-        windows = windows.without(quality.disbelieved)
+        windows = windows.without(quality.ignored_returns)
         forecasts = self._forecaster.forecast(windows)
-        # A lower bound that underflows to 0 is no rate either.
+        # A lower bound that underflows to 0 is no rate.
         finite = (
             np.isfinite(forecasts.prediction)
             & np.isfinite(forecasts.upper).all(axis=1)
             & (forecasts.lower > 0).all(axis=1)
         )
         for row in np.flatnonzero(~finite).tolist():
-            message = "the forecast leaves the range of a float64"
+            message = "the forecast does not fit a 64-bit floating-point number"
             dead_letters.append(DeadLetter(decoded.records[row], ErrorCode.SCORING_FAILED, message))
             quality.alerts.pop(row, None)
         kept = np.flatnonzero(finite).tolist()
@@ -155,19 +155,21 @@ class Scorer:
         histories = wire.decode_histories([record.value for record in records], self._max_message_bytes)
         for record, history in zip(records, histories, strict=True):
             if isinstance(history, RecordError):
-                if isinstance(record.value, Unreadable):  # an empty value to whoever does not know
+                if isinstance(
+                    record.value, Unreadable
+                ):  # it counts as an empty value unless one looks at its type
                     history = RecordError(ErrorCode.INVALID_ENCODING, record.value.reason)  # noqa: PLW2901
                 dead_letters.append(DeadLetter(record, history.code, history.message))
                 continue
             if (size := _carried_bytes(record)) > self._max_message_bytes:
                 message = (
-                    f"key and headers of {size} bytes, more than the {self._max_message_bytes} that are read"
+                    f"the key and headers have {size} bytes; at most {self._max_message_bytes} are accepted"
                 )
                 dead_letters.append(DeadLetter(record, ErrorCode.TOO_LARGE, message))
                 continue
             row = pair_index.get(history.pair or default_pair)
             if row is None:
-                message = f"the model does not know {history.pair}"
+                message = f"the model was not trained on the pair {history.pair}"
                 dead_letters.append(DeadLetter(record, ErrorCode.UNKNOWN_PAIR, message))
                 continue
             decoded.records.append(record)
@@ -177,7 +179,7 @@ class Scorer:
 
 
 def _carried_bytes(record: Record) -> int:
-    """Bytes of a record's key and headers: they go out again, and the output topic must be able to take them."""
+    """Return the bytes of a record's key and headers, which must fit into the output topic as well."""
     size = len(record.key or b"")
     for name, value in record.headers:
         size += len(name.encode()) + len(value or b"")

@@ -1,1 +1,1 @@
-"""``ratecast demo``: from nothing to predictions on one machine, then a summary counted from the topics."""
+"""``ratecast demo``: everything on one machine, then a summary counted from the topics."""

@@ -1,4 +1,4 @@
-"""How good past forecasts were: the last rate of one message is the answer to the one before it. Pure."""
+"""The accuracy of past forecasts: the last rate of a message is the answer to the forecast before it."""
 
 from __future__ import annotations
 
@@ -19,24 +19,29 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Hindcast:
-    """Accuracy of forecasts whose answer is known."""
+    """The accuracy of forecasts whose answer is known."""
 
     forecasts: int
-    mae_ratio: float  # mean absolute relative error over the last rate's; below 1 is better than it
+    mae_ratio: (
+        float  # mean absolute relative error, divided by that of the last rate; below 1 beats the last rate
+    )
     coverage: dict[str, float]  # level -> share of answers within the range
 
     def as_dict(self) -> dict[str, object]:
-        """For JSON."""
+        """Returns the values for JSON."""
         return {"forecasts": self.forecasts, "mae_ratio": self.mae_ratio, "coverage": self.coverage}
 
 
 def hindcast(series: Iterable[Sequence[PredictionRow]]) -> Hindcast | None:
-    """Judge forecasts, one series a pair, each in the order of time, without holes.
+    """Measure the accuracy of forecasts.
 
-    Errors are taken relative to the last rate, so that a pair quoted near 160 weighs as much as one near 1.
+    Errors are relative to the last rate, so that a pair quoted near 160 has the same weight as one near 1.
+
+    Args:
+        series: the predictions of each pair in order of time, without holes.
 
     Returns:
-        None when no forecast has an answer yet.
+        None if no forecast has an answer yet.
     """
     errors, naive, inside = [], [], []
     for rows in series:

@@ -1,4 +1,4 @@
-"""What a reader of the topics sees while the demo runs: newest predictions, throughput, latency, backlog."""
+"""A reader of the topics that measures the demo: newest predictions, throughput, latency, backlog."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _Place = tuple[int, int]
 
 
 class Observer:
-    """Reads inputs, predictions and dead letters side by side, as any client could.
+    """Reads inputs, predictions and dead letters, as any client could.
 
     Args:
-        settings: which topics, where.
+        settings: the brokers and the topics.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -41,16 +41,16 @@ class Observer:
 
     @property
     def scored(self) -> int:
-        """Predictions read so far."""
+        """The number of predictions read so far."""
         return sum(self.counts.values())
 
     @property
     def backlog(self) -> int:
-        """Inputs read whose outcome has not been read."""
+        """The number of inputs read whose outcome has not been read."""
         return self.published - self.scored - self.dead_letters
 
     def rate(self) -> float:
-        """Predictions a second over the last two seconds."""
+        """Returns predictions a second over the last two seconds."""
         now = time.monotonic()
         while self._recent and self._recent[0][0] < now - _RATE_WINDOW_SECONDS:
             self._recent.popleft()
@@ -98,7 +98,7 @@ class Observer:
         self._match(place)
 
     def _match(self, place: _Place) -> None:
-        """Latency of one message, once both its input and its prediction have been read."""
+        """Note the latency of a message as soon as both its input and its prediction have been read."""
         if place in self._published_at and place in self._seen_at:
             published, seen = self._published_at.pop(place), self._seen_at.pop(place)
             self.latencies_ms.append(max(0.0, seen - published))

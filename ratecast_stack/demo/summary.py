@@ -1,4 +1,4 @@
-"""What came of a demo: counted from the topics, timed by a reader of the predictions."""
+"""The result of a demo."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ QUANTILES = (50, 95, 99)
 
 @dataclass(frozen=True)
 class Summary:
-    """What came of it: counts are from the topics, latencies from a reader of the predictions."""
+    """The result of a demo. Counts are from the topics, latencies from a reader of the predictions."""
 
     published: int
     scored: int
@@ -41,19 +41,19 @@ class Summary:
 
     @property
     def exactly_once(self) -> bool:
-        """Whether every input has one outcome."""
+        """Whether every input has exactly one outcome."""
         return self.lost == 0 and self.duplicated == 0
 
     @property
     def seen_in_training(self) -> bool:
-        """Whether the model was trained on some of the rates, so that its ranges look better than they are."""
+        """Whether the model was trained on some of the rates. Its ranges then look better than they are."""
         return self.first_date <= self.trained_until
 
 
 def summarise(
     counted: Audit, observer: Observer, published: ReplaySummary, stats: TrainingStats, pace: str
 ) -> Summary:
-    """Put together what the audit counted, what the observer saw and what the replay published."""
+    """Combine the counts of the audit, the measurements of the observer and the summary of the replay."""
     in_order = (sorted(rows, key=lambda row: row.as_of or "") for rows in observer.rows.values())
     return Summary(
         published=counted.published,
@@ -74,7 +74,7 @@ def summarise(
 
 
 def percentiles(latencies_ms: Sequence[float]) -> dict[str, float] | None:
-    """p50, p95 and p99 in milliseconds; None without data."""
+    """Returns p50, p95 and p99 in milliseconds, or None without data."""
     if not latencies_ms:
         return None
     values = np.percentile(np.asarray(latencies_ms), QUANTILES)

@@ -1,1 +1,1 @@
-"""Apache Kafka on the JVM: its jars, its nodes, one cluster of them."""
+"""Apache Kafka on the JVM: jars, nodes, and a cluster of nodes."""

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Self
 
 from ratecast.errors import OperationError, UsageError
 from ratecast.stages import OnStage, silent
-from ratecast_stack.children import is_taken, make_directory, start_child, wait_or_kill
+from ratecast_stack.children import is_taken, start_child, wait_or_kill
+from ratecast_stack.directories import make_data_dir
 from ratecast_stack.jvm import jars as kafka_jars
 from ratecast_stack.jvm.node import LOG_CONFIG, NEW_RUN, Node, free_ports, properties_of
 from ratecast_stack.jvm.probe import cluster_state
@@ -234,7 +235,7 @@ def _lock(data_dir: Path) -> IO[bytes]:
 
     Kafka has one of its own but writes to the metadata log before it looks: a second start damaged the first.
     """
-    make_directory(data_dir)
+    make_data_dir(data_dir)
     file = (data_dir / ".lock").open("ab")
     if sys.platform != "win32":
         import fcntl

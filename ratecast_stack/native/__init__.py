@@ -1,1 +1,1 @@
-"""Prometheus and Alertmanager from this machine's own packages, with workers to watch: no containers."""
+"""Prometheus and Alertmanager as installed programs that monitor local workers, without containers."""

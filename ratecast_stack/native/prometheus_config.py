@@ -1,4 +1,4 @@
-"""Prometheus's configuration for programs on loopback; the rules are those of the compose stack."""
+"""Prometheus's configuration for programs on loopback, with the rules of the compose stack."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _MONITORING = Path(monitoring.__file__).parent
-RULES = tuple(_MONITORING / "prometheus" / "rules" / name for name in ("recording.yml", "alerts.yml"))
+RULES = tuple(sorted((_MONITORING / "prometheus" / "rules").glob("*.yml")))
 ALERTMANAGER = _MONITORING / "alertmanager" / "alertmanager.yml"
 
 
 def prometheus(port: int, alertmanager_port: int, worker_ports: Sequence[int]) -> dict[str, Any]:
-    """The configuration; written as JSON it is the YAML that Prometheus reads.
+    """Returns the configuration. JSON is valid YAML, so Prometheus reads it as JSON.
 
-    Jobs have the names of ``monitoring/prometheus/prometheus.yml``, since the rules go by them, and so do the
-    intervals; a test holds the two together. There is no kminion here, so no job ``kafka-lag``.
+    The names of the jobs are those of ``monitoring/prometheus/prometheus.yml``, because the rules use them. So are the
+    intervals. A test compares the two files. There is no kminion here, so there is no job ``kafka-lag``.
 
     >>> [job["job_name"] for job in prometheus(9090, 9093, [8000, 8001])["scrape_configs"]]
     ['prometheus', 'alertmanager', 'ratecast-worker']

@@ -10,10 +10,11 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from consumer import beginning, group_client, transactions, worker
-from consumer.positions import Start
-from consumer.publishing import hand_over
+from consumer import start_finder, transactions, worker
+from consumer.publishing import send
+from consumer.start_position import Start
 from ratecast.contract.commit_note import CommitNote
+from ratecast.kafka import consumers
 from tests.chaos import armed_worker
 
 BREAKS = ("one-id-a-worker", "commit-outside", "no-seek")
@@ -34,7 +35,7 @@ def _commit_outside() -> None:
     async def publish(self: Any, outgoing: Any, progress: Any, _: Any) -> None:
         await self._producer.begin_transaction()
         for out in outgoing:
-            for delivery in await hand_over(self._producer, out):
+            for delivery in await send(self._producer, out):
                 await delivery
         await self._producer.commit_transaction()
         armed_worker._spring("sent")
@@ -55,13 +56,13 @@ def _no_seek() -> None:
     async def stay(self: Any, source: Any, *_: Any) -> Start:
         return Start(await self._consumer.position(source), CommitNote())
 
-    consumer = group_client.AIOKafkaConsumer
+    consumer = consumers.AIOKafkaConsumer
 
     def with_a_position(**options: Any) -> Any:
         return consumer(**{**options, "auto_offset_reset": "earliest"})
 
-    group_client.AIOKafkaConsumer = with_a_position
-    beginning.Beginning.of = stay
+    consumers.AIOKafkaConsumer = with_a_position
+    start_finder.StartFinder.find = stay
 
 
 def main() -> None:

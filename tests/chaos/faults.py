@@ -90,7 +90,7 @@ async def zombie(scene: Scene) -> None:
     victim.send(signal.SIGCONT)
     await asyncio.sleep(5)
     scene.notes.append(
-        "zombie fenced" if victim.says("fenced by another worker") else "zombie had nothing open"
+        "zombie fenced" if victim.says("another worker fenced this one") else "zombie had nothing open"
     )
 
 

@@ -13,7 +13,7 @@ from tests.fakes import Clock
 
 
 class RefusedConsumer:
-    """A client whose coordinator has something to say at every try."""
+    """A client whose coordinator reports an error at every attempt."""
 
     def __init__(self, error: KafkaError | None) -> None:
         self.error = error
@@ -38,7 +38,7 @@ def test_a_refusal_is_said_once_with_its_remedy_and_given_up_in_time(clock, capl
     group.began_joining()
     consumer = RefusedConsumer(InconsistentGroupProtocolError())
     with pytest.raises(
-        JoinRefusedError, match=r"cannot join group ratecast-workers: .*RATECAST_GROUP_ID.*refused for 30 s"
+        JoinRefusedError, match=r"cannot join group ratecast-workers: .*RATECAST_GROUP_ID.*rejected for 30 s"
     ):
         for _ in range(40):
             group.check(consumer)
@@ -63,7 +63,7 @@ def test_the_group_lets_it_in_after_all(clock, caplog) -> None:
     clock.now += 100
     group.began_joining()
     group.check(with_error)  # a new refusal has all its time again
-    assert "has let this worker in" in caplog.text
+    assert "has accepted this worker" in caplog.text
 
 
 def test_a_join_that_takes_long_is_said_every_minute_with_the_reason(clock, caplog) -> None:

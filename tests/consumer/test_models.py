@@ -167,9 +167,9 @@ def unfit(directory):
     ("spoil", "reason"),
     [
         (corrupt, "does not match its SHA-256"),
-        (other_graph, "differs from the forest"),
+        (other_graph, "differs from its scikit-learn model"),
         (incomplete, "incomplete"),
-        (unfit, "cannot be made ready: KeyError"),
+        (unfit, "cannot be used: KeyError"),
         (shutil.rmtree, "incomplete"),
     ],
 )
@@ -185,7 +185,8 @@ async def test_an_unsound_bundle_is_refused_and_named_once(models, registry, tmp
     assert shown(registry) == ["one"]
     assert reloads(registry) == (0, 1)
     (line,) = errors(caplog)
-    assert line.startswith("model one stays in use, another is refused: ")
+    assert line.startswith("rejected a model: ")
+    assert line.endswith("; still using one")
     assert models.refused["reason"] in line
 
 

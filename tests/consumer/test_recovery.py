@@ -42,6 +42,6 @@ def test_a_batch_that_cannot_be_read_blocks_its_partition_and_never_ends_the_wor
         clock.now += failing.failed(UnreadableBatchError("t-0@7: the batch's checksum is wrong"))
     assert failing.blocked == "t-0@7: the batch's checksum is wrong"
     assert 5 <= len(caplog.records) <= 10  # once a minute
-    assert "this partition waits, the others go on" in caplog.text
+    assert "This partition waits; the others continue" in caplog.text
     failing.succeeded()
     assert failing.blocked is None

@@ -161,7 +161,7 @@ async def test_an_outcome_committed_behind_an_open_transaction_is_not_lost(setti
                 {TopicPartition(settings.input_topic, 2): 1}, settings.group_id
             )
         auditing = asyncio.create_task(audit(settings))
-        await until(lambda: auditing.done() or "a transaction is open" in caplog.text)
+        await until(lambda: auditing.done() or "waiting for the open transaction" in caplog.text)
         await other.abort_transaction()
         result = await auditing
     assert (result.lost, result.scored, result.unmatched) == ([], 1, 0)

@@ -204,7 +204,7 @@ async def test_every_query_and_every_rule_has_data_under_a_replay_with_faults(se
             if "vector(0)" not in query.expr and "ALERTS" not in query.expr:
                 assert await series_of(prometheus, query) == [], query.where
 
-        assert await value(prometheus, "Predictions flow") == 1  # yes
+        assert await value(prometheus, "Predictions flowing") == 1  # yes
         assert await value(prometheus, "Partitions without owner") == 0
         await check_variables(prometheus, own)
         await check_rules(prometheus)
@@ -252,14 +252,14 @@ async def test_without_a_worker_the_overview_shows_what_the_brokers_know(tmp_pat
         running_prometheus(tmp_path, {"kafka-lag": address}, rules) as prometheus,
     ):
         await prometheus_has_seen(prometheus, "ratecast:messages_due:sum")
-        assert await value(prometheus, "Lag") == 3000
-        assert await value(prometheus, "Lag", partition="1|3") == 2300
+        assert await value(prometheus, "Record lag") == 3000
+        assert await value(prometheus, "Record lag", partition="1|3") == 2300
         assert await value(prometheus, "Partitions without owner") == 4
         assert await value(prometheus, "Partitions without owner", partition="2") == 1
-        assert await value(prometheus, "Predictions flow") == 2  # stalled
+        assert await value(prometheus, "Predictions flowing") == 2  # stalled
         assert await value(prometheus, "Workers") == 0
-        assert await value(prometheus, "Lag in time") is None
-        (by_partition,) = [query for query in queries() if "/ Lag by partition /" in query.where]
+        assert await value(prometheus, "Time lag") is None
+        (by_partition,) = [query for query in queries() if "/ Record lag by partition /" in query.where]
         shown = {labels["partition"]: lags[-1] for labels, lags in await series_of(prometheus, by_partition)}
         assert shown == {"0": 700, "1": 900, "2": 0, "3": 1400}
 

@@ -11,11 +11,13 @@ from aiokafka import AIOKafkaProducer
 from typer import Typer
 from typer.testing import CliRunner
 
-from producer.redelivery import Refusal, Selection, redeliver
-from producer.republishing import Republisher
+from producer.delivery import Outbox
+from producer.redelivery import redeliver
+from producer.redelivery_rules import RejectReason, Selection
+from ratecast.contract.dead_letter_json import dead_letter_as_json
 from ratecast.errors import OperationError, UsageError
 from ratecast.kafka.client import client_options
-from ratecast.kafka.reader import dead_letter_as_json, read_topic
+from ratecast.kafka.reader import read_topic
 from ratecast_cli import dead_letters_command as command
 from tests.bad_records import GOOD
 from tests.bundles import LEVELS, write_bundle
@@ -82,7 +84,7 @@ async def test_letters_are_listed_by_code_with_their_newest_and_where_they_lie(s
     one = await run("list", "--code", "invalid_encoding")
     assert "invalid_encoding" in one.stdout
     assert "invalid_json" not in one.stdout
-    assert f"at partition 1 offset 3, from {settings.input_topic}-0@3, replayed 2 times" in one.stdout
+    assert f"at partition 1 offset 3, from {settings.input_topic}-0@3, redelivered 2 times" in one.stdout
     assert max(map(len, one.stdout.splitlines())) < 200
 
 
@@ -98,7 +100,7 @@ async def test_alone_the_command_shows_what_there_is(settings):
     result = await run()
     assert result.exit_code == 0
     assert "Missing command" not in result.output
-    assert all(f" {name} " in result.stdout for name in ("list", "replay"))
+    assert all(f" {name} " in result.stdout for name in ("list", "redeliver"))
 
 
 async def test_a_topic_without_letters_is_said_to_be_empty(settings):
@@ -107,7 +109,7 @@ async def test_a_topic_without_letters_is_said_to_be_empty(settings):
     assert listed.exit_code == 0, repr(listed.exception)
     assert listed.stdout.strip() == f"no dead letters on {settings.dead_letter_topic}"
     assert json.loads((await run("list", "--json")).stdout) == []
-    assert json.loads((await run("replay", "--all", "--json")).stdout)["chosen"] == 0
+    assert json.loads((await run("redeliver", "--all", "--json")).stdout)["chosen"] == 0
 
 
 async def test_once_the_cause_is_mended_a_replayed_letter_is_scored_with_its_own_key_and_headers(
@@ -118,7 +120,7 @@ async def test_once_the_cause_is_mended_a_replayed_letter_is_scored_with_its_own
     async with running_worker(settings):
         await publish(settings, [(b"EUR/DKK", unknown, headers), (None, LONG, []), (b"k", b"{", [])])
         await read(settings, settings.dead_letter_topic, 3, quiet_seconds=0.1)
-    result = await run("replay", "--code", "unknown_pair", "--code", "too_large", "--json")
+    result = await run("redeliver", "--code", "unknown_pair", "--code", "too_large", "--json")
     assert result.exit_code == 0, result.exception
     summary = json.loads(result.stdout)
     assert (summary["chosen"], summary["published"], summary["refused"]) == (2, 2, {})
@@ -156,7 +158,7 @@ async def test_a_poison_record_is_refused_after_the_most_hops(settings):
     assert sorted(sample["hops"] for sample in place) == [0, 1, 2]
     source = dead_letter_as_json(newest)["source"]
     assert result.refused == {
-        Refusal.MAX_HOPS: [f"{settings.input_topic}-{source['partition']}@{source['offset']}"]
+        RejectReason.MAX_HOPS: [f"{settings.input_topic}-{source['partition']}@{source['offset']}"]
     }
 
 
@@ -170,7 +172,7 @@ async def test_what_cannot_be_replayed_is_refused_and_named(settings):
         ],
     )
     await put(settings, [(b"k", b"elsewhere", [], "invalid_json")], topic="another-topic")
-    summary = json.loads((await run("replay", "--all", "--json")).stdout)
+    summary = json.loads((await run("redeliver", "--all", "--json")).stdout)
     topic = settings.input_topic
     assert summary["refused"] == {
         "cut": [f"{topic}-0@0"],
@@ -181,7 +183,7 @@ async def test_what_cannot_be_replayed_is_refused_and_named(settings):
     (record,) = await inputs(settings)
     came_from = ("ratecast.replayed.from", f"{settings.dead_letter_topic}/1/2".encode())
     assert (record.value, list(record.headers)) == (b"garbled hops", [("ratecast.hops", b"1"), came_from])
-    shown = await run("replay", "--all", "--max-hops", "9")
+    shown = await run("redeliver", "--all", "--max-hops", "9")
     assert f"{topic}-0@0" in shown.stdout
     assert f"{topic}-0@1" not in shown.stdout
 
@@ -190,17 +192,17 @@ async def test_an_offset_range_chooses_both_its_ends_and_a_code_narrows_it(setti
     codes = ["invalid_json", "invalid_json", "invalid_rate", "invalid_json", "invalid_json"]
     await put(settings, [(b"k", b"%d" % number, [], code) for number, code in enumerate(codes)])
     arguments = ("--partition", "1", "--from-offset", "1", "--to-offset", "3", "--code", "invalid_json")
-    result = await run("replay", *arguments)
+    result = await run("redeliver", *arguments)
     assert result.exit_code == 0, result.exception
     assert [record.value for record in await inputs(settings)] == [b"1", b"3"]
-    assert (await run("replay", "--partition", "0")).exit_code == 0
-    assert isinstance((await run("replay", "--partition", "4")).exception, UsageError)
+    assert (await run("redeliver", "--partition", "0")).exit_code == 0
+    assert isinstance((await run("redeliver", "--partition", "4")).exception, UsageError)
 
 
 async def test_a_key_goes_where_every_client_puts_it_and_keeps_its_order(settings):
     letters = [(b"%d" % (number % 7), b"%d" % number, [], "invalid_json") for number in range(70)]
     await put(settings, letters)
-    await run("replay", "--all")
+    await run("redeliver", "--all")
     replayed = await inputs(settings)
     await publish(settings, [(b"%d" % key, GOOD, []) for key in range(7)])
     partitions = {record.key: record.partition for record in await inputs(settings) if record.value == GOOD}
@@ -213,23 +215,25 @@ async def test_a_key_goes_where_every_client_puts_it_and_keeps_its_order(setting
 
 async def test_a_dry_run_publishes_nothing_and_replaying_twice_publishes_once(settings):
     await put(settings, [(b"k", b"{", [], "invalid_json"), (None, None, [], "empty_value")])
-    dry = await run("replay", "--all", "--dry-run", "--json")
+    dry = await run("redeliver", "--all", "--dry-run", "--json")
     assert await inputs(settings) == []
     summary = json.loads(dry.stdout)
     assert (summary["accepted"], summary["published"], summary["dry_run"]) == (2, 0, True)
-    assert "would be published" in (await run("replay", "--all", "--dry-run")).stdout
+    assert "would be published" in (await run("redeliver", "--all", "--dry-run")).stdout
     once = {(b"k", b"{"): 1, (None, None): 1}
-    await run("replay", "--code", "empty_value")
-    assert json.loads((await run("replay", "--all", "--dry-run", "--json")).stdout)["accepted"] == 1
-    await run("replay", "--all")
-    result = await run("replay", "--all", "--json")
+    await run("redeliver", "--code", "empty_value")
+    assert json.loads((await run("redeliver", "--all", "--dry-run", "--json")).stdout)["accepted"] == 1
+    await run("redeliver", "--all")
+    result = await run("redeliver", "--all", "--json")
     assert Counter((record.key, record.value) for record in await inputs(settings)) == once
     summary, topic = json.loads(result.stdout), settings.input_topic
     assert (result.exit_code, summary["published"]) == (0, 0)
     assert summary["refused"] == {"replayed": [f"{topic}-0@0", f"{topic}-0@1"]}
-    shown = (await run("replay", "--all")).stdout
-    assert f"refused, replayed before; --again replays them once more: {topic}-0@0, {topic}-0@1\n" in shown
-    assert (await run("replay", "--all", "--again")).exit_code == 0
+    shown = (await run("redeliver", "--all")).stdout
+    assert (
+        f"rejected, already redelivered; --again redelivers it once more: {topic}-0@0, {topic}-0@1\n" in shown
+    )
+    assert (await run("redeliver", "--all", "--again")).exit_code == 0
     assert Counter((record.key, record.value) for record in await inputs(settings)) == {
         key: 2 * count for key, count in once.items()
     }
@@ -241,12 +245,12 @@ async def test_a_record_that_fails_again_is_a_new_letter_and_replayed_once(setti
         await publish(settings, [(b"EUR/DKK", unknown, [])] * 3)
         await read(settings, settings.dead_letter_topic, 3, quiet_seconds=0.1)
         for hops in (1, 2, 3):
-            summary = json.loads((await run("replay", "--code", "unknown_pair", "--json")).stdout)
+            summary = json.loads((await run("redeliver", "--code", "unknown_pair", "--json")).stdout)
             assert (summary["chosen"], summary["published"]) == (3 * hops, 3)
             assert list(summary["refused"]) == (["replayed"] if hops > 1 else [])
             letters = await read(settings, settings.dead_letter_topic, 3 * (hops + 1), quiet_seconds=0.1)
             assert len(letters) == 3 * (hops + 1)
-        summary = json.loads((await run("replay", "--code", "unknown_pair", "--json")).stdout)
+        summary = json.loads((await run("redeliver", "--code", "unknown_pair", "--json")).stdout)
     assert {reason: len(places) for reason, places in summary["refused"].items()} == {
         "replayed": 9,
         "max_hops": 3,
@@ -255,21 +259,22 @@ async def test_a_record_that_fails_again_is_a_new_letter_and_replayed_once(setti
 
 
 async def test_a_replay_that_was_cut_off_in_the_middle_is_completed_by_the_next(settings, monkeypatch):
-    count, publish_batch, calls = 5, Republisher.publish, []
+    count, send = 5, Outbox.send
 
-    async def break_down(self, letters):
-        calls.append(await publish_batch(self, list(letters)[:2]))
-        raise TimeoutError("no acknowledgement")
+    async def break_down(self, records, first):
+        await send(self, records[:2], first)
+        await self.settle()
+        raise TimeoutError("some records were not acknowledged")
 
     await put(settings, [(b"k", b"%d" % number, [], "invalid_json") for number in range(count)])
     with monkeypatch.context() as broken:
-        broken.setattr(Republisher, "publish", break_down)
-        result = await run("replay", "--all")
+        broken.setattr(Outbox, "send", break_down)
+        result = await run("redeliver", "--all")
     assert isinstance(result.exception, OperationError)
-    assert "not published a second time" in str(result.exception)
+    assert "skips what was already published" in str(result.exception)
     cut_off = len(await inputs(settings))
     assert 0 < cut_off < count
-    assert json.loads((await run("replay", "--all", "--json")).stdout)["published"] == count - cut_off
+    assert json.loads((await run("redeliver", "--all", "--json")).stdout)["published"] == count - cut_off
     values = [record.value for record in await inputs(settings)]
     assert values == [b"%d" % number for number in range(count)]
 
@@ -290,7 +295,7 @@ async def test_replayed_records_are_found_behind_an_open_transaction_and_beside_
         for partition in range(4):
             await feed.send_and_wait(settings.input_topic, GOOD, partition=partition)
         published = [
-            json.loads((await run("replay", "--all", "--json")).stdout)["published"] for _ in range(2)
+            json.loads((await run("redeliver", "--all", "--json")).stdout)["published"] for _ in range(2)
         ]
         await feed.abort_transaction()
     finally:
@@ -309,7 +314,7 @@ async def test_replayed_records_are_found_behind_an_open_transaction_and_beside_
     ],
 )
 async def test_without_a_clear_choice_nothing_is_replayed(arguments, fault):
-    result = await run("replay", *arguments)
+    result = await run("redeliver", *arguments)
     assert isinstance(result.exception, UsageError)
     assert fault in str(result.exception)
 
@@ -321,13 +326,13 @@ async def test_an_interrupted_replay_says_how_to_go_on(settings, monkeypatch):
 
     monkeypatch.setattr(command, "on_stop_signal", stop_at_once)
     await put(settings, [(b"k", b"{", [], "invalid_json")])
-    result = await run("replay", "--all", "--again")
+    result = await run("redeliver", "--all", "--again")
     assert result.exit_code == 130
-    assert "go on with --partition 1 --from-offset 1" in result.stderr
+    assert "continue with --partition 1 --from-offset 1;" in result.stderr
     assert len(await inputs(settings)) == 1
-    result = await run("replay", "--all")
+    result = await run("redeliver", "--all")
     assert result.exit_code == 130
-    assert result.stderr == "interrupted: start again: what has arrived is not published a second time\n"
+    assert result.stderr == "interrupted: run the command again: it skips what was already published\n"
     assert len(await inputs(settings)) == 1
 
 
@@ -335,5 +340,8 @@ async def test_a_refused_delivery_is_one_clear_error_that_says_how_to_go_on(sett
     narrow = settings.model_copy(update={"topic_max_message_bytes": 2**16})
     await create_topics(narrow)
     await put(settings, [(b"k", b"x" * 100_000, [], "invalid_json")])
-    with pytest.raises(OperationError, match=r"0 letters delivered, then: .*start again"):
+    with pytest.raises(
+        OperationError,
+        match=r"0 dead letters were redelivered, then an error occurred: .*run the command again",
+    ):
         await redeliver(settings, Selection(), max_hops=3)

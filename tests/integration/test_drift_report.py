@@ -66,7 +66,7 @@ async def test_three_faults_are_named_and_the_quiet_pair_stays_quiet(settings, t
     assert verdicts["EUR/USD"].startswith("check the feed of EUR/USD: decimal slip (100 times ")
     assert verdicts["EUR/USD"].endswith(") from 2025-06-02 to 2025-06-13")
     assert verdicts["EUR/JPY"].startswith("check the feed of EUR/JPY: inverted quote (0.00")
-    assert verdicts["EUR/JPY"].endswith(f"since 2025-11-03, still so on {last}")
+    assert verdicts["EUR/JPY"].endswith(f"since 2025-11-03, still ongoing on {last}")
     page = (tmp_path / "drift-report.html").read_text()
     assert page.count("<h2>EUR/") == 3
     assert json.loads((tmp_path / "drift-report.json").read_text()) == found

@@ -122,7 +122,7 @@ async def test_a_worker_that_another_application_keeps_out_says_why_and_gives_up
         JoinRefusedError, match=r"cannot join group .*INCONSISTENT_GROUP_PROTOCOL.*RATECAST_GROUP_ID"
     ):
         await asyncio.wait_for(running, 30)
-    assert "trying again for up to 3 s" in caplog.text
+    assert "retrying for up to 3 s" in caplog.text
 
 
 async def test_a_worker_joins_once_the_other_application_is_gone(settings, caplog) -> None:
@@ -142,7 +142,7 @@ async def test_a_worker_joins_once_the_other_application_is_gone(settings, caplo
     finally:
         worker.stop()
         await running
-    assert "has let this worker in" in caplog.text
+    assert "has accepted this worker" in caplog.text
 
 
 async def test_a_session_timeout_that_the_broker_does_not_allow_is_named_with_its_remedy(settings) -> None:

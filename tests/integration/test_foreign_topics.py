@@ -80,7 +80,7 @@ async def test_a_topic_made_anew_while_no_worker_runs_is_read_from_its_beginning
     scored = [json.loads(record.value)["message_id"] for record in records[-70:]]
     assert scored == [str(n) for n in range(100, 170)]
     # A broker forgets the group's offsets together with the topic.
-    assert "or the topic was made anew): up to 70 records may be scored again" in caplog.text
+    assert "or the topic was recreated). Up to 70 records may be scored again" in caplog.text
     done = await audit(settings)
     assert (done.exactly_once, done.scored, done.earlier) == (True, 70, 40)
 
@@ -113,7 +113,7 @@ async def test_a_topic_made_anew_behind_a_standing_worker_loses_and_repeats_noth
         await read(settings, settings.output_topic, 250)
     done = await audit(settings)
     assert (done.lost, done.duplicated, done.scored, done.earlier) == ([], [], 200, 50)
-    assert "made anew" in caplog.text
+    assert "recreated" in caplog.text
 
 
 async def test_records_that_retention_removed_are_counted_said_and_make_verify_fail(settings, caplog) -> None:
@@ -127,7 +127,7 @@ async def test_records_that_retention_removed_are_counted_said_and_make_verify_f
     async with running_worker(settings) as worker:
         await read(settings, settings.output_topic, 70)
         assert metric(worker, "records_lost_to_retention_total") == 20
-    assert "20 records (offsets 30 to 49) were removed by retention before they were scored" in caplog.text
+    assert "retention removed 20 records (offsets 30 to 49) before they were scored" in caplog.text
     after = await audit(settings)
     assert (after.removed, after.sound, after.exactly_once, after.lost) == (20, False, False, [])
     part = after.partitions[0].removed
@@ -217,7 +217,7 @@ async def test_batches_are_kept_below_what_the_output_topic_takes(settings, capl
             if sample.name == "transactions_total" and sample.labels["outcome"] == "committed"
         )
     assert failures == 0
-    assert f"topic {settings.output_topic} takes at most 100000 bytes" in caplog.text
+    assert f"topic {settings.output_topic} accepts batches of at most 100000 bytes" in caplog.text
 
 
 async def test_a_prediction_that_its_topic_cannot_take_becomes_a_dead_letter_and_the_others_come_through(
@@ -245,4 +245,4 @@ async def test_a_group_without_offsets_beside_old_predictions_is_told_before_it_
     async with running_worker(renamed):
         await read(settings, settings.output_topic, 24)
     assert f"group {renamed.group_id} has no committed offset on {settings.input_topic}-0" in caplog.text
-    assert "up to 12 records may be scored again" in caplog.text
+    assert "Up to 12 records may be scored again" in caplog.text

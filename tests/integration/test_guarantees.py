@@ -86,7 +86,7 @@ async def test_a_fenced_partition_says_so_and_is_taken_again_when_it_is_still_ou
             await intruder.start()
             await intruder.stop()
         await publish(settings, [history(2)])
-        await until(lambda: "fenced by another worker" in caplog.text)
+        await until(lambda: "another worker fenced this one" in caplog.text)
         await read(settings, settings.output_topic, 2)
         assert worker.readiness()["ready"]
     counted = await audit(settings)
@@ -216,7 +216,7 @@ async def test_a_pipeline_that_ends_unasked_ends_the_worker(settings) -> None:
     await until(lambda: worker.readiness()["ready"])
     _, pipeline = next(iter(worker._pipelines.values()))
     pipeline.cancel()
-    with pytest.raises(Exception, match="ended unasked"):
+    with pytest.raises(Exception, match="stopped unexpectedly"):
         await asyncio.wait_for(task, 30)
 
 

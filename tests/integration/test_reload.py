@@ -122,7 +122,7 @@ async def test_models_are_exchanged_under_a_replay_and_an_unsound_one_is_refused
         assert sample(worker, "rebalances_total") == 1, "the worker left the group"
         assert sample(worker, "transactions_total", outcome="aborted") == 0
     assert [versions for versions, _ in groupby(shown)] == [["one"], ["two"], ["three"]]
-    refusals = [record for record in caplog.records if "another is refused" in record.getMessage()]
+    refusals = [record for record in caplog.records if "rejected a model" in record.getMessage()]
     assert len(refusals) == 2
 
     # Whatever the replay published after the worker's last look is for the next one.

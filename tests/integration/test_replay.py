@@ -146,7 +146,8 @@ async def test_when_the_broker_goes_away_the_error_says_what_arrived_and_resumin
         with pytest.raises(OperationError) as failure:
             await replay(settings, whole, Pace(None), on_progress=break_down)
     match = re.fullmatch(
-        r"([\d,]+) messages delivered, then: .+; resume with --from (\S+)", str(failure.value)
+        r"([\d,]+) messages were delivered, then an error occurred: .+; resume with --from (\S+)",
+        str(failure.value),
     )
     assert match, str(failure.value)
     delivered = int(match[1].replace(",", ""))
@@ -227,7 +228,7 @@ def test_the_help_teaches_every_kind_of_fault():
     ("arguments", "fault"),
     [
         (["--inject", "explode@2025-01-01"], "kinds: level-jump"),
-        (["--inject", "step@2999-01-01"], "no rate that day or later"),
+        (["--inject", "step@2999-01-01"], "no rate on that day or later"),
         (["--pair", "EUR/XXX"], "no XXX"),
         (["--pair", "eurgbp"], "'eurgbp' is not a pair: write two currencies like EUR/GBP"),
         (["--from", "2025-02-01", "--to", "2025-01-01"], "swap them"),
@@ -260,8 +261,8 @@ def test_a_hole_in_the_rates_is_told(settings, environment, tmp_path):
     assert result.exit_code == 0, result.exception
     longest = "EUR/USD: no rates between 2025-03-05 and 2025-07-01, the longest of 2 holes"
     assert result.stderr.splitlines() == [
-        f"{longest}; no message until there are 3 rates again",
-        "EUR/GBP: no rates between 2025-01-05 and 2025-03-01; no message until there are 3 rates again",
+        f"{longest}; the next message comes after 3 more rates",
+        "EUR/GBP: no rates between 2025-01-05 and 2025-03-01; the next message comes after 3 more rates",
     ]
     later = invoke("--csv", str(csv), "--window", "3", "--from", "2025-03-02", "--pair", "EUR/GBP")
     assert later.stderr == ""

@@ -22,7 +22,7 @@ from ratecast_cli import retrain_command as command
 from tests.integration.workers import publish, read, running_worker, until
 from tests.producer import commands
 from training.fit import ForestSettings
-from training.pipeline import train
+from training.train import train
 from training.train_options import TrainOptions
 
 PAIRS = ("EUR/GBP", "EUR/USD")
@@ -131,7 +131,7 @@ async def test_a_worse_model_is_exit_code_one_and_changes_nothing(learning, tmp_
     result = await run("--base", base)
     assert isinstance(result.exception, OperationError)
     assert "worse on the days held back: its Winkler score 95" in str(result.exception)
-    assert str(result.exception).endswith(f"{first} stays in use")
+    assert str(result.exception).endswith(f"{first} is still the current model")
     assert "all" in result.stdout.splitlines()[-1]
     assert current_version(learning.models_dir) == first
     assert sorted(path.name for path in learning.models_dir.iterdir()) == sorted([first, CURRENT])
@@ -152,14 +152,14 @@ async def test_people_are_told_what_was_read_judged_and_left_out(learning, tmp_p
     lines = result.stdout.splitlines()
     assert lines[0] == (
         f"topic     402 messages on {learning.input_topic}: 401 with dates, 0 without, 1 with dates out of order, "
-        "0 undecodable"
+        "0 unreadable"
     )
     assert lines[1].startswith("rates     ")
-    assert f" of the topic over those of {base}, {DATES[0]} to {DATES[-1]}" in lines[1]
+    assert f" from the topic, the rest from {base}, {DATES[0]} to {DATES[-1]}" in lines[1]
     assert lines[2:7] == [
         "left out  21 rates that look like faults:",
-        "          20 unconfirmed: far from the rates before it, and no later rate tells whether that is right",
-        "          1 future: later than tomorrow",
+        "          20 unconfirmed: far from the rates before it, and no later rate confirms it",
+        "          1 future: dated later than tomorrow",
         f"          EUR/GBP 2099-01-04: {level[-1]:.6g} (future)",
         f"          EUR/USD {DATES[680]} to {DATES[699]}: 20 rates (unconfirmed)",
     ]
@@ -190,8 +190,8 @@ async def test_without_a_base_none_is_named_and_a_pair_may_be_typed_in_lower_cas
     result = await run("--base", "none", "--dry-run", "--pair", "usd/sek")
     assert result.exit_code == 0, result.exception
     lines = result.stdout.splitlines()
-    assert lines[1] == f"rates     2,100 of the topic and no base, {DATES[0]} to {DATES[-1]}"
-    assert not any(line.startswith(("not learnt", "left out")) for line in lines)
+    assert lines[1] == f"rates     2,100 from the topic, no base, {DATES[0]} to {DATES[-1]}"
+    assert not any(line.startswith(("not trained", "left out")) for line in lines)
 
 
 def test_every_reason_to_leave_a_rate_out_is_explained_in_the_help():

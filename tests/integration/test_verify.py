@@ -74,9 +74,12 @@ async def test_offenders_are_named_by_offset_and_the_exit_code_is_one(settings):
     assert lines[3].split() == ["2", "8", "3", "1", "0", "2", "4", "2"]
     assert lines[5].split() == ["all", "8", "3", "1", "0", "2", "4", "2"]
     assert lines[6:8] == ["lost on partition 2: offsets 1-3, 5", "duplicated on partition 2: offsets 0, 4"]
-    assert lines[8].startswith(f"pending: 2 inputs have no outcome yet, group {settings.group_id} has not")
-    assert lines[9].startswith("unmatched: 1 outcomes")
-    assert lines[10].startswith("unreadable: 1 records")
+    assert (
+        lines[8]
+        == f"pending: 2 inputs without an outcome yet; group {settings.group_id} has not reached them"
+    )
+    assert lines[9].startswith("unmatched: 1 outcome of inputs that are no longer on")
+    assert lines[10].startswith("unreadable: 1 record, neither")
     assert len(lines) == 11
 
 
@@ -85,7 +88,7 @@ async def test_pending_alone_is_no_failure_but_is_said(settings):
     await publish(settings, [(b"k", GOOD, [])])
     result = await run("--wait", "0.3")
     assert result.exit_code == 0, result.exception
-    assert f"pending: 1 inputs have no outcome yet, group {settings.group_id} has never" in result.stdout
+    assert f"pending: 1 input without an outcome yet; group {settings.group_id} has never" in result.stdout
     assert "every input" not in result.stdout
 
 

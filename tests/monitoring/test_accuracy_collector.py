@@ -33,7 +33,7 @@ def test_ratios_and_coverage_by_pair(registry, summaries):
     assert registry.get_sample_value("accuracy_window_messages", {"pair": "EUR/GBP"}) == 200
 
 
-def test_a_window_that_fills_up_says_how_far_it_is_and_nothing_else(registry, summaries):
+def test_a_window_that_fills_up_reports_its_messages_only(registry, summaries):
     summaries["EUR/GBP"] = WindowSummary(99, 1.5, 1.25, (80, 95))
     assert registry.get_sample_value("accuracy_window_messages", {"pair": "EUR/GBP"}) == 99
     text = generate_latest(registry).decode()
@@ -58,7 +58,7 @@ def test_counts_of_zero_are_exposed(registry, tally):
     assert registry.get_sample_value("accuracy_changes_total", better) == 0
 
 
-def test_a_level_without_a_name_is_refused_instead_of_mislabelled(registry, summaries):
+def test_a_level_without_a_name_is_rejected_instead_of_mislabelled(registry, summaries):
     summaries["EUR/GBP"] = WindowSummary(200, 1.0, 1.0, (150,))
     with pytest.raises(ValueError, match="zip"):
         list(registry.collect())

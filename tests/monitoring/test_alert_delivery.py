@@ -14,13 +14,14 @@ import threading
 import urllib.parse
 import urllib.request
 from contextlib import ExitStack
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import yaml
 
 from ratecast.errors import UsageError
-from ratecast_stack.children import free_port
+from ratecast_stack.children import answers, free_port, running
 from ratecast_stack.native import programs
 from ratecast_stack.native import prometheus_config as configuration
 from tests.monitoring.test_rules import EXTERNAL
@@ -191,8 +192,8 @@ def start(found, tmp_path):
             path = tmp_path / f"{name}.yml"
             path.write_text(json.dumps(content))
             command = [found[name], f"--config.file={path}", f"--web.listen-address=127.0.0.1:{port}"]
-            program = stack.enter_context(programs.running(name, [*command, *arguments], tmp_path))
-            programs.wait_ready(program, port, "/-/ready")
+            program = stack.enter_context(running(name, [*command, *arguments], tmp_path))
+            program.wait_until(partial(answers, port, "/-/ready"))
             return f"http://127.0.0.1:{port}"
 
         yield start_it
@@ -271,8 +272,8 @@ def test_an_alert_arrives_at_the_webhook_and_resolves(stack, web, inbox):
     (alert,) = told["alerts"]
     assert alert["labels"] == labels | {"job": "ratecast-worker", "instance": worker}
     assert alert["annotations"] == {
-        "summary": f"{worker} refuses the new model",
-        "description": f"models/current names a model that {worker} does not take into use.",
+        "summary": f"{worker} rejects the new model",
+        "description": f"{worker} rejects the model that models/current names.",
         "runbook_url": "docs/runbooks/RatecastModelRefused.md",
     }
 

@@ -15,7 +15,7 @@ def exposed(registry: CollectorRegistry) -> list[str]:
 
 
 @given(st.lists(st.sampled_from([0.0, 0.001, 0.0011, 0.01, 0.25, 0.5, 4.0, 5.0, 100.0]), max_size=30))
-def test_it_exposes_what_the_clients_own_histogram_does(values: list[float]) -> None:
+def test_it_exposes_what_the_histogram_of_the_client_library_does(values: list[float]) -> None:
     ours, theirs = CollectorRegistry(), CollectorRegistry()
     batch = BatchHistogram("seconds", "Help.", BUCKETS, ours)
     batch.observe_all(np.array(values, dtype=np.float64))

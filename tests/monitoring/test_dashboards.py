@@ -42,15 +42,15 @@ RECORDED = {
 }
 # Shown whatever is chosen: they are of all workers together, or of none.
 OF_THE_FLEET = {
-    "ratecast-overview / Predictions flow / A",
-    "ratecast-overview / Dead letters, share by code / A",
+    "ratecast-overview / Predictions flowing / A",
+    "ratecast-overview / Dead-letter ratio by code / A",
     "ratecast-overview / Drift ratio over time / C",
-    "ratecast-model / Time since training's last day / A",
+    "ratecast-model / Time since the last training day / A",
 }
 # Windows that do not follow the graph: those of the gauge, or of the alert, that the panel repeats.
 WINDOWS = {
     "ratecast-overview / Drift ratio / A": {"5m"},
-    "ratecast-overview / Predictions flow / A": {"2m"},
+    "ratecast-overview / Predictions flowing / A": {"2m"},
 }
 # Panel -> colour -> the budget that it begins at. Every panel is in one of the three: a new one must decide.
 BUDGETED = {
@@ -61,15 +61,15 @@ BUDGETED = {
     "Drift ratio": {"red": "data_drift_ratio"},
     "Drift ratio over time": {"red": "data_drift_ratio"},
     "Drift ratio by pair": {"red": "data_drift_ratio"},
-    "Lag": {"yellow": "consumer_lag_records"},
-    "Lag by partition": {"yellow": "consumer_lag_records"},
-    "Lag in time": {"yellow": "consumer_lag_seconds warning", "red": "consumer_lag_seconds critical"},
-    "Lag in time by partition": {
+    "Record lag": {"yellow": "consumer_lag_records"},
+    "Record lag by partition": {"yellow": "consumer_lag_records"},
+    "Time lag": {"yellow": "consumer_lag_seconds warning", "red": "consumer_lag_seconds critical"},
+    "Time lag by partition": {
         "yellow": "consumer_lag_seconds warning",
         "red": "consumer_lag_seconds critical",
     },
-    "Dead letters, share by code": {"red": "dead_letters_ratio"},
-    "Aborted transactions, share by worker": {"red": "transactions_aborted_ratio"},
+    "Dead-letter ratio by code": {"red": "dead_letters_ratio"},
+    "Aborted transaction ratio by worker": {"red": "transactions_aborted_ratio"},
     "Worst error ratio": {"red": "forecast_error_ratio"},
     "Error ratio to the last rate": {"red": "forecast_error_ratio"},
     "Coverage off target": {"red": "interval_coverage_standard_errors"},
@@ -78,25 +78,25 @@ BUDGETED = {
     "Pairs over their drift threshold": {"red": "feature_drift_pairs_ratio"},
     "Oldest rate": {"yellow": "rate_age_seconds"},
     "Rate age by pair": {"yellow": "rate_age_seconds"},
-    "Time since training's last day": {"red": "model_age_seconds"},
+    "Time since the last training day": {"red": "model_age_seconds"},
 }
 # Colours that no budget gives: one too many or too few, a word, a share of another threshold, where data begins.
 COLOURED_BY_MEANING = {
-    "Predictions flow", "Pairs that do not fit", "Alerts firing", "Workers", "Partitions without owner", "Dead letters",
+    "Predictions flowing", "Pairs with poor forecasts", "Alerts firing", "Workers", "Partitions without owner", "Dead letters",
     "Scoring errors by worker", "Records held back by partition", "Blocked partitions by worker",
-    "Records lost to retention", "Refused by the group",
-    "CPU by worker", "Model versions in use", "Data-quality alerts", "Quality alerts in the time shown",
-    "Messages behind accuracy", "Messages behind drift",
+    "Records lost to retention", "Workers rejected by the group",
+    "CPU by worker", "Model versions in use", "Data-quality alerts", "Data-quality alerts by pair and code",
+    "Messages in the accuracy window", "Messages in the drift window",
     "Drift by KS over threshold", "Drift by PSI over threshold", "Drift score over threshold",
 }  # fmt: skip
 # Counts and rates of which no number is bad in itself, distributions, and lists.
 WITHOUT_THRESHOLDS = {
     "Prediction rate", "Predictions", "Drifted messages", "Active alerts",
-    "Rate by outcome", "Outcomes", "Dead letters by code", "Records consumed by partition", "Transactions by outcome",
-    "Batch size", "Scoring latency, distribution", "End-to-end latency, distribution",
+    "Outcomes per second", "Outcomes in the time range", "Dead letters by code", "Records consumed by partition", "Transactions by outcome",
+    "Batch size", "Scoring latency distribution", "End-to-end latency distribution",
     "Assigned partitions by worker", "Rebalances by worker", "HTTP requests", "Memory by worker",
-    "Models in use", "Changes of accuracy", "Messages left out of accuracy",
-    "Quality alerts by code", "Quality alerts by pair", "Model reloads", "Time since the model was loaded",
+    "Models in use", "Changes of accuracy", "Messages excluded from accuracy",
+    "Data-quality alerts by code", "Data-quality alerts by pair", "Model reloads", "Time since the model was loaded",
 }  # fmt: skip
 ALL = dashboards.dashboards()
 PANELS = [
@@ -116,6 +116,11 @@ def panel_of(title):
 
 def expressions(title):
     return [target["expr"] for target in panel_of(title)["targets"]]
+
+
+def alert_rules() -> str:
+    """Returns the text of all files of alerts."""
+    return "".join(path.read_text() for path in RULES.glob("alerts-*.yml"))
 
 
 def budgets() -> dict[str, float]:
@@ -154,16 +159,17 @@ def labels() -> dict[str, set[str]]:
     return found
 
 
-def test_committed_dashboards_are_what_the_code_gives():
-    committed = {path.name: path.read_text() for path in FILES}
+def test_committed_dashboards_and_their_reference_page_are_what_the_code_gives():
+    committed = {path: path.read_text() for path in (*FILES, build.PANEL_PAGE)}
     assert committed == build.rendered(), "run `python -m monitoring.grafana.build`"
 
 
 def test_building_writes_every_file_and_removes_what_no_code_makes(tmp_path, monkeypatch):
     monkeypatch.setattr(build, "DIRECTORY", tmp_path)
+    monkeypatch.setattr(build, "PANEL_PAGE", tmp_path / "dashboards.md")
     (tmp_path / "gone.json").write_text("{}")
     build.main()
-    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == build.rendered()
+    assert {path: path.read_text() for path in tmp_path.iterdir()} == build.rendered()
 
 
 @pytest.mark.parametrize("board", ALL, ids=lambda board: board["uid"])
@@ -187,9 +193,13 @@ def test_uids_are_stable_and_unique():
 
 
 @pytest.mark.parametrize(("board", "panel"), PANELS)
-def test_a_panel_says_what_it_means_what_is_normal_and_in_which_unit(board, panel):
-    assert re.search(r"\bNormal\b", panel["description"])
-    assert len(panel["description"]) > 80
+def test_a_panel_says_what_it_shows_what_is_normal_what_to_do_otherwise_and_in_which_unit(board, panel):
+    shows, normal, otherwise = panel["description"].split("\n\n")
+    assert len(shows) > 20
+    assert normal.startswith("**Normal:** ")
+    assert otherwise.startswith("**Otherwise:** ")
+    assert len(otherwise) > 40
+    assert all(part.endswith(".") for part in (shows, normal, otherwise))
     assert panel["fieldConfig"]["defaults"]["unit"] in UNITS
     if panel["type"] == "heatmap":
         assert panel["options"]["yAxis"]["unit"] in UNITS
@@ -248,8 +258,8 @@ def test_windows_follow_the_graph(board, query):
 
 def test_lag_is_what_the_brokers_say_of_partitions_that_no_worker_owns():
     selected = 'ratecast:consumer_lag_records:max{partition=~"$partition"}'
-    assert expressions("Lag") == [f"sum({selected})"]
-    assert expressions("Lag by partition") == [selected]
+    assert expressions("Record lag") == [f"sum({selected})"]
+    assert expressions("Record lag by partition") == [selected]
 
 
 def test_a_single_number_is_of_now_and_not_the_last_one_of_a_worker_that_is_gone():
@@ -273,8 +283,8 @@ def test_the_first_line_says_whether_predictions_flow_how_late_how_far_behind_an
     first, *_ = tiles = panels(dashboards.load(frame.OVERVIEW_UID))
     line = [tile["title"] for tile in tiles if tile["gridPos"]["y"] == first["gridPos"]["y"]]
     assert line == [
-        "Predictions flow", "Prediction rate", "End-to-end p95", "Scoring p95",
-        "Lag", "Lag in time", "Drift ratio", "Pairs that do not fit",
+        "Predictions flowing", "Prediction rate", "End-to-end p95", "Scoring p95",
+        "Record lag", "Time lag", "Drift ratio", "Pairs with poor forecasts",
     ]  # fmt: skip
     (mapping,) = first["fieldConfig"]["defaults"]["mappings"]
     assert {value: shown["text"] for value, shown in mapping["options"].items()} == {
@@ -322,7 +332,7 @@ def test_a_panel_leads_to_the_runbooks_of_its_alerts(board, panel):
 def test_every_alert_is_led_to_from_a_panel_that_exists():
     titles = {panel["title"] for board in ALL for panel in panels(board)}
     assert runbooks.ALERTS.keys() <= titles
-    alerts = re.findall(r"(?m)^\s+- alert: (\w+)$", (RULES / "alerts.yml").read_text())
+    alerts = re.findall(r"(?m)^\s+- alert: (\w+)$", alert_rules())
     linked = set(itertools.chain(*runbooks.ALERTS.values()))
     assert linked == set(alerts)
     assert all((ROOT / f"docs/runbooks/{alert}.md").is_file() for alert in linked)
@@ -342,7 +352,7 @@ def test_the_name_of_an_active_alert_leads_to_its_runbook():
     assert link["url"] == "/public/runbooks/${__value.text}.md"
     assert link["targetBlank"]
     (mapping,) = changed["severity"]["mappings"]
-    severities = re.findall(r"severity: (\w+)", (RULES / "alerts.yml").read_text())
+    severities = re.findall(r"severity: (\w+)", alert_rules())
     assert mapping["options"].keys() == set(severities)
 
 

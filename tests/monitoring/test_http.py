@@ -1,4 +1,4 @@
-"""The worker's own HTTP surface, over a socket."""
+"""The worker's HTTP server, over a socket."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from monitoring.http import HttpServer
 
 
 @pytest.mark.parametrize(("ready", "status"), [(True, "200"), (False, "503"), (None, "500")])
-async def test_every_answer_is_counted_failures_of_our_own_too(ready, status, caplog) -> None:
+async def test_every_answer_is_counted_internal_errors_too(ready, status, caplog) -> None:
     def readiness() -> dict[str, bool]:
         if ready is None:
             raise RuntimeError("invented")

@@ -1,4 +1,4 @@
-"""Lag as one pipeline knows it, told as a story of what it hears."""
+"""The lag of one partition after each event of its pipeline."""
 
 from __future__ import annotations
 

@@ -15,11 +15,11 @@ from monitoring.metrics import WorkerMetrics
 from ratecast.contract.alerts import Alert
 from ratecast.errors import ErrorCode
 from ratecast.model.references import FeatureReference
-from ratecast.scoring.observations import Judged, Observations
+from ratecast.scoring.observations import HindcastErrors, Observations
 from ratecast.scoring.scorer import ScoredBatch
 from tests.bundles import training_stats
 
-README = Path(__file__).parents[2] / "README.md"
+METRICS_PAGE = Path(__file__).parents[2] / "docs" / "reference" / "metrics.md"
 
 
 @pytest.fixture
@@ -48,10 +48,11 @@ def test_every_metric_of_the_contract_is_there(metrics, registry) -> None:
     }  # fmt: skip
 
 
-def test_the_readme_names_every_metric(metrics, registry) -> None:
-    listed = set(re.findall(r"^\| `([a-z_]+)` \|", README.read_text(), re.MULTILINE))
+def test_the_reference_lists_every_metric_and_no_other(metrics, registry) -> None:
+    page = METRICS_PAGE.read_text(encoding="utf-8")
+    listed = set(re.findall(r"^\| `([a-z_]+)` \|", page, re.MULTILINE))
     families = {f.name + ("_total" if f.type == "counter" else "") for f in registry.collect()}
-    assert families <= listed, families - listed
+    assert families == listed
 
 
 def test_codes_and_outcomes_start_at_zero(metrics, registry) -> None:
@@ -75,15 +76,15 @@ def test_one_model_is_shown_at_a_time(metrics, registry) -> None:
 
 
 def of_age(as_of: dict[str, str]) -> ScoredBatch:
-    return replace(ScoredBatch.refused([]), as_of=as_of)
+    return replace(ScoredBatch.rejected([]), as_of=as_of)
 
 
 def observations(version: str, messages: int = 300) -> Observations:
     """Invented: a calm pair, its forecasts as good as the last rate's and its ranges right 4 times in 5."""
     rows, move = np.zeros(messages, dtype=np.intp), np.full(messages, 0.001)
     inside = np.column_stack((np.arange(messages) % 5 > 0, np.ones(messages, dtype=bool)))
-    judged = Judged(rows, move, move, inside, move, np.zeros(messages, dtype=bool))
-    return Observations(version, rows, np.zeros((messages, 5)), judged)
+    hindcasts = HindcastErrors(rows, move, move, inside, move, np.zeros(messages, dtype=bool))
+    return Observations(version, rows, np.zeros((messages, 5)), hindcasts)
 
 
 def test_live_accuracy_is_of_the_model_in_use_and_goes_with_its_partition(metrics, registry) -> None:

@@ -1,4 +1,4 @@
-"""Prometheus rules, their own tests, and Alertmanager's two configurations."""
+"""The Prometheus rules and their promtool tests."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ RUNBOOKS = ROOT / "docs" / "runbooks"
 RULE_TESTS = sorted((PROMETHEUS / "tests").glob("*.yml"))
 CONFIGS = sorted(ALERTMANAGER.glob("*.yml"))
 
-# What is not a worker's: kminion, Prometheus itself, Alertmanager.
+# Metrics that kminion, Prometheus or Alertmanager exposes.
 EXTERNAL = {
     "up",
     "prometheus_config_last_reload_successful",
@@ -51,8 +51,12 @@ def load(path: Path) -> Any:
 
 
 def rules() -> list[dict[str, Any]]:
-    files = [PROMETHEUS / name for name in load(PROMETHEUS / "prometheus.yml")["rule_files"]]
-    return [rule for file in files for group in load(file)["groups"] for rule in group["rules"]]
+    return [rule for group in groups("*.yml") for rule in group["rules"]]
+
+
+def groups(pattern: str) -> list[dict[str, Any]]:
+    """The rule groups of the matching files."""
+    return [group for file in sorted((PROMETHEUS / "rules").glob(pattern)) for group in load(file)["groups"]]
 
 
 ALERTS = [rule for rule in rules() if "alert" in rule]
@@ -62,13 +66,13 @@ QUERY = re.compile(r'query (?:"((?:[^"\\]|\\.)*)"|\(printf "((?:[^"\\]|\\.)*)")'
 
 
 def queries(rule: dict[str, Any]) -> list[str]:
-    """A rule's expression, and those in the texts of an alert."""
+    """The expression of a rule, and the queries in the annotations of an alert."""
     texts = rule.get("annotations", {}).values()
     return [str(rule["expr"]), *(a or b for text in texts for a, b in QUERY.findall(text))]
 
 
 def names_in(expression: str) -> set[str]:
-    """Names of the metrics that a PromQL expression reads."""
+    """Returns the names of the metrics that a PromQL expression reads."""
     bare = re.sub(r'"[^"]*"|\'[^\']*\'', "", expression)
     bare = re.sub(r"\{[^}]*\}|\[[^\]]*\]", " ", bare)
     bare = re.sub(r"\b(by|on|group_left)\s*\([^)]*\)", " ", bare)
@@ -98,13 +102,20 @@ def series_of_a_worker() -> set[str]:
     }
 
 
-def test_prometheus_takes_its_configuration_and_rules() -> None:
+def test_prometheus_accepts_its_configuration_and_rules() -> None:
     assert "SUCCESS" in run("promtool", "check", "config", PROMETHEUS / "prometheus.yml")
+
+
+def test_prometheus_reads_every_rule_file_and_no_file_is_over_300_lines() -> None:
+    assert load(PROMETHEUS / "prometheus.yml")["rule_files"] == ["rules/*.yml"]
+    files = sorted((PROMETHEUS / "rules").glob("*.yml"))
+    assert len(files) > 1
+    assert [path for path in [*files, *RULE_TESTS] if len(path.read_text().splitlines()) > 300] == []
 
 
 @pytest.fixture(scope="module")
 def rule_tests() -> Iterator[dict[Path, Future[str]]]:
-    """What promtool says of each file; as many at a time as there are cores, for they take a minute of one."""
+    """Runs promtool on all files at once, because one after another they take a minute."""
     pool = ThreadPoolExecutor(os.cpu_count())
     yield {path: pool.submit(run, "promtool", "test", "rules", path) for path in RULE_TESTS}
     pool.shutdown(cancel_futures=True)
@@ -117,12 +128,11 @@ def test_alerts_fire_when_they_should_and_only_then(path: Path, rule_tests: dict
 
 @pytest.mark.parametrize("path", RULE_TESTS, ids=lambda path: path.stem)
 def test_a_rule_test_evaluates_every_group_in_order(path: Path) -> None:
-    groups = [
-        group["name"]
-        for file in load(path)["rule_files"]
-        for group in load((path.parent / file).resolve())["groups"]
-    ]
-    assert load(path)["group_eval_order"] == groups
+    assert load(path)["rule_files"] == ["../rules/*.yml"]
+    order = load(path)["group_eval_order"]
+    recording = [group["name"] for group in groups("recording.yml")]
+    assert order[: len(recording)] == recording  # alerts read the recorded series
+    assert sorted(order) == sorted(group["name"] for group in groups("*.yml"))
 
 
 @pytest.mark.parametrize("name", sorted(NAMES))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
-from typer import Typer
 from typer.testing import CliRunner
+
+from ratecast_cli.help_pages import App
 
 if TYPE_CHECKING:
     from click.testing import Result
@@ -18,7 +19,7 @@ TOPICS_AND_BROKERS = ("bootstrap_servers", "input_topic", "output_topic", "dead_
 
 def invoke(group: Any, *arguments: str) -> Result:
     """Run a command of ``ratecast_cli``; the suite's own logging stays as it is."""
-    app = Typer()
+    app = App()
     app.callback()(lambda: None)  # with a callback one command keeps its name
     group.register(app)
     name = group.__name__.rpartition(".")[2].removesuffix("_command").replace("_", "-")

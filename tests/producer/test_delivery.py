@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
 
 import pytest
 from aiokafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from producer.delivery import Outbox
-from producer.plan.histories import Message
+
+if TYPE_CHECKING:
+    from ratecast.kafka.batches import OutgoingRecord
 
 
 class FakeProducer:
@@ -33,8 +36,8 @@ class FakeProducer:
         return future
 
 
-def messages(count: int, key: bytes = b"EUR/GBP") -> list[Message]:
-    return [Message("2025-01-01", key, b"x" * 300) for _ in range(count)]
+def messages(count: int, key: bytes | None = b"EUR/GBP") -> list[OutgoingRecord]:
+    return [(key, b"x" * 300, []) for _ in range(count)]
 
 
 async def test_messages_count_as_delivered_only_once_acknowledged():
@@ -76,11 +79,11 @@ async def test_silence_ends_at_the_limit_and_what_was_not_taken_counts_as_undeli
     await outbox.send(messages(2), 0)
     producer.deliveries[0][2].set_result(None)
     producer.blocked = True
-    with pytest.raises(TimeoutError, match=r"took nothing for 0\.05 s"):
+    with pytest.raises(TimeoutError, match=r"accepted nothing for 0\.05 s"):
         await outbox.send(messages(2), 2)
     producer.blocked = False
     await outbox.send(messages(1), 4)
-    with pytest.raises(TimeoutError, match="no acknowledgement"):
+    with pytest.raises(TimeoutError, match="were not acknowledged"):
         await outbox.settle()
     assert (outbox.delivered, outbox.first_undelivered) == (2, 2)
 
@@ -100,3 +103,20 @@ async def test_a_key_keeps_its_partition_and_its_order():
         await outbox.send(messages(1, b"EUR/GBP") + messages(1, b"EUR/USD"), 2 * position)
     assert len({partition for partition, _, _ in producer.deliveries}) == outbox.partitions_used == 2
     assert outbox.keys == {b"EUR/GBP", b"EUR/USD"}
+
+
+async def test_records_without_a_key_and_with_long_keys_are_delivered_and_not_remembered():
+    producer = FakeProducer()
+    outbox = Outbox(producer, "t", 4, 5)
+    await outbox.send(messages(20, None) + messages(20, b"k" * 100), 0)
+    for _, _, delivery in producer.deliveries:
+        delivery.set_result(None)
+    await outbox.settle()
+    assert (outbox.delivered, outbox.first_undelivered, outbox.keys) == (40, 40, frozenset())
+
+
+async def test_memory_for_keys_is_bounded(monkeypatch):
+    monkeypatch.setattr("producer.delivery._REMEMBERED_KEYS", 3)
+    outbox = Outbox(FakeProducer(), "t", 4, 5)
+    await outbox.send([(b"%d" % number, b"x", []) for number in range(10)], 0)
+    assert len(outbox.keys) == 3

@@ -17,8 +17,8 @@ def test_each_message_has_an_id_of_its_own():
 @pytest.mark.parametrize(
     ("history", "options", "fault"),
     [
-        ([0.85, 0.86], {}, "3 to 1,024 rates, oldest first; 2 were given"),
-        ([1.0] * 1025, {}, "1025 were given"),
+        ([0.85, 0.86], {}, "3 to 1,024 rates, oldest first; you gave 2"),
+        ([1.0] * 1025, {}, "you gave 1025"),
         ([1, 2, 0], {}, "rate 0 is not a positive number"),
         ([1, -2, 3], {}, "rate -2 is not"),
         ([1, 2, math.nan], {}, "rate nan is not"),

@@ -18,7 +18,7 @@ LINE = re.compile(r"^(?P<depth>[│├└─ ]*)(?P<name>[A-Z]\w+Error)\b", re.M
 
 
 def drawn() -> dict[str, str | None]:
-    """Error -> the one that it hangs from."""
+    """Return error -> base class as drawn in the docstring."""
     found: dict[str, str | None] = {}
     parents: list[str] = []
     for line in LINE.finditer(errors.__doc__ or ""):
@@ -30,7 +30,7 @@ def drawn() -> dict[str, str | None]:
 
 
 def defined(error: type[Exception] = errors.RatecastError) -> dict[str, str | None]:
-    """The same of the classes, without those that tests define."""
+    """Return error -> base class for all classes but those that tests define."""
     found: dict[str, str | None] = {}
     if error.__module__.partition(".")[0] in {program.__name__ for program in PROGRAMS}:
         found[error.__name__] = error.__base__.__name__ if error is not errors.RatecastError else None

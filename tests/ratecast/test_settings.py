@@ -8,7 +8,8 @@ import pytest
 from ratecast.errors import UsageError
 from ratecast.settings import ENV_PREFIX, Settings, check_environment, load_settings
 
-README = Path(__file__).parents[2] / "README.md"
+ROOT = Path(__file__).parents[2]
+SETTINGS_PAGE = ROOT / "docs" / "reference" / "settings.md"
 
 
 def test_an_option_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,7 +59,7 @@ def test_a_wrong_variable_is_named_with_what_it_must_be_and_the_value_it_has(
         ("RATECAST_MY_SERVICE", "RATECAST_MY_SERVICE is not a setting"),
     ],
 )
-def test_an_unknown_variable_is_refused_in_one_line_without_its_value(
+def test_an_unknown_variable_is_rejected_in_one_line_without_its_value(
     monkeypatch: pytest.MonkeyPatch, name: str, words: str
 ) -> None:
     """The value may be a password."""
@@ -103,7 +104,7 @@ def test_variables_count_in_any_case_as_on_windows(monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.parametrize("value", ["", " "])
 @pytest.mark.parametrize("name", Settings.model_fields)
-def test_an_empty_variable_is_refused_unless_an_option_stands_for_it(
+def test_an_empty_variable_is_rejected_unless_an_option_replaces_it(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
     variable = f"{ENV_PREFIX}{name.upper()}"
@@ -121,8 +122,17 @@ def test_every_variable_that_the_repository_sets_is_known(monkeypatch: pytest.Mo
     """In the stack, its scripts, the programs, the benchmarks and the documents."""
     texts = [
         path.read_text(encoding="utf-8")
-        for folder in ("", "benchmarks", "consumer", "docs", "monitoring", "producer", "training")
-        for path in sorted((README.parent / folder).glob("**/*" if folder else "*"))
+        for folder in (
+            "",
+            "benchmarks",
+            "consumer",
+            "docs",
+            "monitoring",
+            "producer",
+            "ratecast_stack",
+            "training",
+        )
+        for path in sorted((ROOT / folder).glob("**/*" if folder else "*"))
         if path.is_file() and path.suffix in {"", ".example", ".md", ".ps1", ".py", ".sh", ".toml", ".yml"}
     ]
     names = set(re.findall(r"\bRATECAST_[A-Z0-9_]*[A-Z0-9]\b(?![_*])", "".join(texts)))
@@ -150,12 +160,12 @@ def test_a_topic_must_not_be_two_things(name: str) -> None:
         load_settings(**{name: "x", "dead_letter_topic": "x"})
 
 
-def test_sasl_without_credentials_is_refused() -> None:
+def test_sasl_without_credentials_is_rejected() -> None:
     with pytest.raises(UsageError, match="needs RATECAST_SASL_USERNAME and RATECAST_SASL_PASSWORD"):
         load_settings(security_protocol="SASL_SSL")
 
 
-def test_a_key_without_its_certificate_is_refused(tmp_path) -> None:
+def test_a_key_without_its_certificate_is_rejected(tmp_path) -> None:
     with pytest.raises(UsageError, match="RATECAST_SSL_CERTFILE"):
         load_settings(security_protocol="SSL", ssl_keyfile=tmp_path / "key.pem")
 
@@ -165,10 +175,9 @@ def test_a_password_is_not_printed() -> None:
     assert "hush" not in repr(settings)
 
 
-def test_the_readme_lists_every_setting_with_its_default() -> None:
-    rows = dict(
-        re.findall(rf"^\| `{ENV_PREFIX}([A-Z_]+)` \| `?([^|`]*)`? \|", README.read_text(), re.MULTILINE)
-    )
+def test_the_reference_lists_every_setting_with_its_default() -> None:
+    page = SETTINGS_PAGE.read_text(encoding="utf-8")
+    rows = dict(re.findall(rf"^\| `{ENV_PREFIX}([A-Z_]+)` \| `?([^|`]*)`? \|", page, re.MULTILINE))
     expected = {
         name.upper(): ""
         if field.default is None

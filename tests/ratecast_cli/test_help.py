@@ -9,7 +9,9 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from ratecast.rates.tables import DEFAULT_PAIR
-from ratecast_cli.main import app, register
+from ratecast.settings import Settings
+from ratecast_cli.app import app, register
+from ratecast_cli.help_pages import SETTINGS
 
 if not app.registered_commands:  # once a process
     register()
@@ -64,3 +66,40 @@ def test_the_list_of_commands_has_a_line_for_each_and_its_own_help_the_rest(name
 def test_the_help_of_train_names_the_default_pair_as_it_is() -> None:
     (option,) = [option for option in COMMANDS["train"].params if option.name == "default_pair"]
     assert f"[default: {DEFAULT_PAIR}," in option.help
+
+
+def shown(name: str, columns: int = 120, **variables: str) -> str:
+    environment = {"COLUMNS": str(columns), "TERM": "dumb", **variables}
+    return CliRunner().invoke(app, [*name.split(), "--help"], env=environment, color=True).output
+
+
+@pytest.mark.parametrize("name", ["", *COMMANDS])
+def test_a_flag_has_no_type(name: str) -> None:
+    assert "bool" not in shown(name)
+    assert "list[" not in shown(name)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_setting_shows_its_variable_and_its_default(name: str) -> None:
+    text = " ".join(shown(name, 200).replace("│", " ").split())
+    for option in COMMANDS[name].params:
+        if getattr(option, "rich_help_panel", None) == SETTINGS:
+            default = Settings.model_fields[option.name].default
+            assert f"[env: RATECAST_{option.name.upper()}] [default: {default}]" in text
+
+
+def test_help_that_is_shown_twice_shows_a_default_once() -> None:
+    assert shown("worker", 200) == shown("worker", 200)
+    assert shown("worker", 200).count("[default: 8000]") == 1
+
+
+@pytest.mark.parametrize("name", ["", "worker", "predict"])
+def test_help_has_no_colours(name: str) -> None:
+    styles = set(re.findall(r"\x1b\[([0-9;]*)m", shown(name, FORCE_COLOR="1", TERM="xterm-256color")))
+    assert {code for style in styles for code in style.split(";")} <= {"", "0", "1", "2"}
+
+
+def test_the_former_name_of_redeliver_still_works_and_is_not_listed() -> None:
+    assert "replay" not in shown("dead-letters")
+    former, present = (shown(f"dead-letters {name}").splitlines()[2:] for name in ("replay", "redeliver"))
+    assert former == present

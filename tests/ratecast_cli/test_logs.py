@@ -8,7 +8,7 @@ import logging
 import pytest
 from aiokafka.errors import GroupAuthorizationFailedError, GroupCoordinatorNotAvailableError, ProducerFenced
 
-from ratecast_cli.logs import ClientLeftovers, JsonFormatter, Retried, SaidRecently
+from ratecast_cli.logs import ClientLeftovers, JsonFormatter, RepeatedRecently, Retried
 
 
 def record(name: str, line: int, created: float) -> logging.LogRecord:
@@ -21,13 +21,13 @@ def record(name: str, line: int, created: float) -> logging.LogRecord:
     ("name", "let_through"), [("aiokafka.client", [True, False, True]), ("consumer.worker", [True] * 3)]
 )
 def test_only_the_client_s_repetitions_are_held_back(name: str, let_through: list[bool]) -> None:
-    said = SaidRecently(quiet_seconds=10)
+    said = RepeatedRecently(quiet_seconds=10)
     assert [said.filter(record(name, 1, at)) for at in (100.0, 109.9, 110.0)] == let_through
     assert said.filter(record(name, 2, 110.0))
 
 
 def test_what_the_client_says_of_retries_is_held_back_longer() -> None:
-    said = SaidRecently(quiet_seconds=10, quiet_seconds_of_retries=600)
+    said = RepeatedRecently(quiet_seconds=10, quiet_seconds_of_retries=600)
     records = [record("aiokafka.producer.sender", 1, at) for at in (1000.0, 1599.0, 1600.0)]
     for each in records:
         each.msg = "Got error produce response on %s, retrying. Error: %s"

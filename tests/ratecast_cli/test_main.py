@@ -34,7 +34,11 @@ def test_short_help_is_help(arguments) -> None:
     assert ratecast(*arguments).stdout == ratecast(*[*arguments[:-1], "--help"]).stdout
 
 
-NEEDED = {"predict": ("0.85", "0.86", "0.87"), "dead-letters replay": ("--all",)}
+NEEDED = {
+    "predict": ("0.85", "0.86", "0.87"),
+    "dead-letters redeliver": ("--all",),
+    "dead-letters replay": ("--all",),
+}
 
 
 @pytest.mark.parametrize("name", COMMANDS)

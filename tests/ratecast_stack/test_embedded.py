@@ -31,7 +31,7 @@ def wait_gone(pid: int) -> None:
 
 def test_it_is_gone_when_the_block_is_left_by_an_error(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="inside"), EmbeddedBroker(tmp_path) as running:
-        pid = running.pid
+        pid = running.child.process.pid
         raise RuntimeError("inside")
     wait_gone(pid)
 
@@ -91,7 +91,7 @@ def test_without_the_extra_the_message_says_how_to_get_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(broker.importlib.util, "find_spec", lambda _: None)
-    with pytest.raises(UsageError, match=r"ratecast\[embedded\].*docker compose"):
+    with pytest.raises(UsageError, match=r"run `make install` in .*docker compose"):
         EmbeddedBroker(tmp_path).start()
 
 
@@ -102,7 +102,7 @@ def test_a_broker_that_ends_at_once_is_an_error_with_its_last_words(
     script.write_text("#!/bin/sh\necho cannot do it >&2\nexit 3\n")
     script.chmod(0o755)
     monkeypatch.setattr(broker, "executable", lambda: script)
-    with pytest.raises(OperationError, match="did not start: cannot do it"):
+    with pytest.raises(OperationError, match=r"^the embedded broker ended unexpectedly: cannot do it$"):
         EmbeddedBroker(tmp_path / "data").start()
 
 

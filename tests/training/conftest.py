@@ -1,4 +1,4 @@
-"""Invented rates: no market was harmed. Where a test plants a signal, it says so."""
+"""Invented rates without a signal, unless a test plants one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from ratecast.rates.tables import Series
 from training.dataset import PairHistory
 from training.fit import ForestSettings
-from training.pipeline import train
+from training.train import train
 from training.train_options import TrainOptions
 
 SMALL_FOREST = ForestSettings(trees=20)

@@ -104,7 +104,7 @@ def test_bootstrapped_series_are_whole_blocks_of_one_pair():
     assert all(one.min() >= 1000 and one.max() < 1040 for one in series if one[0] >= 1000)
 
 
-def test_too_few_or_equal_errors_are_refused():
+def test_too_few_or_equal_errors_are_rejected():
     with pytest.raises(ValueError, match="99 errors are too few"):
         accuracy_reference({"P0": np.arange(1.0, 100.0), "P1": np.zeros(0)}, seed=0)
     with pytest.raises(ValueError, match="the same size"):
@@ -134,7 +134,7 @@ def test_ecb_rates_after_training_stay_quiet_and_a_misfit_is_found():
     assert clean * 5000 / sum(map(len, later.values())) < 1.5
     delays = []
     for z in later.values():
-        told = changes(reference, z * np.where(np.arange(len(z)) < 250, 1, 1.5))
-        delays.append(next(c.position - 250 for c in told if c.direction == "higher" and c.position >= 250))
+        found = changes(reference, z * np.where(np.arange(len(z)) < 250, 1, 1.5))
+        delays.append(next(c.position - 250 for c in found if c.direction == "higher" and c.position >= 250))
     assert np.median(delays) < 80
     assert max(delays) < 300

@@ -1,4 +1,4 @@
-"""A bundle is what was trained, whole, and nothing that was touched since."""
+"""A bundle is complete, contains the trained model, and detects later changes."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def names(directory):
 
 
 class Shifted:
-    """A forest that says a little more than its graph."""
+    """A forest whose predictions differ from its graph."""
 
     def __init__(self, forest, by):
         self._forest, self._by = forest, by
@@ -76,7 +76,7 @@ def test_a_loaded_bundle_forecasts(trained):
 
 
 @pytest.mark.parametrize("name", [ONNX, STATS, PARITY, JOBLIB, REPORT])
-def test_a_tampered_file_is_refused(models_dir, trained, name):
+def test_a_tampered_file_is_rejected(models_dir, trained, name):
     path = models_dir / trained.version / name
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
@@ -93,7 +93,7 @@ def test_the_graph_and_the_forest_agree(trained, forest):
     assert check_parity(onnx, forest, inputs) < 1e-6
 
 
-def test_a_graph_that_disagrees_is_refused(forest):
+def test_a_graph_that_disagrees_is_rejected(forest):
     inputs = np.zeros((1, 3), dtype=np.float32)
     with pytest.raises(OperationError, match="differs from the forest by 2e-05"):
         check_parity(export_onnx(forest), Shifted(forest, 2e-5), inputs)

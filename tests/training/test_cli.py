@@ -9,11 +9,12 @@ import subprocess
 import sys
 
 import pytest
-import typer
 from rich.console import Console
 
 from ratecast.model.bundle import MANIFEST, current_version, load
+from ratecast_cli import app as commands
 from ratecast_cli import console, main
+from ratecast_cli.help_pages import App
 from ratecast_cli.train_command import register
 
 
@@ -22,11 +23,11 @@ def ratecast(monkeypatch):
     """Run the real ``main`` with the training commands only; returns the exit code."""
 
     def _run(*arguments):
-        app = typer.Typer()
+        app = App()
         app.callback()(lambda: None)
         register(app)
-        monkeypatch.setattr(main, "app", app)
-        monkeypatch.setattr(main, "register", lambda: None)
+        monkeypatch.setattr(commands, "app", app)
+        monkeypatch.setattr(commands, "register", lambda: None)
         monkeypatch.setattr(sys, "argv", ["ratecast", *map(str, arguments)])
         try:
             main.main()
@@ -72,7 +73,7 @@ def test_train_with_json_prints_one_document(ratecast, csv, tmp_path, capsys):
     ("arguments", "fault"),
     [
         (["--csv", "no-such-file.csv"], "error: no-such-file.csv: No such file or directory"),
-        (["--until", "yesterday"], "error: --until: 'yesterday' is not a date like 2024-12-31"),
+        (["--until", "yesterday"], "error: --until: 'yesterday' is not a date like 2025-01-31"),
         (["--pair", "EUR/XXX"], "error: eurofxref-hist.zip has no XXX; it has AUD"),
     ],
 )
@@ -103,10 +104,8 @@ def test_what_is_left_out_is_printed_with_its_reason(ratecast, csv, tmp_path, ca
     day = with_a_slip(csv)
     assert ratecast("train", "--csv", csv, "--models-dir", tmp_path) == 0
     lines = capsys.readouterr().out.splitlines()
-    at = lines.index(
-        f"left out  1 rate that looks like a fault in {csv} (--keep-outliers keeps what is left out):"
-    )
-    assert lines[at + 1].startswith("          1 excursion: off by a factor of 2 or more, and then back")
+    at = lines.index(f"left out  1 rate that looks like a fault in {csv} (--keep-outliers keeps them):")
+    assert lines[at + 1].startswith("          1 excursion: wrong by a factor of 2 or more, then right again")
     assert lines[at + 2].startswith(f"          EUR/USD {day}: 0.")
 
 
@@ -151,7 +150,9 @@ def test_without_the_training_extra_one_line_says_how_to_get_it(ratecast, csv, t
         importlib.util, "find_spec", lambda name: None if name == "sklearn" else find_spec(name)
     )
     assert ratecast("train", "--csv", csv, "--models-dir", tmp_path) == 2
-    assert capsys.readouterr().err == "error: training needs sklearn: pip install 'ratecast[training]'\n"
+    error = capsys.readouterr().err
+    assert error.startswith("error: training needs scikit-learn: run `make install` in ")
+    assert error.count("\n") == 1
 
 
 def test_the_command_line_loads_no_training_library_until_it_trains():

@@ -1,4 +1,4 @@
-"""Invented rates: no market was harmed. ``test_clean_years`` alone looks at the ECB's."""
+"""Invented rates; only ``test_clean_years`` uses the ECB's rates."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def test_a_peg_has_fewer_bins_and_a_pair_with_too_few_rates_has_no_reference():
     [
         ({"edges": (0.1, 0.1)}, "ascend"),
         ({"edges": (0.1, float("nan"))}, "ascend"),
-        ({"counts": (1, 2)}, "make 3 bins"),
+        ({"counts": (1, 2)}, "must have 3 counts for 2 edges"),
         ({"counts": (0, 0, 0)}, "at least one"),
         ({"thresholds": {"ks": {249: 0.1}}}, "250"),
         ({"thresholds": {"chi2": {250: 0.1}}}, "psi"),

@@ -12,7 +12,7 @@ from ratecast.errors import UsageError
 from ratecast.model.bundle import MANIFEST
 from ratecast.rates.tables import RateTable, load_ecb, series
 from training.fit import ForestSettings
-from training.pipeline import train
+from training.train import train
 from training.train_options import TrainOptions
 
 SMALL = ForestSettings(trees=5)
@@ -91,7 +91,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_faulty_rates_are_named_and_the_model_is_as_without_them(fit, clean, fault):
+def test_faulty_rates_are_named_and_do_not_affect_the_model(fit, clean, fault):
     pair, positions, change = FAULTS[fault]
     result = fit(damaged(pair, positions, change))
     named = [(faulty.pair, faulty.day) for faulty in result.source.left_out]
@@ -104,7 +104,7 @@ def test_what_was_left_out_is_in_the_manifest_and_the_report(fit):
     sentence = "1 rate that looks like a fault in "
     (note,) = json.loads((result.directory / MANIFEST).read_text())["notes"]
     assert note.startswith(sentence)
-    assert note.endswith("not learnt from: EUR/JPY 2023-04-04: 1.4494 (excursion).")
+    assert note.endswith("left out of training: EUR/JPY 2023-04-04: 1.4494 (excursion).")
     assert sentence in result.report.read_text()
 
 
@@ -148,9 +148,9 @@ def test_weekends_and_holidays_carried_forward_change_nothing(fit, clean):
 def test_a_year_without_rates_is_said_and_the_rest_is_measured(fit, first, last, without):
     keep = (np.datetime64(first) > DAYS) | (np.datetime64(last) < DAYS)
     result = fit({pair: column[keep] for pair, column in CLEAN.items()}, DAYS[keep])
-    said = [note for note in result.notes if note.startswith("The walk-forward has no figures of")]
-    assert len(said) == (without is not None)
-    assert all(without in note for note in said)
+    notes = [note for note in result.notes if note.startswith("There are no results for")]
+    assert len(notes) == (without is not None)
+    assert all(without in note for note in notes)
     assert result.evaluation.test.n > 0
 
 
@@ -160,7 +160,7 @@ def test_a_year_that_begins_after_a_hole_and_ends_at_once_is_said(fit):
     days = np.append(DAYS[keep], np.datetime64("2025-01-07"))
     result = fit({pair: np.append(column[keep], column[-1]) for pair, column in CLEAN.items()}, days)
     assert result.notes == (
-        "The walk-forward has no figures of 2025: no rate of that year follows 61 in a row.",
+        "There are no results for 2025: no rate of this year has 61 rates without a gap before it.",
     )
 
 
@@ -172,13 +172,13 @@ def test_a_file_within_one_year_has_a_model(fit, count):
 
 def test_dates_of_the_future_are_named_where_nothing_is_left(fit):
     with pytest.raises(
-        UsageError, match=r"0 rates in a row are too few.* \(left out before: 2,0\d\d future\)$"
+        UsageError, match=r"0 rates without a gap are too few.* \(left out before: 2,0\d\d future\)$"
     ):
         fit(CLEAN, DAYS + np.timedelta64(40_000, "D"))
 
 
 def test_rates_that_no_currency_ever_had_are_refused_in_one_line(fit):
-    with pytest.raises(UsageError, match=r"EUR/USD: rates from .*e-32[01] to .* are no exchange rates"):
+    with pytest.raises(UsageError, match=r"EUR/USD: rates from .*e-32[01] to .* are not exchange rates"):
         fit({pair: column * 1e-320 for pair, column in CLEAN.items()})
 
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from ratecast.rates.tables import Series
+from training.conformal import conformal_quantile
 from training.dataset import build_rows
 from training.evaluate import measure, outcomes_of
 from training.fit import ForestSettings, fit_model, grow_forest
-from training.intervals import conformal_quantile
 from training.shrinkage import fit_shrinkage
 
 

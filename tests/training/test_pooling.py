@@ -66,7 +66,7 @@ def test_a_pair_of_spikes_is_named_and_reaches_neither_quantiles_nor_limits(inve
     assert list(found.not_pooled) == [3]
     assert found.quantiles == clean.quantiles
     assert found.shrinkage == clean.shrinkage
-    assert np.isfinite(found.sigmas).all()  # it is served all the same
+    assert np.isfinite(found.sigmas).all()  # it gets forecasts all the same
     limits, expected = (
         quality_limits(some, build_rows(some, pair_sigmas(some)), fitted.not_pooled)
         for some, fitted in ((dirty, found), (histories[:3], clean))
@@ -84,12 +84,12 @@ def test_of_two_pairs_the_one_unlike_the_ecb_s_is_left_out(invent):
     assert list(unlike([clean, pegged(other)])) == [1]
 
 
-def test_a_pair_alone_is_learnt_from_whatever_it_is_and_that_is_said(invent):
+def test_an_unusual_pair_alone_is_pooled_and_a_sentence_says_why(invent):
     alone = [pegged(invent(1200)[0])]
     assert unlike(alone) == {}
     (sentence,) = sentences(alone, build_rows(alone, pair_sigmas(alone)), {})
     assert sentence.startswith("EUR/GBP is pegged: 9")
-    assert "too few rates to learn from" in sentence
+    assert "as too few rates would be left" in sentence
 
 
 def test_pairs_are_kept_where_too_few_rows_would_be_left(invent):

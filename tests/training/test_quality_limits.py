@@ -69,7 +69,7 @@ def test_equal_rates_are_allowed_as_of_late_and_a_little_more() -> None:
     assert limits_of(history(long_ago)).pairs["EUR/GBP"].equal_rates == 4
     pegged = returns.copy()
     pegged[-200:-100] = 0
-    # A history shows 61 rates: a longer run could never be told.
+    # A history contains 61 rates: a longer run could never be found.
     assert limits_of(history(pegged)).pairs["EUR/GBP"].equal_rates == 61
 
 
@@ -79,16 +79,16 @@ def test_gaps_are_the_longest_seen_and_at_least_a_long_weekend() -> None:
     holed = Series(
         "EUR/GBP", np.delete(clean.dates, slice(200, 206)), np.delete(clean.rates, slice(200, 206))
     )
-    own = limits_of(PairHistory("EUR/GBP", (holed,))).pairs["EUR/GBP"]
-    assert own.gap_days == 11  # from a Friday over six working days to the Tuesday after the next
-    assert own.span_days == 38
+    limits = limits_of(PairHistory("EUR/GBP", (holed,))).pairs["EUR/GBP"]
+    assert limits.gap_days == 11  # from a Friday over six working days to the Tuesday after the next
+    assert limits.span_days == 38
 
 
 def test_weekly_rates_have_weekly_gaps() -> None:
     clean = history(noise(500)).stretches[0]
     weekly = Series("EUR/GBP", clean.dates[0] + 7 * np.arange(501), clean.rates)
-    own = limits_of(PairHistory("EUR/GBP", (weekly,))).pairs["EUR/GBP"]
-    assert (own.gap_days, own.span_days) == (7, 140)
+    limits = limits_of(PairHistory("EUR/GBP", (weekly,))).pairs["EUR/GBP"]
+    assert (limits.gap_days, limits.span_days) == (7, 140)
 
 
 def test_a_pair_that_trends_has_a_wider_cone() -> None:

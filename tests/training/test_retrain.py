@@ -1,4 +1,4 @@
-"""Champion and challenger on rates that neither was fitted to; the worse one never serves."""
+"""Champion and challenger on rates that neither was fitted to; a worse challenger is never used."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from ratecast.rates.tables import RateTable, Series
 from training import retrain as module
 from training.dataset import PairHistory
 from training.evaluate import outcomes_of
-from training.pipeline import train
 from training.retrain import Duel, RetrainOptions, Scores, aligned, as_fitted, objections, retrain, score
+from training.train import train
 from training.train_options import TrainOptions
 
 OLD = 500  # days the champion knows
@@ -58,7 +58,7 @@ def champion(models_dir):
 
 
 def with_wild_days(histories, until=640):
-    """The same moves, but every tenth day of those before the span is six times as large: ranges come out wrong."""
+    """Makes every tenth move before the span six times as large, so that the ranges become wrong."""
     wild = []
     for history in histories:
         (stretch,) = history.stretches
@@ -71,7 +71,7 @@ def with_wild_days(histories, until=640):
 
 
 def with_tenfold_spikes(histories, pair, days=(100, 103, 106, 109)):
-    """Long before the span: its own histories are clean, and so is what comes."""
+    """Adds faults long before the span; the histories and the rates of the span are clean."""
     poisoned = []
     for history in histories:
         (stretch,) = history.stretches
@@ -132,7 +132,7 @@ def test_a_wider_tolerance_lets_the_same_challenger_pass(champion, options, hist
 
 
 def test_a_challenger_that_ruins_a_single_pair_changes_nothing(champion, options, histories, models_dir):
-    """Its spikes make the pair's sigma fifty times as large: no range of it may be narrower than a tenth of that."""
+    """The spikes make the sigma of the pair fifty times as large; a range is never narrower than a tenth of sigma."""
     before = listing(models_dir)
     result = retrain(champion, replace(options, table=table(with_tenfold_spikes(histories, "EUR/USD"))))
     duel = result.comparison.pairs["EUR/USD"]
@@ -143,8 +143,8 @@ def test_a_challenger_that_ruins_a_single_pair_changes_nothing(champion, options
     assert listing(models_dir) == before
 
 
-def test_a_poisoned_pair_does_not_shrink_its_own_weight(champion, options, histories):
-    """In units of a sigma that spikes inflate, the ranges that they ruin would hardly count."""
+def test_a_faulty_pair_does_not_reduce_its_weight(champion, options, histories):
+    """In units of the challenger's sigma, which the spikes increase, its bad ranges would hardly count."""
     poisoned = replace(options, table=table(with_tenfold_spikes(histories, "EUR/USD")), dry_run=True)
     everything = retrain(champion, poisoned).comparison.all
     assert everything.challenger.winkler["95"] > 1.5 * everything.champion.winkler["95"]
@@ -168,7 +168,7 @@ def test_both_are_measured_in_the_champions_sigma(champion, histories):
 
 
 def test_a_wider_pair_tolerance_lets_a_pair_get_worse(champion, options, histories):
-    """A currency that got another regime: whoever knows so may say so."""
+    """A user who knows that a currency has changed may allow a larger tolerance."""
     poisoned = replace(options, table=table(with_tenfold_spikes(histories, "EUR/USD")), dry_run=True)
     lenient = replace(poisoned, tolerance=100, pair_tolerance=100)
     assert retrain(champion, lenient).comparison.objections == ()
@@ -183,8 +183,8 @@ def test_a_dry_run_changes_nothing(champion, options, models_dir):
     assert listing(models_dir) == before
 
 
-def test_the_challenger_never_sees_the_days_that_judge(champion, options, histories):
-    """Rates of the span decide the scores only: other rates there, the same challenger."""
+def test_the_challenger_is_not_trained_on_the_held_back_days(champion, options, histories):
+    """Other rates in the span change the scores but not the challenger."""
     seen = []
     fit = module.fit_model
 
@@ -216,7 +216,7 @@ def test_scores_of_a_rate_that_stood_still_are_compared_without_a_division_by_ze
     assert len(objections(Duel(nothing, something), {"EUR/BGN": Duel(nothing, something)}, 0.005, 0.05)) == 3
 
 
-def test_the_champion_is_scored_as_it_serves(champion, options, histories):
+def test_the_champion_is_scored_as_a_worker_uses_it(champion, options, histories):
     comparison = retrain(champion, replace(options, dry_run=True)).comparison
     forecaster = Forecaster.from_bundle(champion)
     errors, halves = [], []
@@ -237,7 +237,7 @@ def test_the_champion_is_scored_as_it_serves(champion, options, histories):
         assert found.winkler[level] == pytest.approx(expected)
 
 
-def test_a_champion_that_knows_the_span_is_said_to(models_dir, histories, options):
+def test_days_that_the_champion_was_trained_on_are_counted(models_dir, histories, options):
     train(TrainOptions(models_dir=models_dir, table=table(histories, 670), forest=options.forest))
     comparison = retrain(load(models_dir), replace(options, dry_run=True)).comparison
     assert comparison.seen == 30
@@ -250,7 +250,7 @@ def test_the_very_same_rates_are_nothing_to_do(champion, options, histories, mod
     assert listing(models_dir) == before
 
 
-def test_another_pair_is_learnt_but_does_not_judge(champion, options, invent, small_forest):
+def test_another_pair_is_trained_but_not_compared(champion, options, invent, small_forest):
     more = table(invent(700)[:4])
     result = retrain(champion, replace(options, table=more, more_pairs=("EUR/CHF",)))
     assert list(result.promoted.stats.pairs) == ["EUR/GBP", "EUR/USD", "EUR/JPY", "EUR/CHF"]
@@ -258,22 +258,24 @@ def test_another_pair_is_learnt_but_does_not_judge(champion, options, invent, sm
     assert result.comparison.all.champion.n == result.comparison.all.challenger.n == 180
 
 
-def test_a_pair_with_too_few_rates_is_refused_rather_than_lost(champion, options, histories):
+def test_a_pair_with_too_few_rates_is_rejected_rather_than_lost(champion, options, histories):
     short = table(histories)
     short.columns["EUR/JPY"] = np.where(np.arange(700) < 650, np.nan, short.columns["EUR/JPY"])
-    with pytest.raises(UsageError, match="EUR/JPY in invented: 50 rates in a row are too few"):
+    with pytest.raises(UsageError, match="EUR/JPY in invented: 50 rates without a gap are too few"):
         retrain(champion, replace(options, table=short))
 
 
 @pytest.mark.parametrize(
-    ("hold_back", "fault"), [(700, "only 700 rate days"), (600, "rows until .* too few")]
+    ("hold_back", "fault"), [(700, "only 700 rate days"), (600, "rows up to .* too few")]
 )
-def test_holding_back_too_much_is_refused(champion, options, hold_back, fault):
+def test_holding_back_too_much_is_rejected(champion, options, hold_back, fault):
     with pytest.raises(UsageError, match=fault):
         retrain(champion, replace(options, hold_back=hold_back))
 
 
-def test_a_model_that_came_into_use_meanwhile_is_not_overwritten(champion, options, models_dir, monkeypatch):
+def test_a_model_that_became_current_in_the_meantime_is_not_overwritten(
+    champion, options, models_dir, monkeypatch
+):
     compare = module.compare
 
     def slow(*arguments):
@@ -281,7 +283,7 @@ def test_a_model_that_came_into_use_meanwhile_is_not_overwritten(champion, optio
         return compare(*arguments)
 
     monkeypatch.setattr(module, "compare", slow)
-    with pytest.raises(OperationError, match="another came into use meanwhile"):
+    with pytest.raises(OperationError, match="changed to another in the meantime"):
         retrain(champion, options)
     assert current_version(models_dir) == "another"
 

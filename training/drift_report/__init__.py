@@ -1,1 +1,1 @@
-"""Predictions held to the model that made them: what drifted, what to do about it, one page with pictures."""
+"""Compares predictions with a model: finds drift and faults of the feed, and says what to do on an HTML page."""

@@ -1,14 +1,14 @@
-"""What to do about a pair: measures in, findings in plain words out, the most urgent first.
+"""What a drift report can find for a pair, and what to do about it.
 
-1. ``check_feed``: alerts of the feed, each fault once, with its days; a pair that has fallen silent.
-   ``confirm``: nothing but a jump that stayed and that a market can make; another source tells.
-2. ``retrain``: the level of a pair has left what training saw (of the newest `NOW_MESSAGES` half or more), or the
-   ranges or forecasts no longer hold what they claim (over the newest 500 answers).
-3. ``market``: returns are distributed otherwise than in training (the newest window is over its threshold), or were
-   wild for a while (`REGIME_MESSAGES` alerts or more). Nobody's fault; ranges follow volatility by themselves.
+1. ``check_feed``: alerts that suggest a fault of the feed, one finding for each kind, or missing messages.
+   ``confirm``: a lasting jump that a market can make and no other alert; another source decides.
+2. ``retrain``: the rates have left the range seen in training (in half or more of the newest `NOW_MESSAGES`), or the
+   ranges or forecasts are worse than they should be (over the newest 500 forecasts).
+3. ``market``: the returns are distributed differently from training (the newest window is over its threshold), or they
+   were volatile for a while (`REGIME_MESSAGES` alerts or more). No action is needed: ranges follow volatility.
 
-Faults of a feed come first because everything else is judged without the messages that they spoilt, and because a
-model must not learn from them.
+Faults of the feed come first: all other checks leave out the messages that they affect, and a model must not be
+trained on them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,15 @@ if TYPE_CHECKING:
     from collections.abc import Sized
 
 RETURN = 3  # column of return_1 in FEATURE_NAMES
-LEVELS_END = 3  # the columns before it are levels
+LEVELS_END = 3  # the columns before this one are rates (lag_1 to lag_3)
+SILENCE = "silence"  # code of a finding: messages are missing, so no message can carry an alert
+_NAMES = {
+    SILENCE: "no messages",
+    "level_left": "rate outside training",
+    "coverage_80": "80 % range",
+    "coverage_95": "95 % range",
+    "error": "forecast error",
+}
 
 
 class Action(StrEnum):
@@ -36,17 +44,17 @@ class Action(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing to tell of a pair.
+    """Something found for a pair.
 
     Attributes:
         action: what to do.
-        code: what was found: an alert's code, ``silence``, ``level_left``, ``coverage_80``, ``coverage_95``,
-            ``error``, ``returns_changed``.
+        code: kind of the finding: the code of an alert, ``silence``, ``level_left``, ``coverage_80``,
+            ``coverage_95``, ``error`` or ``returns_changed``.
         text: a sentence that stands alone.
-        brief: the same for a table.
+        brief: a phrase for a table.
         first: day it began.
-        last: day it ended; None while it goes on.
-        spans: first and last row of each time it happened.
+        last: day it ended; None if it is ongoing.
+        spans: first and last row of each occurrence.
     """
 
     action: Action
@@ -58,13 +66,28 @@ class Finding:
     spans: tuple[tuple[int, int], ...] = ()
 
 
-def times(same: Sized) -> str:
-    """How often, where it is more than once."""
-    return f"{len(same)} times, " if len(same) > 1 else ""
+def in_words(code: str) -> str:
+    """Returns a short name for the kind of a finding.
+
+    >>> in_words("decimal_slip"), in_words("silence")
+    ('decimal slip', 'no messages')
+    """
+    return _NAMES.get(code, code.replace("_", " "))
 
 
-def in_words(first: str, last: str | None, newest: str) -> str:
-    """Days as a phrase; ``last`` is None while it goes on."""
+def times(occurrences: Sized) -> str:
+    """Returns how often something happened, as the beginning of a phrase; empty if it happened once."""
+    return f"{len(occurrences)} times, " if len(occurrences) > 1 else ""
+
+
+def period(first: str, last: str | None, newest: str) -> str:
+    """Returns a period as a phrase.
+
+    Args:
+        first: its first day.
+        last: its last day; None if it is ongoing.
+        newest: day of the newest message.
+    """
     if last is None:
-        return f"since {first}, still so on {newest}"
+        return f"since {first}, still ongoing on {newest}"
     return f"on {first}" if first == last else f"from {first} to {last}"

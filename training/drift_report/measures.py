@@ -1,9 +1,9 @@
-"""What can be measured of a pair's predictions: drift by the classic rule and in windows, and accuracy.
+"""Measures drift and accuracy of a pair's predictions: the classic rule, drift scores of windows, coverage and error.
 
-A message with an alert that casts doubt on its rate says nothing about model or market, nor do the next two, whose
-features hold that rate; and a forecast whose 61 rates hold a faulty one has a range for another market. Both are left
-out here, and so are weekends that only repeat Friday's rate. (The live ``feature_drift_score`` leaves out every message with an alert of the feed, a gap's too, and counts
-the two after it.)
+A message whose alert suggests a wrong rate tells nothing about the model or the market. Neither do the next two
+messages, because their features contain that rate, nor a forecast with a wrong rate among its 61 rates. All of these
+are left out here, and so are weekends that only repeat Friday's rate. (The metric ``feature_drift_score`` differs: it
+leaves out every message with a feed alert, also those with a gap, and counts the two messages after it.)
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ if TYPE_CHECKING:
 
     from ratecast.model.references import DriftTest, FeatureReference
     from ratecast.model.training_stats import PairStats
-    from training.drift_report.tape import PairMessages
+    from training.drift_report.prediction_table import PairMessages
 
 MIN_ANSWERS, ANSWERS = accuracy.MIN_MESSAGES, accuracy.WINDOW_MESSAGES
-CHECKPOINTS = 120  # windows scored over time: a picture shows no more
-NOW_MESSAGES = 60  # what "now" means of a level: three months of days
-# The other is shown: PSI is over its threshold in 7 % of clean windows (docs/drift.md).
-JUDGED_BY: DriftTest = "ks"
-RATES_ARE_RIGHT = MARKET_ALERTS | {Alert.GAP}  # alerts that cast no doubt on the rates themselves
+CHECKPOINTS = 120  # windows scored over time: a figure shows no more
+NOW_MESSAGES = 60  # newest messages that decide whether a rate has left training: three months of days
+# PSI is only drawn: it is over its threshold in 7 % of clean windows (docs/drift.md).
+DECISIVE_TEST: DriftTest = "ks"
+RATES_ARE_RIGHT = MARKET_ALERTS | {Alert.GAP}  # alerts of messages whose rates are right
 
 
 @dataclass(frozen=True)
 class ScorePath:
-    """Windowed scores of one feature by one test, oldest first; empty where there were too few messages."""
+    """Drift scores of one feature by one test over time, oldest first; empty if there are too few messages."""
 
     feature: str
     test: DriftTest
@@ -57,61 +57,61 @@ class ScorePath:
         return bool(len(self) and self.scores[-1] > self.thresholds[-1])
 
     @property
-    def tells(self) -> bool:
-        """Whether returns have changed: over, by the test that the alerts go by as well."""
-        return self.over and self.test == JUDGED_BY
+    def shows_change(self) -> bool:
+        """Whether the feature has changed by the test that decides; Prometheus alerts use the same test."""
+        return self.over and self.test == DECISIVE_TEST
 
 
 @dataclass(frozen=True)
 class Answers:
-    """Forecasts whose answer came with the next message, and how they did; ``(m,)`` each unless told."""
+    """Forecasts whose answer, the next rate, came with the next message; arrays are ``(m,)`` unless noted."""
 
-    rows: NDArray[np.intp]  # of the message with the answer
+    rows: NDArray[np.intp]  # row of the message with the answer
     error: NDArray[np.float64]  # |ln answer - ln forecast|
     naive: NDArray[np.float64]  # |ln answer - ln last rate|
     inside: NDArray[np.bool_]  # (m, 2), columns LEVELS
-    left_out: int  # answered forecasts that a fault of the feed spoilt, or whose answer is a closed market's
+    left_out: int  # answered forecasts left out: a fault of the feed affects them, or the market was closed
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def newest(self, count: int = ANSWERS) -> Answers:
-        """The last of them."""
+        """Returns the newest ``count`` forecasts."""
         tail = slice(max(0, len(self) - count), None)
         return Answers(self.rows[tail], self.error[tail], self.naive[tail], self.inside[tail], self.left_out)
 
     @property
     def error_ratio(self) -> float | None:
-        """Mean absolute error over the last rate's; None where no rate moved."""
+        """Mean absolute error over that of the last rate; None if no rate moved."""
         return error_ratio(float(self.error.sum()), float(self.naive.sum()))
 
     @property
     def coverage(self) -> tuple[float, ...] | None:
-        """Share of answers inside the range of each level; None without any."""
+        """Share of answers inside the range of each level; None if there are no answers."""
         return coverage(self.inside) if len(self) else None
 
 
 def drifted(features: NDArray[np.float64], stats: PairStats, std_threshold: float) -> NDArray[np.bool_]:
-    """The classic rule against this model, ``(n, 5)``.
+    """Applies the classic rule of this model, ``(n, 5)``.
 
-    The published ``drift`` says the same of the model that made the prediction, which may be another.
+    The ``drift`` field of a prediction applies the rule of the model that made it, which may be another one.
     """
     return classic_drift.drift(features, classic_drift.feature_ranges([stats]), std_threshold)[1]
 
 
-def untainted(messages: PairMessages) -> NDArray[np.bool_]:
-    """Messages of open days whose five features hold no rate that an alert casts doubt on, ``(n,)``."""
-    return ~_after(messages.marked(besides=RATES_ARE_RIGHT), 2) & ~messages.copied()
+def trusted(messages: PairMessages) -> NDArray[np.bool_]:
+    """Which messages are of open days and have only right rates in their five features, ``(n,)``."""
+    return ~_after(messages.marked(besides=RATES_ARE_RIGHT), 2) & ~messages.weekend_copies()
 
 
 def score_paths(
     messages: PairMessages, kept: NDArray[np.bool_], references: Mapping[str, FeatureReference]
 ) -> list[ScorePath]:
-    """Windowed scores against training over time, every feature and test that has a reference.
+    """Returns drift scores against training over time, for every feature and test that has a reference.
 
     Args:
-        messages: of one pair.
-        kept: which of them count, ``(n,)``.
+        messages: messages of one pair.
+        kept: which messages count, ``(n,)``.
         references: feature -> its training distribution.
     """
     rows = np.flatnonzero(kept)
@@ -124,19 +124,19 @@ def score_paths(
         found = drift_scores(counts, np.array(reference.counts)) if len(ends) else {}
         for test in DRIFT_TESTS:
             limits = [reference.threshold(test, int(n)) for n in counts.sum(axis=1)]
-            told = np.array([limit is not None for limit in limits], dtype=np.bool_)
+            scored = np.array([limit is not None for limit in limits], dtype=np.bool_)
             scores = found.get(test, np.zeros(0))
             thresholds = np.array([limit for limit in limits if limit is not None])
-            paths.append(ScorePath(feature, test, rows[ends[told] - 1], scores[told], thresholds))
+            paths.append(ScorePath(feature, test, rows[ends[scored] - 1], scores[scored], thresholds))
     return paths
 
 
 def window_counts(
     values: NDArray[np.float64], reference: FeatureReference
 ) -> tuple[NDArray[np.int64], NDArray[np.intp]]:
-    """Values of each window in the reference's bins, ``(c, bins)``, and each window's end, ``(c,)``.
+    """Counts the values of each window in the reference's bins, ``(c, bins)``; also returns where each ends, ``(c,)``.
 
-    At most `CHECKPOINTS` windows, the last of which ends with the last value.
+    There are at most `CHECKPOINTS` windows. The last one ends with the last value.
     """
     bins = np.searchsorted(np.array(reference.edges), values, side="left")
     first = min(MIN_MESSAGES, len(values) + 1)
@@ -152,12 +152,12 @@ def window_counts(
 
 
 def answers(messages: PairMessages) -> Answers:
-    """Forecasts whose answer is known: the next message continues the same history by one rate."""
+    """Returns the forecasts with a known answer: the next message continues the same history by one rate."""
     rates, before = messages.rates, messages.features[:, 1]
     follows = np.append(False, before[1:] == rates[:-1])
-    doubtful = messages.marked(besides=RATES_ARE_RIGHT)
-    spoilt = messages.marked() | messages.copied() | _after(doubtful, WINDOW)
-    rows = np.flatnonzero(follows & ~spoilt)
+    wrong = messages.marked(besides=RATES_ARE_RIGHT)
+    excluded = messages.marked() | messages.weekend_copies() | _after(wrong, WINDOW)
+    rows = np.flatnonzero(follows & ~excluded)
     asked = rows - 1
     actual = np.log(rates[rows])
     return Answers(
@@ -165,13 +165,13 @@ def answers(messages: PairMessages) -> Answers:
         error=np.abs(actual - np.log(messages.prediction[asked])),
         naive=np.abs(actual - np.log(rates[asked])),
         inside=(messages.lower[asked] <= rates[rows, None]) & (rates[rows, None] <= messages.upper[asked]),
-        left_out=int((follows & spoilt).sum()),
+        left_out=int((follows & excluded).sum()),
     )
 
 
 @dataclass(frozen=True)
 class RollingAccuracy:
-    """Accuracy over the last `ANSWERS` answers, from `MIN_ANSWERS` on."""
+    """Accuracy over at most the last `ANSWERS` answers, as soon as there are `MIN_ANSWERS`."""
 
     rows: NDArray[np.intp]  # (k,), newest message of each window
     error_ratio: NDArray[np.float64]  # (k,), NaN where no rate moved
@@ -179,7 +179,7 @@ class RollingAccuracy:
 
 
 def rolling(found: Answers) -> RollingAccuracy:
-    """Accuracy over time, as a worker's metrics would have shown it."""
+    """Returns accuracy over time, as the metrics of a worker would have shown it."""
     ends = np.arange(MIN_ANSWERS, len(found) + 1)
     starts: NDArray[np.intp] = np.maximum(0, ends - ANSWERS)
     columns = np.column_stack((found.error, found.naive, found.inside)).astype(np.float64)
@@ -190,7 +190,7 @@ def rolling(found: Answers) -> RollingAccuracy:
 
 
 def _after(mask: NDArray[np.bool_], steps: int) -> NDArray[np.bool_]:
-    """The mask, and so many rows after each of its own.
+    """Returns the mask with ``steps`` more rows after each of its rows.
 
     >>> _after(np.array([False, True, False, False]), 1).tolist()
     [False, True, True, False]

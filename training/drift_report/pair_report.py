@@ -1,4 +1,4 @@
-"""What was found of one pair."""
+"""The measures and findings of one pair."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ if TYPE_CHECKING:
     from ratecast.model.training_stats import PairStats
     from training.drift_report.findings import Finding
     from training.drift_report.measures import Answers, RollingAccuracy, ScorePath
-    from training.drift_report.tape import PairMessages
+    from training.drift_report.prediction_table import PairMessages
 
 
 @dataclass(frozen=True)
 class PairReport:
-    """What was found of a pair."""
+    """Measures and findings of a pair."""
 
     messages: PairMessages
     stats: PairStats
     references: dict[str, FeatureReference]
-    level_bounds: tuple[float, float]  # of a rate, by the classic rule
-    kept: NDArray[np.bool_]  # (n,), messages whose features are to be believed
-    drifted: NDArray[np.bool_]  # (n, 5), by the classic rule
+    level_bounds: tuple[float, float]  # lowest and highest rate without drift by the classic rule
+    kept: NDArray[np.bool_]  # (n,), messages whose features can be trusted
+    drifted: NDArray[np.bool_]  # (n, 5), result of the classic rule
     paths: list[ScorePath]
     answers: Answers
     rolling: RollingAccuracy
@@ -36,45 +36,45 @@ class PairReport:
 
     @property
     def pair(self) -> str:
-        """Its name."""
+        """Name of the pair."""
         return self.messages.pair
 
     @property
     def action(self) -> Action:
-        """What to do first."""
+        """The most urgent action."""
         return self.findings[0].action if self.findings else Action.NOTHING
 
     @property
     def goes_on(self) -> bool:
-        """Whether the newest message still shows what the verdict is about."""
+        """Whether the most urgent finding is ongoing."""
         return bool(self.findings) and self.findings[0].last is None
 
     @property
     def verdict(self) -> str:
-        """The same in words."""
+        """Text of the most urgent finding."""
         return self.findings[0].text if self.findings else "nothing to do"
 
     @property
     def alerts(self) -> dict[str, tuple[int, int, int]]:
-        """Code -> messages that carry it, row of the first and of the last."""
+        """Code -> number of messages that carry it, row of the first and of the last."""
         rows: dict[str, list[int]] = {}
         for row, found in self.messages.alerts.items():
             for code in found:
                 rows.setdefault(code, []).append(row)
-        return {code: (len(own), min(own), max(own)) for code, own in sorted(rows.items())}
+        return {code: (len(found), min(found), max(found)) for code, found in sorted(rows.items())}
 
     @property
     def levels_out(self) -> float:
-        """Share of all messages of which a level drifted by the classic rule."""
+        """Share of messages with a rate outside training by the classic rule."""
         return float(self.drifted[:, :LEVELS_END].any(axis=1).mean())
 
     @property
     def returns_out(self) -> float:
-        """The same of returns."""
+        """Share of messages with a return outside training by the classic rule."""
         return float(self.drifted[:, RETURN:].any(axis=1).mean())
 
     @property
     def worst_path(self) -> ScorePath | None:
-        """The feature whose newest score is highest over its threshold, by the test that verdicts go by."""
-        told = [path for path in self.paths if len(path) and path.test == measures.JUDGED_BY]
-        return max(told, key=lambda path: path.scores[-1] / path.thresholds[-1], default=None)
+        """Drift scores of the feature that is closest to its threshold or farthest above it, by the test that decides."""
+        paths = [path for path in self.paths if len(path) and path.test == measures.DECISIVE_TEST]
+        return max(paths, key=lambda path: path.scores[-1] / path.thresholds[-1], default=None)

@@ -107,8 +107,8 @@ def test_lazily_folded_windows_equal_plain_deques(seed, cuts, looks, fold_messag
 def test_changes_do_not_depend_on_when_batches_are_folded(cuts):
     whole = invented(3000, 5)
     whole.z[1500:] *= 1.6
-    told = []
-    windows = AccuracyWindows(PAIRS, REFERENCE, on_change=told.append)
+    reported = []
+    windows = AccuracyWindows(PAIRS, REFERENCE, on_change=reported.append)
     for start, stop in pairwise([0, *sorted(cuts), 3000]):
         windows.add(whole[start:stop])
         windows.fold()
@@ -116,8 +116,8 @@ def test_changes_do_not_depend_on_when_batches_are_folded(cuts):
     at_once = AccuracyWindows(PAIRS, REFERENCE, on_change=once.append)
     at_once.add(whole)
     at_once.fold()
-    assert sorted(told, key=repr) == sorted(once, key=repr)
-    assert {(change.pair, change.direction) for change in told} == {(pair, "worse") for pair in PAIRS}
+    assert sorted(reported, key=repr) == sorted(once, key=repr)
+    assert {(change.pair, change.direction) for change in reported} == {(pair, "worse") for pair in PAIRS}
 
 
 def test_exact_sums_of_a_small_window():
@@ -173,11 +173,11 @@ def test_sums_do_not_drift_after_a_window_of_enormous_errors():
 
 
 def told_of(z, reference):
-    told = []
-    windows = AccuracyWindows(PAIRS, reference, on_change=told.append)
+    reported = []
+    windows = AccuracyWindows(PAIRS, reference, on_change=reported.append)
     windows.add(of_one_pair(z))
     windows.fold()
-    return told
+    return reported
 
 
 def test_one_shock_is_no_change_of_accuracy():
@@ -192,7 +192,7 @@ def test_one_shock_is_no_change_of_accuracy():
     assert shocked <= calm + 2
 
 
-def test_alerted_messages_can_tell_no_change():
+def test_messages_with_an_alert_cause_no_change():
     batch = invented(3000, 9)
     broken = Batch(
         batch.pair_rows, batch.error, batch.naive, batch.inside, np.full(3000, 3.0), np.ones(3000, dtype=bool)
@@ -204,7 +204,7 @@ def test_alerted_messages_can_tell_no_change():
     assert windows.tally.left_out.total() == 3000
 
 
-def test_without_a_reference_no_change_is_told():
+def test_without_a_reference_no_change_is_reported():
     windows = AccuracyWindows(PAIRS, None)
     windows.add(of_one_pair(np.repeat([0.5, 5.0], 1000)))
     windows.fold()
@@ -214,16 +214,16 @@ def test_without_a_reference_no_change_is_told():
 def test_counts_outlive_a_revoked_partition_and_its_window_does_not():
     z = np.abs(np.random.default_rng(3).standard_normal(1000))
     z[500:] *= 2
-    told: list[AccuracyChange] = []
-    worker = WorkerAccuracy(told.append)
+    reported: list[AccuracyChange] = []
+    worker = WorkerAccuracy(reported.append)
     worker.use(PAIRS, REFERENCE)
     worker.add(("t", 0), of_one_pair(z))
     worker.add(("t", 1), invented(300))
     worker.revoked(("t", 0))  # nothing was folded yet
     worker.revoked(("t", 7))  # it never had a message
     assert worker.tally().changes["EUR/GBP", "worse"] == 1
-    assert told[0].pair == "EUR/GBP"
-    assert 480 < told[0].began < 520 < told[0].position < 560
+    assert reported[0].pair == "EUR/GBP"
+    assert 480 < reported[0].began < 520 < reported[0].position < 560
     assert worker.summaries()["EUR/GBP"].messages < 300
     worker.revoked(("t", 1))
     assert worker.summaries() == {}

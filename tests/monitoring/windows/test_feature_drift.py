@@ -145,9 +145,9 @@ def test_a_pegs_equal_returns_are_one_bin_and_their_shares_are_counted():
 def test_three_times_the_volatility_is_above_the_threshold_and_the_same_is_not(test, least):
     rng = np.random.default_rng(5)
     clean = one_pair(rng.normal(0, SIGMA, 500))
-    wild = one_pair(rng.normal(0, 3 * SIGMA, 500))
+    volatile = one_pair(rng.normal(0, 3 * SIGMA, 500))
     assert all(found.score < found.threshold for found in merged_scores([clean]) if found.test == test)
-    assert all(found.score > least for found in merged_scores([wild]) if found.test == test)
+    assert all(found.score > least for found in merged_scores([volatile]) if found.test == test)
 
 
 def test_a_pair_with_fewer_than_250_messages_has_no_score():

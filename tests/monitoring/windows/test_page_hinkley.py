@@ -12,8 +12,8 @@ DELTA, THRESHOLD, MEAN, PRIOR = 0.0875, 22.5, 0.782, 250
 
 
 def plain(values, delta, threshold, expected, prior_weight=0):
-    """Hinkley's own form, M - min(M) and max(M) - M, one value at a time."""
-    told, total, weight = [], expected * prior_weight, prior_weight
+    """The test in Hinkley's form, M - min(M) and max(M) - M, one value at a time."""
+    reported, total, weight = [], expected * prior_weight, prior_weight
     higher, lower, least, most = 0.0, 0.0, 0.0, 0.0
     for position, value in enumerate(values):
         total, weight = total + value, weight + 1
@@ -22,9 +22,9 @@ def plain(values, delta, threshold, expected, prior_weight=0):
         lower += deviation + delta
         least, most = min(least, higher), max(most, lower)
         if higher - least > threshold or most - lower > threshold:
-            told.append((position, "higher" if higher - least >= most - lower else "lower"))
+            reported.append((position, "higher" if higher - least >= most - lower else "lower"))
             total, weight, higher, lower, least, most = 0.0, 0, 0.0, 0.0, 0.0, 0.0
-    return told
+    return reported
 
 
 def found(test, values, block=10_000):
@@ -51,7 +51,7 @@ def garch(count, seed, persistence=0.97):
     prior=st.sampled_from([(1000.0, 0), (0.5, 0), (0.8, 50)]),
     scale=st.sampled_from([2.0, 6.0, 20.0]),
 )
-def test_blocks_of_any_size_tell_what_one_value_at_a_time_tells(seed, cuts, prior, scale):
+def test_blocks_of_any_size_find_what_one_value_at_a_time_finds(seed, cuts, prior, scale):
     rng = np.random.default_rng(seed)
     values = np.abs(rng.standard_normal(400)) * np.repeat(rng.choice([0.5, 1.0, 2.0], 4), 100)
     unit = 1000 if prior[0] == 1000 else 1  # no mean reaches 1000, so the unit is fixed: the textbook's test
@@ -72,7 +72,7 @@ def test_exact_evidence_of_a_small_case():
     assert PageHinkley(0.1, 0.96, expected=2.0).update(falling) == []
 
 
-def test_a_prior_tells_a_misfit_that_was_there_from_the_first_value():
+def test_a_prior_reveals_a_misfit_that_was_there_from_the_first_value():
     values = np.full(40, 1.5)
     assert PageHinkley(0.05, 5.0, expected=1.0).update(values) == []
     (change,) = PageHinkley(0.05, 5.0, expected=1.0, prior_weight=250).update(values)
@@ -89,12 +89,12 @@ def test_a_planted_change_is_found_once_and_so_is_its_end():
     assert 1250 < better.began < 1420 < better.position < 1520
 
 
-def test_errors_that_stay_larger_are_told_once():
+def test_errors_that_stay_larger_are_reported_once():
     z = np.minimum(2 * np.abs(np.random.default_rng(12).standard_normal((20, 3000))), 6.4)
-    told = [found(PageHinkley(DELTA, THRESHOLD, MEAN, PRIOR), row) for row in z]
-    assert all(changes[0].direction == "higher" and changes[0].position < 80 for changes in told)
-    # In a fixed unit of the mean before, 20 series of 3,000 tell more than a hundred further changes.
-    assert sum(map(len, told)) - 20 <= 5
+    reported = [found(PageHinkley(DELTA, THRESHOLD, MEAN, PRIOR), row) for row in z]
+    assert all(changes[0].direction == "higher" and changes[0].position < 80 for changes in reported)
+    # In a fixed unit of the mean before, 20 series of 3,000 report more than a hundred further changes.
+    assert sum(map(len, reported)) - 20 <= 5
 
 
 def test_a_value_after_a_run_of_zeros_is_not_infinitely_large():
@@ -103,7 +103,7 @@ def test_a_value_after_a_run_of_zeros_is_not_infinitely_large():
     assert change.direction == "lower"
 
 
-def test_no_change_is_told_of_iid_errors():
+def test_no_change_is_reported_for_iid_errors():
     z = np.minimum(np.abs(np.random.default_rng(11).standard_normal((10, 2000))), 3.2)
     assert [found(PageHinkley(DELTA, THRESHOLD, MEAN, PRIOR), row) for row in z] == [[]] * 10
 
@@ -123,7 +123,7 @@ def test_evidence_stays_small_however_long_the_series():
     rng = np.random.default_rng(0)
     for _ in range(20):
         test.update(np.abs(rng.standard_normal(100_000)))
-    assert test._evidence.max() < 100  # a sum that was never cut would stand near -delta * n = -175,000
+    assert test._evidence.max() < 100  # a sum that was never cut would be near -delta * n = -175,000
     assert test._sum / test._weight == pytest.approx(np.sqrt(2 / np.pi), abs=0.002)
 
 

@@ -61,9 +61,9 @@ def test_a_slip_an_outage_and_a_lossy_line_pass_and_everything_else_stays_for_go
         ("step@2025-03-03+-4", "+-4 is not a number of rates"),
         ("step@2025-03-03+", "+ is not a number of rates"),
         ("gap@2025-03-03+99999999999", "is not a number of rates"),
-        ("decimal-slip-for-good@2025-03-03+5", "order decimal-slip+5"),
+        ("decimal-slip-for-good@2025-03-03+5", "write decimal-slip+5"),
         ("step=EUR/USD@2025-03-03", "only wrong-pair takes"),
-        ("wrong-pair=EUR/USD:EUR/USD@2025-03-03", "cannot stand in for itself"),
+        ("wrong-pair=EUR/USD:EUR/USD@2025-03-03", "cannot replace itself"),
         ("wrong-pair=usd:EUR/USD@2025-03-03", "'usd' is not a pair"),
     ],
 )

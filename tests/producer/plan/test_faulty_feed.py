@@ -172,21 +172,25 @@ def test_the_injected_days_are_those_that_messages_show():
 @pytest.mark.parametrize(
     ("faults", "options", "reason"),
     [
-        (["step@2026-01-01"], {}, "no rate that day or later; the newest is of 2025-02-09"),
+        (["step@2026-01-01"], {}, "no rate on that day or later; the newest rate is of 2025-02-09"),
         (["step:EUR/USD@2025-01-20"], {}, "EUR/USD is not replayed; replayed: EUR/GBP"),
-        (["step@2025-01-03+2"], {"start": "2025-01-20"}, "no message here shows it"),
-        (["gap@2025-01-03+2"], {"start": "2025-01-20"}, "no message here shows it"),
+        (["step@2025-01-03+2"], {"start": "2025-01-20"}, "no message contains it"),
+        (["gap@2025-01-03+2"], {"start": "2025-01-20"}, "no message contains it"),
         (
             ["step@2025-01-20", "stuck@2025-01-02+1"],
             {"start": "2025-01-20"},
-            "stuck@2025-01-02+1: no message",
+            "stuck@2025-01-02+1: no message contains it",
         ),
-        (["level-jump@2025-01-20+1", "gap@2025-01-20+1"], {}, "level-jump@2025-01-20+1: no message here"),
-        (["gap@2025-01-01+38"], {}, "let --inject take less away"),
-        (["gap@2025-01-01+40", "step@2025-01-20"], {}, "there are none"),
-        (["wrong-pair@2025-01-20"], {}, "no other pair has rates on all those days"),
+        (
+            ["level-jump@2025-01-20+1", "gap@2025-01-20+1"],
+            {},
+            "level-jump@2025-01-20+1: no message contains it",
+        ),
+        (["gap@2025-01-01+38"], {}, "let --inject remove fewer rates"),
+        (["gap@2025-01-01+40", "step@2025-01-20"], {}, "there are no rates left"),
+        (["wrong-pair@2025-01-20"], {}, "no other pair has rates on all faulty days"),
         (["wrong-pair=EUR/USD@2025-01-20"], {}, "wrong-pair=EUR/USD@2025-01-20: t.csv has no USD"),
-        (["wrong-pair=EUR/GBP@2025-01-20"], {}, "cannot stand in for itself"),
+        (["wrong-pair=EUR/GBP@2025-01-20"], {}, "cannot replace itself"),
     ],
 )
 def test_a_fault_that_cannot_be_had_is_refused_in_one_line_that_names_it(faults, options, reason):
@@ -198,6 +202,6 @@ def test_a_fault_that_cannot_be_had_is_refused_in_one_line_that_names_it(faults,
 
 def test_a_wrong_pair_without_rates_on_those_days_is_refused():
     ended = table(GBP=[0.85] * 40, RUB=[100.0] * 20 + [np.nan] * 20)
-    with pytest.raises(UsageError, match="EUR/RUB has not got a rate for each of those days of EUR/GBP"):
+    with pytest.raises(UsageError, match="EUR/RUB has no rate for some of the faulty days of EUR/GBP"):
         plan(ended, "wrong-pair=EUR/RUB:EUR/GBP@2025-01-10")
     assert plan(ended, "wrong-pair=EUR/RUB:EUR/GBP@2025-01-10+5").injected[0].other == "EUR/RUB"

@@ -94,9 +94,9 @@ def test_a_cut_value_is_known_also_without_its_length() -> None:
     assert not dead_letter.is_value_cut([("ratecast.key.truncated", b"1")])
 
 
-def test_a_replayed_record_has_its_own_headers_one_hop_more_and_its_letter() -> None:
+def test_a_redelivered_record_has_its_own_headers_one_hop_more_and_its_letter() -> None:
     headers = [("trace", b"t"), *WHOLE.written(), ("ratecast.replayed.from", b"old/0/1"), ("trace", None)]
-    assert dead_letter.replayed(headers, ("letters", 1, 5)) == [
+    assert dead_letter.redelivered(headers, ("letters", 1, 5)) == [
         ("trace", b"t"),
         ("trace", None),
         ("ratecast.hops", b"3"),
@@ -104,17 +104,17 @@ def test_a_replayed_record_has_its_own_headers_one_hop_more_and_its_letter() -> 
     ]
 
 
-def test_the_letter_of_a_replayed_record_is_read_back_and_nothing_else_is() -> None:
-    headers = dead_letter.replayed([], ("letters", 1, 5))
-    assert dead_letter.replayed_from(headers, "letters") == (1, 5)
-    assert dead_letter.replayed_from(headers, "others") is None
+def test_the_letter_of_a_redelivered_record_is_read_back_and_nothing_else_is() -> None:
+    headers = dead_letter.redelivered([], ("letters", 1, 5))
+    assert dead_letter.redelivered_from(headers, "letters") == (1, 5)
+    assert dead_letter.redelivered_from(headers, "others") is None
     for value in (b"", b"letters", b"letters/1", b"letters/1/x", None, b"\xff/1/0"):
-        assert dead_letter.replayed_from([("ratecast.replayed.from", value)], "letters") is None
+        assert dead_letter.redelivered_from([("ratecast.replayed.from", value)], "letters") is None
 
 
 def test_no_other_module_knows_a_header_s_name() -> None:
     """In prose, docstrings and help texts they may stand; as a string of their own only in one module."""
-    names = {*dead_letter.HEADER_SCHEMAS, *dead_letter.REPLAYED_SCHEMAS, dead_letter.PREFIX}
+    names = {*dead_letter.HEADER_SCHEMAS, *dead_letter.REDELIVERED_SCHEMAS, dead_letter.PREFIX}
     found = [
         f"{path.relative_to(ROOT)}:{node.lineno}"
         for program in PROGRAMS

@@ -18,7 +18,7 @@ COMMITTED = Path(__file__).parents[3] / "docs" / "contracts"
 
 
 @pytest.mark.parametrize("name", documents())
-def test_the_committed_document_is_what_the_models_say(name: str) -> None:
+def test_the_committed_document_is_up_to_date_with_the_models(name: str) -> None:
     committed = (COMMITTED / name).read_text(encoding="utf-8")
     assert committed == documents()[name], "stale: run `make contracts`"
 
@@ -35,10 +35,10 @@ def test_the_asyncapi_document_refers_only_to_what_it_holds() -> None:
 
 
 def test_the_asyncapi_document_lists_every_header_that_a_dead_letter_can_have() -> None:
-    """Also one of a replayed record whose key, value and headers were all too long."""
+    """Also one of a redelivered record whose key, value and headers were all too long."""
     long = b"x" * (dead_letters.CUT_TO_BYTES + 1)
-    replayed = dead_letter.replayed([("trace", long)], ("rate-dead-letters", 0, 1))
-    record = FakeRecord(long, key=long, headers=tuple(replayed))
+    redelivered = dead_letter.redelivered([("trace", long)], ("rate-dead-letters", 0, 1))
+    record = FakeRecord(long, key=long, headers=tuple(redelivered))
     letter = DeadLetter(record, ErrorCode.TOO_LARGE, "too large")
     _, _, written = dead_letters.outgoing(letter, cut=True, topic_id="AAAAAAAAQACAAAAAAAAAAA")
     messages = json.loads((COMMITTED / "asyncapi.json").read_text())["components"]["messages"]
@@ -49,7 +49,7 @@ def test_the_asyncapi_document_lists_every_header_that_a_dead_letter_can_have() 
     assert sorted(listed) == sorted({**dict(written), **dict(keyed)}), "a header that no dead letter has"
     for message in ("RateHistory", "Prediction"):
         listed = messages[message]["headers"]["properties"]
-        assert sorted(listed) == sorted(name for name, _ in replayed if name.startswith("ratecast."))
+        assert sorted(listed) == sorted(name for name, _ in redelivered if name.startswith("ratecast."))
 
 
 @pytest.mark.parametrize(

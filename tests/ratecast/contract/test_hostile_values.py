@@ -40,7 +40,7 @@ def test_whatever_a_parser_raises_costs_no_more_than_the_record(
 
 
 @pytest.mark.parametrize("error", [MemoryError(), KeyboardInterrupt()])
-def test_what_says_nothing_of_the_record_is_no_dead_letter(
+def test_an_error_that_is_not_the_records_fault_is_no_dead_letter(
     error: BaseException, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fails(*_: object, **__: object) -> None:
@@ -56,11 +56,11 @@ def test_a_third_of_a_million_wrong_dates_make_one_error() -> None:
     dates = ",".join(['""'] * 300_000)
     tracemalloc.start()
     try:
-        refused = decode(f'{{"history": [1, 2, 3], "times": [{dates}]}}'.encode())
+        rejected = decode(f'{{"history": [1, 2, 3], "times": [{dates}]}}'.encode())
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert refused.message == "times[0] must be an ISO 8601 date (YYYY-MM-DD), got ''"
+    assert rejected.message == "times[0] must be an ISO 8601 date (YYYY-MM-DD), got ''"
     assert peak < 50e6
 
 

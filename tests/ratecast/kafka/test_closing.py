@@ -6,7 +6,7 @@ import pytest
 from aiokafka import AIOKafkaProducer, client
 
 from ratecast.kafka.client import client_options
-from ratecast.kafka.closing import STOP_LIMIT_SECONDS, stop_consumer, stop_producer, uncut
+from ratecast.kafka.closing import STOP_LIMIT_SECONDS, shielded_start, stop_consumer, stop_producer
 from ratecast.kafka.topics import ensure_topics
 from ratecast.settings import load_settings
 from ratecast_stack.embedded import EmbeddedBroker
@@ -79,7 +79,7 @@ async def test_a_start_that_is_cut_off_leaves_no_connection_open(settings, monke
 
     monkeypatch.setattr(client, "create_conn", noting)
     producer = AIOKafkaProducer(**client_options(settings), transactional_id=settings.group_id, acks="all")
-    starting = asyncio.create_task(uncut(producer.start()))
+    starting = asyncio.create_task(shielded_start(producer.start()))
     await connected.wait()
     starting.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -98,7 +98,7 @@ async def test_a_start_that_never_ends_is_cut_off_all_the_same() -> None:
             ended.set()
 
     begun, ended = asyncio.Event(), asyncio.Event()
-    starting = asyncio.create_task(uncut(hanging()))
+    starting = asyncio.create_task(shielded_start(hanging()))
     await begun.wait()
     starting.cancel()
     async with asyncio.timeout(10):

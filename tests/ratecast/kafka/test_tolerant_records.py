@@ -5,12 +5,12 @@ import random
 import pytest
 
 from ratecast.contract.unreadable import Unreadable
-from ratecast.kafka.tolerant_records import _TolerantRecords
+from ratecast.kafka.tolerant_records import TolerantRecords
 from tests.batches import ATTRIBUTES_AT, CRC_AT, RECORDS_AT, altered, batch_of
 
 
 def read(data: bytes) -> list:
-    records, found = _TolerantRecords(data), []
+    records, found = TolerantRecords(data), []
     while records.has_next():
         found += list(records.next_batch())
     return found
@@ -67,7 +67,7 @@ def test_a_header_key_that_is_not_utf8_is_read_with_escapes() -> None:
 def test_a_wrong_checksum_is_left_to_the_client() -> None:
     data = bytearray(batch_of(b"a"))
     data[CRC_AT] ^= 0xFF
-    assert not _TolerantRecords(bytes(data)).next_batch().validate_crc()
+    assert not TolerantRecords(bytes(data)).next_batch().validate_crc()
 
 
 def test_whatever_the_bytes_each_offset_of_a_batch_comes_once_and_in_order() -> None:

@@ -1,4 +1,4 @@
-"""A bundle that loads is one that can serve: whatever is not is refused with the reason."""
+"""A bundle that loads can be used; every other is rejected with the reason."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def rewrite(directory, name, **changes):
     write_manifest(directory, directory.name)
 
 
-def test_the_graph_of_another_forest_is_refused_though_its_digest_is_right(bundle, tmp_path):
+def test_the_graph_of_another_forest_is_rejected_though_its_digest_is_right(bundle, tmp_path):
     assert load(tmp_path).version == "test-1"
     other, _ = forest_on_noise(seed=1)
     (bundle / ONNX).write_bytes(other)
     write_manifest(bundle, "test-1")
-    with pytest.raises(ModelBundleError, match=r"test-1 is refused: its ONNX graph differs .* by [0-9.]+"):
+    with pytest.raises(ModelBundleError, match=r"test-1 is rejected: its ONNX model differs .* by [0-9.]+"):
         load(tmp_path)
 
 
@@ -63,46 +63,59 @@ def test_probes_are_seeded_and_hold_training_and_random_inputs():
     assert np.array(again.inputs, dtype=np.float32).sum(axis=1).tolist() == pytest.approx(again.outputs)
 
 
-def test_a_graph_that_is_none_is_refused(bundle, tmp_path):
+def test_a_graph_that_is_not_onnx_is_rejected(bundle, tmp_path):
     (bundle / ONNX).write_bytes(b"no graph")
     write_manifest(bundle, "test-1")
     with pytest.raises(ModelBundleError, match="cannot be run"):
         load(tmp_path)
 
 
-def test_a_bundle_without_probes_is_refused_with_the_way_out(bundle, tmp_path):
+def test_a_bundle_without_probes_is_rejected_with_the_way_out(bundle, tmp_path):
     manifest = json.loads((bundle / MANIFEST).read_text())
     del manifest["files"][PARITY]
     (bundle / MANIFEST).write_text(json.dumps(manifest))
-    with pytest.raises(ModelBundleError, match=r"lacks parity\.json; run `ratecast train` again"):
+    with pytest.raises(ModelBundleError, match=r"lacks parity\.json because .* run `ratecast train` again"):
         load(tmp_path)
 
 
 @pytest.mark.parametrize(
     ("name", "changes", "fault"),
     [
-        (PARITY, {"outputs": [0.0]}, "TrainingStats|Probes .*: .* inputs have 1 outputs"),
-        (STATS, {"intervals": {"80": {"3": 1.0}}}, "intervals need levels"),
+        (
+            PARITY,
+            {"outputs": [0.0]},
+            r"parity\.json is malformed: outputs must have one value for each of \d+ inputs, got 1",
+        ),
+        (STATS, {"intervals": {"80": {"3": 1.0}}}, "intervals must have the levels 80 and 95"),
         (
             STATS,
             {"intervals": {"80": {"5": 1.0}, "95": {"5": 1.0}}},
-            "intervals need levels .* from 3 on",
+            "intervals must have the levels .* from 3 on",
         ),
         (STATS, {"default_pair": "EUR/XXX"}, "the default pair EUR/XXX is not among the pairs"),
-        (STATS, {"trained_until": "2024"}, "trained_until"),
-        (STATS, {"trained_until": "2024-02-30"}, "trained_until"),
-        (STATS, {"intervals": {"80": {"3": 1.0}, "95": {"3": -1.0}}}, r"intervals\.95\.3"),
-        (STATS, {"intervals": {"80": {"3": 1.0}, "95": {"3": 1e999}}}, r"intervals\.95\.3"),
+        (STATS, {"trained_until": "2024"}, "trained_until must be an ISO 8601 date"),
+        (STATS, {"trained_until": "2024-02-30"}, "trained_until must be a day of the calendar"),
+        (
+            STATS,
+            {"intervals": {"80": {"3": 1.0}, "95": {"3": -1.0}}},
+            r"intervals\.95\.3 must be at least 0, got -1",
+        ),
+        (STATS, {"pairs": 3}, r"training_stats\.json is malformed: pairs must be an object, got 3"),
+        (
+            STATS,
+            {"intervals": {"80": {"3": 1.0}, "95": {"3": 1e999}}},
+            r"intervals\.95\.3 must be a finite number",
+        ),
     ],
 )
-def test_parts_that_do_not_fit_are_refused(bundle, tmp_path, name, changes, fault):
+def test_parts_that_do_not_fit_are_rejected(bundle, tmp_path, name, changes, fault):
     rewrite(bundle, name, **changes)
     with pytest.raises(ModelBundleError, match=fault):
         load(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["../../etc/hostname", "a\0b", "", "/etc/hostname"])
-def test_a_manifest_that_names_a_path_is_refused(bundle, tmp_path, name):
+def test_a_manifest_that_names_a_path_is_rejected(bundle, tmp_path, name):
     manifest = json.loads((bundle / MANIFEST).read_text())
     manifest["files"][name] = "0" * 64
     (bundle / MANIFEST).write_text(json.dumps(manifest))
@@ -124,13 +137,13 @@ def test_what_was_checked_is_what_is_used(bundle, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("content", [b"../elsewhere\n", b"\xff\xfe", b""])
-def test_a_current_that_names_no_version_is_refused(bundle, tmp_path, content):
+def test_a_current_that_names_no_version_is_rejected(bundle, tmp_path, content):
     (tmp_path / CURRENT).write_bytes(content)
     with pytest.raises(ModelBundleError, match="current"):
         load(tmp_path)
 
 
-def test_a_version_that_is_a_file_is_refused(bundle, tmp_path):
+def test_a_version_that_is_a_file_is_rejected(bundle, tmp_path):
     (tmp_path / "file").write_text("")
     set_current(tmp_path, "file")
     with pytest.raises(ModelBundleError, match="model file cannot be read"):

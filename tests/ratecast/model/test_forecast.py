@@ -17,7 +17,7 @@ from tests.bundles import LEVELS, QUANTILES, SIGMA, training_stats
 
 
 class Steps:
-    """A forest whose word is known: a constant, or one of its inputs; it remembers what it was asked."""
+    """A forest with known outputs, a constant or one of its inputs, that records its inputs."""
 
     def __init__(self, constant: float = 0.0, column: int | None = None) -> None:
         self._constant, self._column = constant, column
@@ -54,7 +54,7 @@ def test_a_forecast_is_the_last_rate_times_a_shrunken_step_in_units_of_volatilit
     assert found.prediction == pytest.approx(expected, rel=1e-12)
 
 
-def test_the_forest_is_asked_the_last_two_returns_in_sigmas_and_how_wild_the_times_are() -> None:
+def test_the_forest_gets_the_last_two_returns_in_sigmas_and_the_ratio_of_volatilities() -> None:
     maker = forecaster(1.0, model := Steps())
     windows = made_ready(maker, rates := history())
     maker.forecast(windows)
@@ -83,13 +83,13 @@ def test_a_range_is_a_quantile_of_its_length_times_its_scale_around_the_forecast
 
 
 @pytest.mark.parametrize(("count", "adaptive"), [(3, False), (20, False), (21, True), (61, True)])
-def test_from_twenty_one_rates_on_a_range_stands_on_its_own_feet(count: int, adaptive: bool) -> None:
+def test_from_twenty_one_rates_on_a_range_is_adaptive(count: int, adaptive: bool) -> None:
     maker = forecaster()
     assert maker.forecast(made_ready(maker, history(count))).adaptive.tolist() == [adaptive]
 
 
 @given(st.floats(1e-6, 2.0), st.integers(3, 61))
-def test_a_floored_range_is_that_of_the_floor_and_every_other_its_own(share: float, count: int) -> None:
+def test_a_floored_range_uses_the_floor_and_every_other_its_volatility(share: float, count: int) -> None:
     """Invented steps, from those of minutes to those of days: the label follows the range and never changes it."""
     maker = forecaster()
     level, rates = LEVELS["EUR/GBP"], np.array(history(count))
@@ -98,13 +98,13 @@ def test_a_floored_range_is_that_of_the_floor_and_every_other_its_own(share: flo
     returns = windows.returns[:, -(count - 1) :]
     weights = DECAY_WEIGHTS[-(count - 1) :]
     prior = 0.0 if count >= 21 else PRIOR_WEIGHT
-    own = float(np.sqrt(((returns**2 * weights).sum() + prior * SIGMA**2) / (weights.sum() + prior)))
+    measured = float(np.sqrt(((returns**2 * weights).sum() + prior * SIGMA**2) / (weights.sum() + prior)))
     floor = FLOOR_SHARE * SIGMA
     table = max(length for length in QUANTILES["95"] if length <= count)
     half = np.log(found.upper[0, 1] / found.prediction[0]) / QUANTILES["95"][table]
-    assert half == pytest.approx(max(own, floor), rel=1e-6)
-    if abs(own / floor - 1.0) > 1e-9:
-        assert found.floored.tolist() == [own < floor]
+    assert half == pytest.approx(max(measured, floor), rel=1e-6)
+    if abs(measured / floor - 1.0) > 1e-9:
+        assert found.floored.tolist() == [measured < floor]
 
 
 @pytest.mark.parametrize("shrinkage", [0.0, 0.5])
@@ -123,7 +123,7 @@ def test_a_hindcast_is_the_forecast_from_the_rates_before(count: int, shrinkage:
     assert found.inside[0].tolist() == held.tolist()
 
 
-def test_hindcasts_tell_answers_in_no_range_in_the_wide_one_and_in_both() -> None:
+def test_hindcasts_distinguish_answers_in_no_range_in_the_wide_one_and_in_both() -> None:
     maker = forecaster()
     start = history(60)
     forecast = maker.forecast(made_ready(maker, start))
@@ -144,7 +144,7 @@ def test_hindcasts_tell_answers_in_no_range_in_the_wide_one_and_in_both() -> Non
     ]
 
 
-# What training saw of EUR/GBP: lags from 0.7 to 1.3 times the level, std a tenth of it; returns up to 6 SIGMA, std SIGMA.
+# Training statistics of EUR/GBP: lags from 0.7 to 1.3 times the level, std a tenth of it; returns up to 6 SIGMA, std SIGMA.
 LEVEL = LEVELS["EUR/GBP"]
 
 
@@ -195,7 +195,7 @@ def test_scores_are_distances_from_the_mean_in_std_and_never_infinite() -> None:
     assert huge.drift_scores[0, 0] == MAX_SCORE
 
 
-def test_each_history_is_held_to_its_own_pair() -> None:
+def test_each_history_is_compared_with_its_pair() -> None:
     maker = forecaster()
     rows = np.array([maker.pair_index["EUR/JPY"], maker.pair_index["EUR/GBP"]], dtype=np.intp)
     windows = maker.windows([history(level=160.0), history(level=160.0)], rows)

@@ -42,7 +42,7 @@ def by_hand(values: np.ndarray) -> float:
 
 @pytest.mark.parametrize("count", [1, 2, 5, 19, 20, 21, 47, 60])
 @pytest.mark.parametrize("shape", ["normal", "fat"])
-def test_the_narrow_scale_is_what_its_definition_says(shape: str, count: int) -> None:
+def test_the_narrow_scale_follows_its_definition(shape: str, count: int) -> None:
     for seed in range(5):
         values = returns(count, shape, seed)
         assert shoulder(values) == pytest.approx(by_hand(values), rel=1e-4)

@@ -51,7 +51,7 @@ def test_quotes_of_seven_days_are_kept():
     assert days_left(left) == [str(day) for day in ALL_DAYS]
 
 
-def test_each_pair_of_a_table_has_weekends_of_its_own():
+def test_the_weekends_of_each_pair_of_a_table_are_found_separately():
     left, copies = without_copies(table(filled(walk(), ~OPEN), walk(1)))
     assert copies.pairs == ("EUR/USD",)
     assert np.isnan(left.columns["EUR/USD"][~OPEN]).all()
@@ -124,6 +124,6 @@ def test_a_weekend_after_a_hole_of_weeks_is_no_copy():
     assert np.datetime64("2021-02-27") in left.dates
 
 
-def test_the_ecb_s_own_rates_hold_no_copies():
+def test_the_ecb_s_rates_hold_no_copies():
     table_ = load_ecb()
     assert without_copies(table_) == (table_, None)

@@ -1,4 +1,4 @@
-"""The feed wins over the base where it is to be believed."""
+"""The feed takes precedence over the base unless its rate is suspicious."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def feed(start, stop, factor=1.0, values=None):
 
 
 def column(overlay, pair):
-    own = overlay.table.columns[pair]
-    return {str(d): r for d, r in zip(overlay.table.dates, own.tolist(), strict=True) if not np.isnan(r)}
+    found = overlay.table.columns[pair]
+    return {str(d): r for d, r in zip(overlay.table.dates, found.tolist(), strict=True) if not np.isnan(r)}
 
 
 def test_the_feed_wins_on_its_days_and_adds_new_ones(base):
@@ -49,11 +49,11 @@ def test_a_cross_stays_derived_from_the_base_alone(base):
     clean = series(base, "USD/JPY")[0].rates.tolist()
     overlay = lay_over(base, {"EUR/USD": feed(0, 182, 1.002)}, ["EUR/USD", "USD/JPY"])
     assert list(column(overlay, "USD/JPY").values()) == clean
-    own = lay_over(base, {"USD/JPY": feed(0, 3, values=[*clean[:2], clean[2] * 1.001])}, ["USD/JPY"])
-    assert list(column(own, "USD/JPY").values()) == [*clean[:2], clean[2] * 1.001, *clean[3:]]
+    cross = lay_over(base, {"USD/JPY": feed(0, 3, values=[*clean[:2], clean[2] * 1.001])}, ["USD/JPY"])
+    assert list(column(cross, "USD/JPY").values()) == [*clean[:2], clean[2] * 1.001, *clean[3:]]
 
 
-def test_a_rate_the_base_contradicts_is_left_out_and_the_base_stands(base):
+def test_a_rate_the_base_contradicts_is_left_out_and_the_base_is_used(base):
     values = WALK[100:110].copy()
     values[3] *= 10
     overlay = lay_over(base, {"EUR/USD": feed(100, 110, values=values)}, ["EUR/USD"])
@@ -80,7 +80,7 @@ def test_a_spike_beyond_the_base_is_left_out_and_leaves_no_rate():
     assert len(column(overlay, "EUR/USD")) == 181
 
 
-def test_without_a_base_the_feed_stands_alone(base):
+def test_without_a_base_the_feed_is_used_alone(base):
     overlay = lay_over(None, {"EUR/USD": feed(0, 182)}, ["EUR/USD", "EUR/JPY"])
     assert list(column(overlay, "EUR/USD").values()) == WALK.tolist()
     assert overlay.no_rates == ("EUR/JPY",)
@@ -135,8 +135,8 @@ def test_days_to_come_do_not_make_a_feed_contradict_its_base(base):
     late = RateTable("base", np.arange("2024-01-01", "2024-08-01", dtype="datetime64[D]"), {})
     late.columns["EUR/USD"] = np.exp(0.005 * np.random.default_rng(1).standard_normal(len(late.dates)))
     days = np.concatenate((late.dates[100:103], late.dates[-20:]))
-    said = np.concatenate((late.columns["EUR/USD"][100:103], np.full(20, 100.0)))
-    overlay = lay_over(late, {"EUR/USD": PairRates(days, said)}, ["EUR/USD"])
+    quoted = np.concatenate((late.columns["EUR/USD"][100:103], np.full(20, 100.0)))
+    overlay = lay_over(late, {"EUR/USD": PairRates(days, quoted)}, ["EUR/USD"])
     assert overlay.taken == {"EUR/USD": 3}
     assert {faulty.rule for faulty in overlay.left_out} == {"future"}
     assert list(column(overlay, "EUR/USD").values()) == late.columns["EUR/USD"].tolist()

@@ -81,7 +81,7 @@ UNUSUAL_FILES = {
     "R, long": '"","date","pair","rate"\n"7","2026-01-01","EUR/USD",NA\n"9","2026-01-02","EUR/USD",1.1712\n',
     "pandas with its index": ",date,USD\n0,2026-01-01,NaN\n1,2026-01-02,1.1712\n",
     "FRED, as it was": "DATE,EUR/USD\n2026-01-01,.\n2026-01-02,1.1712\n",
-    "FRED, as it is": "observation_date,EUR/USD\n2026-01-01,\n2026-01-02,1.1712\n",
+    "FRED, unchanged": "observation_date,EUR/USD\n2026-01-01,\n2026-01-02,1.1712\n",
     "BOM and CRLF": "\ufeff,date,USD\r\n0,2026-01-01,#N/A\r\n1,2026-01-02,1.1712\r\n",
 }
 
@@ -97,12 +97,12 @@ MALFORMED = {
     "empty file": ("", "line 1: the file is empty"),
     "blank first line": ("\n2024-01-02,1.1\n", "line 1: the file is empty"),
     "only a header": ("date,USD\n", "line 1: there are no rates after the header"),
-    "no date column": ("day,USD\n2024-01-02,1.1\n", "line 1: no column 'date'"),
+    "no date column": ("day,USD\n2024-01-02,1.1\n", "line 1: there is no column 'date'"),
     "semicolons": (
         "date;USD\n2024-01-02;1.1\n",
-        "line 1: no column 'date' (columns are separated by commas)",
+        "line 1: there is no column 'date' (columns are separated by commas)",
     ),
-    "no value column": ("date\n2024-01-02\n", "line 1: no column beside 'date'"),
+    "no value column": ("date\n2024-01-02\n", "line 1: there is no column besides 'date'"),
     "unknown column": ("date,dollar\n2024-01-02,1\n", "line 1: column 'dollar' is neither a currency"),
     "same column twice": ("date,USD,USD\n2024-01-02,1,1\n", "line 1: column 'USD' occurs twice"),
     "euro column": ("date,EUR\n2024-01-02,1\n", "line 1: column 'EUR' is neither"),
@@ -113,8 +113,8 @@ MALFORMED = {
     "same day twice": ("date,USD\n2024-01-02,1\n2024-01-02,1\n", "line 3: date 2024-01-02 occurs twice"),
     "words": ("date,USD\n2024-01-02,1\n2024-01-03,about 1\n", "line 3: 'about 1' is not a number"),
     "decimal comma": ('date,USD\n2024-01-02,"1,1"\n', "line 2: '1,1' is not a number"),
-    "zero": ("date,USD\n2024-01-02,0\n", "line 2: rate 0 is not positive and finite"),
-    "negative": ("date,USD\n2024-01-02,-1.1\n", "line 2: rate -1.1 is not positive"),
+    "zero": ("date,USD\n2024-01-02,0\n", "line 2: rate 0 is not a positive finite number"),
+    "negative": ("date,USD\n2024-01-02,-1.1\n", "line 2: rate -1.1 is not a positive finite number"),
     "thousands, as Python writes them": (
         "date,USD\n2024-01-02,1_000.5\n",
         "line 2: '1_000.5' is not a number",
@@ -128,18 +128,18 @@ MALFORMED = {
     "Arabic digits": ("date,USD\n2024-01-02,\u0661.\u0665\n", "line 2: '\u0661.\u0665' is not a number"),
     "hexadecimal": ("date,USD\n2024-01-02,0x1p0\n", "line 2: '0x1p0' is not a number"),
     "a negative nan": ("date,USD\n2024-01-02,-nan\n", "line 2: '-nan' is not a number"),
-    "infinity by name": ("date,USD\n2024-01-02,inf\n", "line 2: rate inf is not positive and finite"),
+    "infinity by name": ("date,USD\n2024-01-02,inf\n", "line 2: rate inf is not a positive finite number"),
     "no name but rates": ("date,USD,\n2024-01-02,1.1,1.2\n", "line 2: column 3 has no name but holds '1.2'"),
     "no name but words": (",date,USD\nmon,2024-01-02,1.1\n", "line 2: column 1 has no name but holds 'mon'"),
-    "semicolons and decimal commas": ("date;USD\n2024-01-02;1,1\n", "line 1: no column 'date'"),
-    "tabs": ("date\tUSD\n2024-01-02\t1.1\n", "line 1: no column 'date'"),
+    "semicolons and decimal commas": ("date;USD\n2024-01-02;1,1\n", "line 1: there is no column 'date'"),
+    "tabs": ("date\tUSD\n2024-01-02\t1.1\n", "line 1: there is no column 'date'"),
     "UTF-16": ("date,USD\n2024-01-02,1.1\n".encode("utf-16"), "line 1: not UTF-8"),
-    "infinite": ("date,USD\n2024-01-02,1e999\n", "line 2: rate 1e999 is not positive and finite"),
+    "infinite": ("date,USD\n2024-01-02,1e999\n", "line 2: rate 1e999 is not a positive finite number"),
     "short row": ("date,USD,GBP\n2024-01-02,1.1\n", "line 2: 2 cells where the header has 3"),
     "long row": ("date,USD\n2024-01-02,1,1\n", "line 2: 3 cells where the header has 2"),
     "not UTF-8": (b"date,USD\n2024-01-02,1\n2024-01-03,\xff\n", "line 3: not UTF-8"),
-    "long without rate": ("date,pair\n2024-01-02,EUR/USD\n", "line 1: no column 'rate'"),
-    "long without pair": ("date,rate\n2024-01-02,1.1\n", "line 1: no column 'pair'"),
+    "long without rate": ("date,pair\n2024-01-02,EUR/USD\n", "line 1: there is no column 'rate'"),
+    "long without pair": ("date,rate\n2024-01-02,1.1\n", "line 1: there is no column 'pair'"),
     "long, bad pair": ("date,pair,rate\n2024-01-02,EURUSD,1\n", "line 2: 'EURUSD' is not a pair"),
     "long, twice": (
         "date,pair,rate\n2024-01-02,EUR/USD,1\n2024-01-02,EUR/USD,1\n",
@@ -149,7 +149,7 @@ MALFORMED = {
 
 
 @pytest.mark.parametrize(("content", "fault"), MALFORMED.values(), ids=MALFORMED.keys())
-def test_a_malformed_csv_is_refused_in_one_line_with_file_line_and_fault(write, content, fault):
+def test_a_malformed_csv_is_rejected_in_one_line_with_file_line_and_fault(write, content, fault):
     path = write(content)
     with pytest.raises(UsageError) as caught:
         load_csv(path)
@@ -160,6 +160,6 @@ def test_a_malformed_csv_is_refused_in_one_line_with_file_line_and_fault(write, 
 
 
 @pytest.mark.parametrize("name", ["missing.csv", "."])
-def test_a_file_that_cannot_be_read_is_refused(tmp_path, name):
+def test_a_file_that_cannot_be_read_is_rejected(tmp_path, name):
     with pytest.raises(UsageError, match=r"No such file|Is a directory"):
         load_csv(tmp_path / name)

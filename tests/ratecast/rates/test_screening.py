@@ -58,7 +58,7 @@ def test_a_shock_that_stays_is_kept(start, factor):
 
 @pytest.mark.parametrize("factor", [1.8, 1 / 1.8])
 def test_days_that_are_wrong_by_less_than_a_factor_of_two_are_kept(factor):
-    """A market could have done that; the module's docstring says so."""
+    """A market could have done that, as the docstring of the module explains."""
     found = walk()
     found[200:210] *= factor
     assert suspects(found) == {}
@@ -79,7 +79,7 @@ def test_a_spike_smaller_than_the_bound_is_kept():
     assert suspects(found) == {}
 
 
-def test_a_feed_in_a_wild_time_is_judged_by_that_time():
+def test_a_feed_in_a_volatile_time_is_judged_by_that_time():
     """Five times as volatile for a year: what was a spike before is a move now."""
     returns = SIGMA * np.random.default_rng(1).standard_normal(1500)
     returns[1000:1250] *= 5
@@ -203,7 +203,7 @@ def test_a_feed_that_contradicts_the_base_on_some_days_loses_those_days():
     assert np.flatnonzero(off).tolist() == [4]
 
 
-def test_a_feed_that_contradicts_the_base_on_most_days_is_not_believed_on_any():
+def test_a_feed_that_contradicts_the_base_on_most_days_is_left_out_on_all():
     reference = walk(20)
     feed = reference.copy()
     feed[:11] *= 1.1

@@ -1,4 +1,4 @@
-"""What of an invented file is learnt from, and what is said of the rest."""
+"""Which rates of an invented file are used for training, and what is reported about the others."""
 
 from __future__ import annotations
 
@@ -65,11 +65,11 @@ def test_a_clean_table_and_an_empty_one_are_left_alone():
 def test_what_is_left_out_is_named_by_rule_and_by_run():
     found = screened(table(JPY={0: 0.01, 200: 0.01, 201: 0.01}), TODAY)
     assert next(iter(left_out.lines(found.left_out, "rates.csv"))) == (
-        "left out  3 rates that look like faults in rates.csv (--keep-outliers keeps what is left out):"
+        "left out  3 rates that look like faults in rates.csv (--keep-outliers keeps them):"
     )
     (sentence,) = found.sentences()
     assert sentence.startswith(
-        "3 rates that look like faults in rates.csv, not learnt from: EUR/JPY 2021-01-04: 0.01"
+        "3 rates that look like faults in rates.csv, left out of training: EUR/JPY 2021-01-04: 0.01"
     )
     assert f"EUR/JPY {DAYS[200]} to {DAYS[201]}: 2 rates (excursion)." in sentence
     assert found.remark() == " (left out before: 2 excursion, 1 unconfirmed)"

@@ -120,13 +120,13 @@ def test_start_and_end_are_included(ecb):
     assert [str(day) for day in stretch.dates] == ["2024-01-02", "2024-01-03", "2024-01-04", "2024-01-05"]
 
 
-def test_an_unknown_currency_is_refused_and_the_known_ones_listed(ecb):
+def test_an_unknown_currency_is_rejected_and_the_known_ones_listed(ecb):
     with pytest.raises(UsageError, match=r"has no XYZ; it has AUD, BGN, .*ZAR$"):
         series(ecb, "EUR/XYZ")
 
 
 @pytest.mark.parametrize("pair", ["EURUSD", "eur/usd", "EUR/USD ", "EUR/EUR", "EUR/US", ""])
-def test_what_is_not_a_pair_is_refused(ecb, pair):
+def test_what_is_not_a_pair_is_rejected(ecb, pair):
     with pytest.raises(UsageError, match="is not a pair"):
         series(ecb, pair)
 

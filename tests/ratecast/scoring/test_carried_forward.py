@@ -26,7 +26,7 @@ def test_saturdays_and_sundays_that_repeat_the_rate_before_are_found(weeks: int)
     assert closed(FILLED * weeks, FROM_MONDAY * weeks) == expected
 
 
-def test_one_repeated_weekend_day_is_too_few_to_say() -> None:
+def test_one_repeated_weekend_day_is_too_few() -> None:
     assert closed(FILLED[:5], FROM_MONDAY[:5]) == []
     assert closed(FILLED[:6], FROM_MONDAY[:6]) == [4, 5]
 
@@ -47,7 +47,7 @@ def test_weekdays_that_repeat_are_left_alone() -> None:
     assert closed([0.0] * 7, [1, 2, 3, 4, 0, 1, 2]) == []
 
 
-def test_what_lies_before_a_short_history_is_no_weekend() -> None:
+def test_missing_returns_before_a_short_history_are_no_weekend() -> None:
     assert closed([X, X, *FILLED], [-1, -1, *FROM_MONDAY]) == [6, 7]
 
 
@@ -56,13 +56,13 @@ def test_rows_without_known_weekdays_are_left_alone() -> None:
     found = carried_forward(returns, {1: np.array(FROM_MONDAY)})
     assert found.rows.tolist() == [1]
     assert list(found.masks()) == [1]
-    assert found.words() == {
-        1: "carried forward: 2 of the rates are of Saturdays or Sundays and repeat the rate before"
+    assert found.texts() == {
+        1: "carried forward: 2 rates of Saturdays and Sundays only repeat the rate before them"
     }
     assert carried_forward(returns, {}).rows.tolist() == []
 
 
-def test_a_newest_rate_that_was_carried_forward_is_told_from_one_that_was_not() -> None:
+def test_a_newest_rate_that_was_carried_forward_is_distinguished_from_one_that_was_not() -> None:
     until_sunday = [M, *FILLED[:6]]
     days = {0: np.array([0, *FROM_MONDAY[:6]]), 1: np.array(FROM_MONDAY)}
     found = carried_forward(np.array([until_sunday, FILLED]), days)
@@ -75,10 +75,10 @@ def filled_and_open() -> tuple[np.ndarray, CarriedForward]:
     return returns, carried_forward(returns, {0: np.array(FROM_MONDAY)})
 
 
-def test_squeezed_returns_are_those_of_open_days_up_to_the_newest() -> None:
+def test_open_returns_are_those_of_open_days_aligned_to_the_newest() -> None:
     returns, found = filled_and_open()
     np.testing.assert_array_equal(
-        found.squeezed(returns), [[X, X, 1, 2, 3, 4, 5], [1, 2, 3, 4, 5, 6, 7]], strict=True
+        found.open_returns(returns), [[X, X, 1, 2, 3, 4, 5], [1, 2, 3, 4, 5, 6, 7]], strict=True
     )
     assert returns[0].tolist() == [1, 2, 3, 4, 0, 0, 5]
 
@@ -86,15 +86,15 @@ def test_squeezed_returns_are_those_of_open_days_up_to_the_newest() -> None:
 def test_without_a_filled_weekend_nothing_is_copied() -> None:
     returns = np.array([[M] * 7])
     found = carried_forward(returns, {0: np.array(FROM_MONDAY)})
-    assert found.squeezed(returns) is returns
+    assert found.open_returns(returns) is returns
 
 
-def test_doubts_about_squeezed_returns_come_back_to_where_the_returns_lie() -> None:
+def test_masks_of_open_returns_are_moved_back_to_the_places_of_the_returns() -> None:
     hung = [M, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]  # from Tuesday to Monday, the weekend filled
     moves = [M] * 7
     returns = np.array([moves, hung, hung])
     found = carried_forward(returns, {1: np.array(FROM_MONDAY)})
-    still = found.spread(standstills(found.squeezed(returns), np.full(3, 4), np.full(3, 3)))
+    still = found.restore_places(standstills(found.open_returns(returns), np.full(3, 4), np.full(3, 3)))
     assert still.rows.tolist() == [1, 2]
     assert still.equal_rates.tolist() == [5, 7]
-    assert still.doubted.astype(int).tolist() == [[0, 1, 1, 1, 0, 0, 1], [0, 1, 1, 1, 1, 1, 1]]
+    assert still.ignored.astype(int).tolist() == [[0, 1, 1, 1, 0, 0, 1], [0, 1, 1, 1, 1, 1, 1]]

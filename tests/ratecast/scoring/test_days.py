@@ -1,4 +1,4 @@
-"""What messages say about when their rates were fixed."""
+"""The days of the rates of messages."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ def values(days: Days) -> list[float]:
     return [float(column[0]) for column in (days.newest, days.gap, days.span, days.longest)]
 
 
-def test_a_message_without_dates_says_nothing() -> None:
+def test_a_message_without_dates_has_no_days() -> None:
     assert np.isnan(values(days_of(None))).all()
 
 
-def test_times_say_the_newest_day_the_last_step_and_the_last_twenty() -> None:
+def test_times_give_the_newest_day_the_last_step_and_the_last_twenty() -> None:
     assert values(days_of(daily(21)))[:3] == [LAST_DAY, 1, 20]
     assert np.isnan(values(days_of(daily(20)))[2])  # nineteen steps
 
@@ -75,7 +75,7 @@ def test_the_longest_step_is_looked_for_where_the_span_is_unusual() -> None:
     assert np.isnan(values(days_of(long_ago))[3])  # out of sight
 
 
-def test_each_message_of_a_batch_has_its_own() -> None:
+def test_each_message_of_a_batch_has_its_days() -> None:
     batch = [
         {"history": [1, 2, 3]},
         {"history": [1, 2, 3], "times": ["2026-01-02", "2026-01-05", "2026-01-06"]},
@@ -86,8 +86,8 @@ def test_each_message_of_a_batch_has_its_own() -> None:
     assert np.array_equal(days.gap, [np.nan, 1, np.nan], equal_nan=True)
 
 
-def told(*dates: list[dt.date]) -> dict[int, list[int]]:
-    """Row -> weekdays that `message_days` tells of it."""
+def weekdays_of(*dates: list[dt.date]) -> dict[int, list[int]]:
+    """Return row -> weekdays from `message_days`."""
     batch = [{"history": [1.0] * len(of), "times": [day.isoformat() for day in of]} for of in dates]
     days = message_days(decode_histories([json.dumps(message).encode() for message in batch], 100_000))
     return {row: of_row.tolist() for row, of_row in days.weekdays.items()}
@@ -98,29 +98,29 @@ def on_working_days(count: int) -> list[dt.date]:
 
 
 @pytest.mark.parametrize("count", [4, 7, 20, 21, 22, 60, 61, 62, 200])
-def test_weekdays_are_told_of_messages_with_more_dates_than_working_days(count: int) -> None:
+def test_weekdays_are_found_for_messages_with_more_dates_than_working_days(count: int) -> None:
     weekdays = [day.weekday() for day in daily(count)][-60:]
     expected = [-1] * (60 - len(weekdays)) + weekdays
-    assert told(on_working_days(count), daily(count)) == {1: expected}
+    assert weekdays_of(on_working_days(count), daily(count)) == {1: expected}
 
 
 def test_a_weekend_at_the_edge_of_a_history_is_seen() -> None:
     thursday, friday, saturday, sunday, monday, tuesday = (dt.date(2026, 1, day) for day in range(1, 7))
     assert list(
-        told([thursday, friday, saturday], [friday, saturday, sunday], [saturday, sunday, monday])
+        weekdays_of([thursday, friday, saturday], [friday, saturday, sunday], [saturday, sunday, monday])
     ) == [
         0,
         1,
         2,
     ]
     # No return leads to the first rate, and a weekend without rates is none.
-    assert told([sunday, monday, tuesday], [thursday, friday, monday], [friday, monday, tuesday]) == {}
+    assert weekdays_of([sunday, monday, tuesday], [thursday, friday, monday], [friday, monday, tuesday]) == {}
 
 
 def test_a_hole_in_the_dates_hides_no_weekends() -> None:
     for count in (40, 61, 200):
         hole = [day - dt.timedelta(8) for day in daily(count)[:-10]] + daily(10)
-        assert list(told(hole)) == [0]
+        assert list(weekdays_of(hole)) == [0]
 
 
 def test_a_message_without_dates_has_no_weekdays() -> None:

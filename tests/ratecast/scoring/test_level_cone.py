@@ -12,38 +12,40 @@ from tests.bundles import LEVELS, SIGMA, forest_on_noise, training_stats
 
 STATS = training_stats()
 FORECASTER = Forecaster(STATS, OnnxModel(forest_on_noise()[0]))
-SEEN = STATS.pairs["EUR/GBP"]
+TRAINING = STATS.pairs["EUR/GBP"]
 SIGMAS = 5.0
-LAST_DAY = np.datetime64(SEEN.last_date).astype(float)
+LAST_DAY = np.datetime64(TRAINING.last_date).astype(float)
 
 
 def outside(rate: float, days_since_training: float) -> str | None:
-    """What the cone says of a history that ends with a rate of that day, NaN for none."""
+    """Return the alert text for a history that ends with a rate of that day (NaN for no date)."""
     windows = FORECASTER.windows([[LEVELS["EUR/GBP"]] * 3 + [rate]], np.zeros(1, dtype=np.intp))
-    reach = LevelCone(np.array([SIGMAS]), [SEEN]).reach(windows, np.array([LAST_DAY + days_since_training]))
+    reach = LevelCone(np.array([SIGMAS]), [TRAINING]).reach(
+        windows, np.array([LAST_DAY + days_since_training])
+    )
     return reach.outside(np.array([rate])).get(0)
 
 
 # Trading days are five of seven; twenty are added; without a date it is six years.
 @pytest.mark.parametrize(
-    ("days", "trading_days", "words"),
+    ("days", "trading_days", "ending"),
     [
-        (0, 20, "for its age"),
-        (700, 520, "for its age"),
-        (-700, 520, "for its age"),
-        (np.nan, 6 * 365 * 5 / 7 + 20, "were it 6 years away (it has no date)"),
+        (0, 20, "even allowing for the time since then"),
+        (700, 520, "even allowing for the time since then"),
+        (-700, 520, "even allowing for the time since then"),
+        (np.nan, 6 * 365 * 5 / 7 + 20, "even allowing for 6 years of drift (the message has no date)"),
     ],
 )
 @pytest.mark.parametrize("direction", [1, -1])
 def test_a_cone_ends_so_many_sigmas_of_a_random_walk_from_the_last_training_rate(
-    days: float, trading_days: float, words: str, direction: int
+    days: float, trading_days: float, ending: str, direction: int
 ) -> None:
     walk = SIGMA * np.sqrt(trading_days)
-    assert outside(SEEN.last_rate * np.exp(direction * 4.99 * walk), days) is None
-    told = outside(SEEN.last_rate * np.exp(direction * 5.01 * walk), days)
-    assert told is not None
-    assert told.startswith("level cone: 5.01 sigma from the last training rate")
-    assert told.endswith(words)
+    assert outside(TRAINING.last_rate * np.exp(direction * 4.99 * walk), days) is None
+    text = outside(TRAINING.last_rate * np.exp(direction * 5.01 * walk), days)
+    assert text is not None
+    assert text.startswith("level cone: 5.01 sigma from the last training rate")
+    assert text.endswith(ending)
 
 
 @pytest.mark.parametrize(

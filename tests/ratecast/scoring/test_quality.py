@@ -40,7 +40,7 @@ def aged(days_since_training: float) -> Days:
 def test_clean_feeds_are_quiet() -> None:
     found = check(*(feed(seed=seed) for seed in range(300)))
     assert found.alerts == {}
-    assert found.disbelieved == {}
+    assert found.ignored_returns == {}
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_the_way_back_is_no_fault_once_only_the_faulty_level_is_before_it() -> N
     # Ninety days at a hundred times the rate, then repaired: every window begins within the fault.
     slipped = feed(days=100)
     slipped[:90] *= 100
-    # The first right rate jumps, and the message alone says no more than that; training's level says the rest.
+    # The first right rate is a jump, judged by the message alone. The level in training shows that it is right.
     assert codes(slipped[:91], days=aged(200)) == ["jump", "decimal_slip"]
     assert codes(slipped[:95], days=aged(206)) == []
     # That is so of the days before the end of training, and of rates without a date.
@@ -87,13 +87,13 @@ def test_the_way_back_is_no_fault_once_only_the_faulty_level_is_before_it() -> N
 
 
 @pytest.mark.parametrize("days", [aged(400), aged(-400), None])
-def test_a_wrong_level_is_told_even_when_the_step_to_it_is_out_of_sight(days: Days | None) -> None:
+def test_a_wrong_level_is_reported_even_when_the_step_to_it_is_out_of_sight(days: Days | None) -> None:
     assert codes(10 * feed(), days=days) == ["level_cone"]
     assert codes(feed() / 10, days=days) == ["level_cone"]
 
 
 @pytest.mark.parametrize(("step", "percent"), [(0.06, "+6.18"), (-0.06, "-5.82")])
-def test_a_jump_says_how_far_in_percent_and_in_the_volatility_before_it(step: float, percent: str) -> None:
+def test_a_jump_is_reported_in_percent_and_in_the_volatility_before_it(step: float, percent: str) -> None:
     jumped = np.append(feed(), feed()[-1] * np.exp(step))
     before = FORECASTER.windows([feed().tolist()], np.zeros(1, dtype=np.intp)).sigma[0]
     assert check(jumped).alerts[0]["jump"] == f"jump: {percent} % in one step, {0.06 / before:.3g} sigma"
@@ -126,13 +126,13 @@ def test_an_inverted_quote_is_named() -> None:
     assert "decimal_slip" not in found
 
 
-def test_a_stuck_feed_is_found_at_the_fourth_equal_rate_and_says_how_long() -> None:
+def test_a_stuck_feed_is_found_at_the_fourth_equal_rate_and_its_length_reported() -> None:
     moving = feed(days=57)
     lengths = {n: codes(np.append(moving, [moving[-1]] * (n - 1))) for n in range(2, 40)}
     assert [n for n, found in lengths.items() if found] == list(range(4, 40))
     found = check(np.append(moving, [moving[-1]] * 9))
     assert found.alerts[0]["stuck"] == "stuck: 10 equal rates in a row"
-    assert found.disbelieved[0].tolist() == [False] * 51 + [True] * 9
+    assert found.ignored_returns[0].tolist() == [False] * 51 + [True] * 9
 
 
 def test_a_peg_that_has_stood_still_before_is_no_news() -> None:
@@ -160,11 +160,11 @@ def test_what_a_hanging_feed_left_behind_narrows_no_range_and_its_end_is_no_jump
         for right in (65, 66, 75):  # the first right rate is the move of 21 days
             found = check(hung[right - 60 : right + 1])
             assert found.alerts == {}
-            doubted = np.flatnonzero(found.disbelieved[0]) + right - 60 + 1
-            assert doubted.tolist() == list(range(45, 66))
+            ignored = np.flatnonzero(found.ignored_returns[0]) + right - 60 + 1
+            assert ignored.tolist() == list(range(45, 66))
             windows = FORECASTER.windows([hung[right - 60 : right + 1].tolist()], np.zeros(1, dtype=np.intp))
             unhung = FORECASTER.windows([clean[right - 60 : right + 1].tolist()], np.zeros(1, dtype=np.intp))
-            assert 0.5 < windows.without(found.disbelieved).sigma[0] / unhung.sigma[0] < 2
+            assert 0.5 < windows.without(found.ignored_returns).sigma[0] / unhung.sigma[0] < 2
 
 
 def test_a_feed_that_hangs_and_comes_back_wrong_jumps() -> None:
@@ -175,7 +175,7 @@ def test_a_feed_that_hangs_and_comes_back_wrong_jumps() -> None:
 
 
 def peg(longest_run: int) -> QualityChecker:
-    """A checker whose training saw EUR/GBP stand still for so long."""
+    """Make a checker whose training had a run of equal EUR/GBP rates of this length."""
     pair = STATS.pairs["EUR/GBP"].model_copy(update={"longest_run": longest_run})
     return QualityChecker.from_stats(STATS.model_copy(update={"pairs": {**STATS.pairs, "EUR/GBP": pair}}))
 
@@ -226,25 +226,25 @@ def test_several_rates_a_day_are_no_gap_and_not_backwards(gap: float, span: floa
     assert codes(feed(), days=days) == []
 
 
-def test_a_single_gap_is_told_once_and_not_for_as_long_as_it_is_in_sight() -> None:
-    def told(gap: float, span: float, longest: float) -> list[str]:
+def test_a_single_gap_is_reported_once_and_not_again_while_it_is_in_the_window() -> None:
+    def reported(gap: float, span: float, longest: float) -> list[str]:
         return codes(feed(), days=Days(*(np.array([x]) for x in (LAST_DAY + 1.0, gap, span, longest))))
 
-    assert told(gap=10, span=37, longest=10) == ["gap"]  # when it comes
-    assert told(gap=1, span=37, longest=10) == []  # while it is in the last twenty steps
-    assert told(gap=1, span=45, longest=10) == ["gap"]  # others are missing beside it
-    assert told(gap=2, span=40, longest=4) == ["gap"]  # every second one is
+    assert reported(gap=10, span=37, longest=10) == ["gap"]  # when it comes
+    assert reported(gap=1, span=37, longest=10) == []  # while it is in the last twenty steps
+    assert reported(gap=1, span=45, longest=10) == ["gap"]  # others are missing beside it
+    assert reported(gap=2, span=40, longest=4) == ["gap"]  # every second one is
 
 
 @pytest.mark.parametrize(("gap", "span"), [(-1, 28), (1, -28)])
-def test_dates_that_go_backwards_are_told(gap: float, span: float) -> None:
+def test_dates_that_go_backwards_are_reported(gap: float, span: float) -> None:
     days = Days(*(np.array([x]) for x in (LAST_DAY + 1.0, float(gap), float(span), np.nan)))
     assert check(feed(), days=days).alerts[0] == {"gap": "gap: the dates of the rates go backwards"}
 
 
-def test_a_wilder_market_is_told_from_a_broken_feed() -> None:
-    wild = np.append(feed(), feed()[-1] * np.exp(np.cumsum([4 * SIGMA, -4 * SIGMA] * 5)))
-    found = check(wild)
+def test_a_more_volatile_market_is_distinguished_from_a_broken_feed() -> None:
+    volatile = np.append(feed(), feed()[-1] * np.exp(np.cumsum([4 * SIGMA, -4 * SIGMA] * 5)))
+    found = check(volatile)
     assert list(found.alerts[0]) == ["volatility_regime"]
     assert not found.faulty().any()
     slipped = feed()
@@ -252,11 +252,11 @@ def test_a_wilder_market_is_told_from_a_broken_feed() -> None:
     found = check(slipped)
     assert "volatility_regime" not in found.alerts[0]
     assert found.faulty().all()
-    spiked = wild.copy()
+    spiked = volatile.copy()
     spiked[30] *= 100  # long before the ten returns that are judged
     found = check(spiked)
     assert list(found.alerts[0]) == ["volatility_regime"]
-    assert found.disbelieved[0].sum() == 2
+    assert found.ignored_returns[0].sum() == 2
 
 
 def test_rows_do_not_influence_each_other() -> None:
@@ -270,11 +270,11 @@ def test_short_histories_are_checked_for_what_they_can_show() -> None:
     assert codes(np.array([0.85, 0.851, 0.852])) == []
 
 
-def test_a_spike_that_is_over_says_nothing_of_the_volatility_and_hides_no_jump() -> None:
+def test_a_spike_that_is_over_does_not_count_in_the_volatility_and_hides_no_jump() -> None:
     clean = feed(days=70)
     spiked = clean.copy()
     spiked[40] *= 100
-    (mask,) = check(spiked).disbelieved.values()
+    (mask,) = check(spiked).ignored_returns.values()
     assert np.flatnonzero(mask).tolist() == [40 - 70 + 60, 41 - 70 + 60]
     jumped = np.append(spiked, spiked[-1] * np.exp(12 * SIGMA))
     assert codes(jumped) == ["jump"]
@@ -283,4 +283,4 @@ def test_a_spike_that_is_over_says_nothing_of_the_volatility_and_hides_no_jump()
 def test_a_fault_that_lasts_keeps_its_wide_range() -> None:
     slipped = feed()
     slipped[-5:] *= 100
-    assert check(slipped).disbelieved == {}
+    assert check(slipped).ignored_returns == {}

@@ -51,11 +51,11 @@ def test_headers_too_large_to_go_out_again_make_a_dead_letter() -> None:
     batch = SCORER.score([fits, large, FakeRecord(GOOD)], NOW)
     assert len(batch.values) == 2
     assert [(letter.code, letter.message) for letter in batch.dead_letters] == [
-        ("too_large", "key and headers of 1000008 bytes, more than the 1000000 that are read")
+        ("too_large", "the key and headers have 1000008 bytes; at most 1000000 are accepted")
     ]
 
 
-def test_the_original_example_is_scored_as_it_stands() -> None:
+def test_the_original_example_is_scored_unchanged() -> None:
     (prediction,) = score(b'{"history": [0.85, 0.86, 0.87]}')
     assert prediction.pair == "EUR/GBP"
     assert prediction.baseline == prediction.features.lag_1 == 0.87
@@ -91,7 +91,7 @@ def test_twenty_one_rates_make_the_range_adaptive() -> None:
     calm, short = score(message([0.85, 0.851] * 11), message([0.85, 0.851] * 10))
     assert (calm.interval_quality, short.interval_quality) == ("adaptive", "static")
     width = [p.intervals.level_95[1] - p.intervals.level_95[0] for p in (calm, short)]
-    assert width[0] < width[1]  # the calm history's own volatility is far below the stored one
+    assert width[0] < width[1]  # the calm history's volatility is far below the stored one
 
 
 def test_ticks_by_the_minute_are_marked_floored_unless_they_are_too_few() -> None:
@@ -103,7 +103,7 @@ def test_ticks_by_the_minute_are_marked_floored_unless_they_are_too_few() -> Non
     assert [p.interval_quality for p in found] == ["floored", "floored", "static", "adaptive"]
 
 
-def test_a_pair_that_stands_still_by_nature_is_marked_floored() -> None:
+def test_a_pair_that_hardly_moves_is_marked_floored() -> None:
     (prediction,) = score(message([0.85, 0.85, 0.85001] * 10))
     assert prediction.interval_quality == "floored"
 
@@ -146,7 +146,7 @@ def test_fields_of_the_message_come_back() -> None:
     assert prediction.source.topic == "rate-histories"
 
 
-def test_what_metrics_need_is_told_a_record() -> None:
+def test_a_scored_batch_has_what_metrics_need_for_each_record() -> None:
     values = [message([level] * 3, pair=pair, as_of="2025-01-06") for pair, level in LEVELS.items()]
     values.append(message([30.0] * 3, pair="EUR/GBP", as_of="2025-01-07"))
     batch = SCORER.score([FakeRecord(value) for value in values], NOW)
@@ -156,12 +156,12 @@ def test_what_metrics_need_is_told_a_record() -> None:
 
 
 def feed(pair: str = "EUR/GBP", days: int = 90, seed: int = 1) -> list[float]:
-    """An invented clean feed: normal returns of the pair's own sigma."""
+    """An invented clean feed: normal returns with the pair's sigma."""
     steps = np.random.default_rng(seed).normal(scale=SIGMA, size=days)
     return (LEVELS[pair] * np.exp(np.cumsum(steps))).tolist()
 
 
-def test_an_odd_newest_rate_is_forecast_from_and_marked_with_words() -> None:
+def test_a_prediction_from_an_unusual_newest_rate_carries_its_alerts_with_their_texts() -> None:
     clean = feed()
     (prediction,) = score(message([*clean[:-1], clean[-1] * 100]))
     assert prediction.baseline == clean[-1] * 100
@@ -176,12 +176,12 @@ def test_a_clean_message_has_no_alerts_and_no_words_for_them() -> None:
     assert "alert_messages" not in json.loads(batch.values[0])
 
 
-def test_alerts_are_told_by_pair_for_metrics() -> None:
+def test_alerts_are_listed_by_pair_for_metrics() -> None:
     clean = feed("EUR/JPY")
     values = [message(feed()), message([*clean[:-1], 1 / clean[-1]], pair="EUR/JPY")]
     batch = SCORER.score([FakeRecord(value) for value in values], NOW)
     assert batch.alerts == [("EUR/JPY", code) for code in ("jump", "level_cone", "inverted_quote")]
-    assert batch.observations[0].judged.alerted.tolist() == [False, True]
+    assert batch.observations[0].hindcasts.alerted.tolist() == [False, True]
 
 
 def test_a_stuck_feed_does_not_narrow_the_range() -> None:
@@ -208,7 +208,7 @@ def test_a_spike_that_is_over_does_not_widen_the_range() -> None:
     assert after.features.return_1 == moving.features.return_1
 
 
-def test_a_missing_day_is_told_from_times() -> None:
+def test_a_missing_day_is_found_from_times() -> None:
     days = np.busday_offset("2025-01-01", np.arange(30), roll="forward")
     late = [*days[:-1], days[-1] + 9]
     values = [message(feed()[:30], times=[str(day) for day in given]) for given in (days, late)]
@@ -217,18 +217,18 @@ def test_a_missing_day_is_told_from_times() -> None:
     assert gap.alert_messages == {"gap": "gap: 10 days between the last two rates"}
 
 
-def test_a_gap_is_told_by_the_message_that_comes_after_it_and_by_no_other() -> None:
+def test_a_gap_is_reported_by_the_message_after_it_and_by_no_other() -> None:
     days = np.busday_offset("2025-01-01", np.delete(np.arange(90), slice(40, 46)), roll="forward")
     rates = feed(days=len(days))
     values = [
         message(rates[end - 30 : end], times=[str(day) for day in days[end - 30 : end]])
         for end in range(30, len(days) + 1)
     ]
-    told = [position for position, prediction in enumerate(score(*values)) if prediction.alerts == ["gap"]]
-    assert told == [41 - 30]
+    alerted = [position for position, prediction in enumerate(score(*values)) if prediction.alerts == ["gap"]]
+    assert alerted == [41 - 30]
 
 
-def test_a_history_with_its_newest_rate_first_is_told() -> None:
+def test_a_history_with_its_newest_rate_first_is_reported() -> None:
     days = [str(day) for day in np.busday_offset("2025-01-01", np.arange(30), roll="forward")]
     (backwards,) = score(message(feed()[:30], times=days[::-1]))
     assert backwards.alert_messages == {"gap": "gap: the dates of the rates go backwards"}
@@ -240,20 +240,20 @@ def test_a_faulty_feed_is_no_drift_of_the_market() -> None:
     observations = SCORER.score([FakeRecord(message(h)) for h in (clean, stuck)], NOW).observations[0]
     assert observations.features[:, 0].tolist() == [clean[-1]]
     assert observations.pair_rows.tolist() == [0]
-    assert observations.judged.alerted.tolist() == [False, True]
+    assert observations.hindcasts.alerted.tolist() == [False, True]
 
 
 def test_a_hindcast_is_the_forecast_made_a_rate_earlier() -> None:
     history = feed(days=50)
     (earlier,) = score(message(history[:-1]))
-    judged = SCORER.score([FakeRecord(message(history))], NOW).observations[0].judged
-    assert judged.error[0] == pytest.approx(abs(np.log(history[-1] / earlier.prediction)), rel=1e-9)
-    assert judged.naive[0] == pytest.approx(abs(np.log(history[-1] / history[-2])))
+    hindcasts = SCORER.score([FakeRecord(message(history))], NOW).observations[0].hindcasts
+    assert hindcasts.error[0] == pytest.approx(abs(np.log(history[-1] / earlier.prediction)), rel=1e-9)
+    assert hindcasts.naive[0] == pytest.approx(abs(np.log(history[-1] / history[-2])))
     inside = earlier.intervals.level_80[0] <= history[-1] <= earlier.intervals.level_80[1]
-    assert judged.inside[0, 0] == inside
+    assert hindcasts.inside[0, 0] == inside
 
 
 def test_three_rates_are_too_few_for_a_hindcast() -> None:
     observations = SCORER.score([FakeRecord(GOOD), FakeRecord(message(feed()))], NOW).observations[0]
     assert observations.pair_rows.tolist() == [0, 0]
-    assert len(observations.judged.alerted) == 1
+    assert len(observations.hindcasts.alerted) == 1

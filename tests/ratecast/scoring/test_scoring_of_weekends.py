@@ -29,7 +29,7 @@ def widths(prediction: Prediction) -> list[float]:
     ]
 
 
-def test_weekends_that_were_carried_forward_are_told_and_narrow_no_range() -> None:
+def test_weekends_that_were_carried_forward_are_reported_and_narrow_no_range() -> None:
     ratios = []
     for seed in range(40):
         rates, times = filled(seed=seed)
@@ -45,11 +45,11 @@ def test_weekends_that_were_carried_forward_are_told_and_narrow_no_range() -> No
     assert (np.array(ratios)[:, 1].std(axis=0) < 0.08).all()
 
 
-def test_the_words_say_how_many_rates_were_carried_forward() -> None:
+def test_the_alert_counts_the_rates_that_were_carried_forward() -> None:
     rates, times = filled()
     (prediction,) = score(message(rates[-15:], times=times[-15:]))
     assert prediction.alert_messages == {
-        "carried_forward": "carried forward: 4 of the rates are of Saturdays or Sundays and repeat the rate before"
+        "carried_forward": "carried forward: 4 rates of Saturdays and Sundays only repeat the rate before them"
     }
 
 
@@ -75,12 +75,12 @@ def test_weekends_that_are_quoted_change_nothing() -> None:
     assert quoted["intervals"] == undated["intervals"]
 
 
-def test_a_newest_rate_that_was_carried_forward_says_nothing_of_model_or_market() -> None:
+def test_a_newest_rate_that_was_carried_forward_counts_for_neither_accuracy_nor_drift() -> None:
     rates, times = filled()
     records = [
         FakeRecord(message(rates[:end], times=times[:end])) for end in (88, 89, 90)
     ]  # Saturday to Monday
     batch = SCORER.score(records, NOW)
     assert batch.alerts == [("EUR/GBP", "carried_forward")] * 3
-    assert batch.observations[0].judged.alerted.tolist() == [True, True, False]
+    assert batch.observations[0].hindcasts.alerted.tolist() == [True, True, False]
     assert batch.observations[0].features[:, 0].tolist() == [rates[-1]]

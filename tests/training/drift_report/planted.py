@@ -1,4 +1,4 @@
-"""Invented rates with planted faults, as the predictions a worker would have made of them: no market was harmed."""
+"""Invented rates with planted faults, as the predictions that a worker would make from them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ratecast.contract import wire
 from ratecast.model.references import DRIFT_FEATURES, FeatureReference
 from tests.bundles import LEVELS, SIGMA, training_stats
 from training.drift_report.analysis import analyse
-from training.drift_report.tape import Collector
+from training.drift_report.prediction_table import Collector
 
 SLIP = "decimal slip: 100 times the previous rate"
 

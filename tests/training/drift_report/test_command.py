@@ -55,7 +55,7 @@ def test_a_file_is_scored_as_if_it_had_come_in(feed, models_dir, tmp_path):
     assert verdict.startswith("check the feed of EUR/USD: decimal slip (100 times ")
     assert verdict.endswith(f") from {day[150]} to {day[159]}")
     assert printed["pairs"]["EUR/CHF"]["verdict"]["text"] == "nothing to do"
-    assert printed["notes"][-1] == "Left out, since the model does not know them: EUR/SEK."
+    assert printed["notes"][-1] == "Left out, because the model does not know them: EUR/SEK."
     assert verdict in page.read_text()
 
 
@@ -110,7 +110,7 @@ def test_another_version_may_be_named(feed, tmp_path):
     assert json.loads(invoke(*options, "--model", "older").stdout)["model"]["version"] == "older"
     error = invoke(*options, "--model", "oldest").exception
     assert isinstance(error, UsageError)
-    assert str(error) == f"--model: there is no oldest in {models}; there is newer, older"
+    assert str(error) == f"--model: {models} has no model oldest; it has newer, older"
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_another_version_may_be_named(feed, tmp_path):
         (("--from", "2025-02-30"), "--from: '2025-02-30' is not a date"),
         (
             ("--from", "2025-03-01", "--to", "2025-02-01"),
-            "--from 2025-03-01 lies after --to 2025-02-01: swap them",
+            "--from 2025-03-01 is after --to 2025-02-01: swap them",
         ),
         (("--pair", "eurusd"), "--pair: 'eurusd' is not a pair: write two currencies like EUR/USD"),
         (("--pair", "EUR/SEK"), "model test-1 does not know EUR/SEK; it knows EUR/GBP"),
@@ -145,7 +145,7 @@ def test_a_span_that_the_file_has_no_predictions_of_is_told_with_the_one_it_has(
     error = invoke("--csv", feed, "--models-dir", models_dir, option, day).exception
     assert isinstance(error, UsageError)
     assert str(error) == (
-        f"{feed} makes no predictions {span}: each takes 61 rates, so there are some from {days(253)[60]} to "
+        f"{feed} gives no predictions {span}: each needs 61 rates, so predictions are possible from {days(253)[60]} to "
         f"{days(253)[-1]}; choose --from and --to within these days"
     )
 
@@ -156,7 +156,7 @@ def test_a_file_that_is_too_short_is_told_with_the_rates_it_takes(models_dir, tm
     error = invoke("--csv", short, "--models-dir", models_dir).exception
     assert isinstance(error, UsageError)
     assert str(error) == (
-        f"{short}: a prediction takes 61 rates, and there are 60 of EUR/USD: give --csv a longer file"
+        f"{short}: a prediction needs 61 rates, and the file has 60 of EUR/USD: give --csv a longer file"
     )
     enough = write_rates(tmp_path / "enough.csv", {"EUR/USD": walk("EUR/USD", 58)})
     result = invoke("--csv", enough, "--models-dir", models_dir, "--output", tmp_path / "page.html", "--json")
@@ -171,7 +171,7 @@ def test_a_pair_without_a_prediction_in_the_span_is_left_out_with_a_note(models_
     result = invoke("--csv", feed, "--models-dir", models_dir, "--output", tmp_path / "page.html", "--json")
     found = json.loads(result.stdout)
     assert list(found["pairs"]) == ["EUR/USD"]
-    assert found["notes"][-1] == "Left out, with no day there that has 61 rates up to it: EUR/CHF."
+    assert found["notes"][-1] == "Left out, because no day has 61 rates up to it: EUR/CHF."
 
 
 @pytest.mark.parametrize("missing", [10, 30, 2350])
@@ -219,7 +219,7 @@ def test_a_slip_that_outlasts_a_history_ends_on_its_last_day(models_dir, tmp_pat
 def test_no_model_is_told_with_the_option_that_names_one(feed, tmp_path):
     error = invoke("--csv", feed, "--models-dir", tmp_path, "--output", tmp_path / "page.html").exception
     assert isinstance(error, ModelBundleError)
-    assert str(error).startswith(f"no model in {tmp_path}: run `ratecast train` first")
+    assert str(error).startswith(f"there is no model in {tmp_path}: run `ratecast train` first")
 
 
 def test_without_the_extra_it_says_how_to_get_it(monkeypatch):
@@ -229,4 +229,4 @@ def test_without_the_extra_it_says_how_to_get_it(monkeypatch):
     )
     error = invoke().exception
     assert isinstance(error, UsageError)
-    assert str(error) == "drift-report needs matplotlib: pip install 'ratecast[training]'"
+    assert str(error).startswith("drift-report needs matplotlib: run `make install` in ")

@@ -21,7 +21,7 @@ class _NoForest:
         return np.zeros(len(inputs))
 
 
-def test_the_classic_rule_is_the_workers_own():
+def test_the_classic_rule_is_that_of_the_worker():
     rates = np.concatenate((walk(), 1.35 * walk(seed=2)))
     model = stats()
     forecaster = Forecaster(model, _NoForest())
@@ -35,7 +35,7 @@ def test_the_classic_rule_is_the_workers_own():
 
 
 @pytest.mark.parametrize("count", [249, 250, 700])
-def test_the_newest_score_of_a_clean_feed_is_the_workers_own(count):
+def test_the_newest_score_of_a_clean_feed_is_that_of_the_worker(count):
     table, model = table_of(rows(walk(count=count))), stats()
     windows = FeatureDriftWindows(tuple(LEVELS), model.feature_drift)
     windows.add(np.zeros(count, dtype=np.intp), table.features)
@@ -55,9 +55,9 @@ def test_a_return_on_an_edge_is_in_the_bin_below_it_as_in_training():
     assert counts[0].nonzero()[0].tolist() == [reference.edges.index(0.0)]
 
 
-def test_an_alert_taints_its_message_and_the_two_that_hold_its_rate_but_a_gap_does_not():
+def test_an_alert_excludes_its_message_and_the_two_that_contain_its_rate_but_a_gap_does_not():
     table = table_of(rows(walk(count=10), alerts={3: {"jump": ""}, 7: {"gap": ""}}))
-    assert np.flatnonzero(~measures.untainted(table)).tolist() == [3, 4, 5]
+    assert np.flatnonzero(~measures.trusted(table)).tolist() == [3, 4, 5]
 
 
 def test_weekends_that_were_carried_forward_are_neither_messages_nor_answers():
@@ -65,23 +65,23 @@ def test_weekends_that_were_carried_forward_are_neither_messages_nor_answers():
     weekend = np.flatnonzero(~np.is_busday(when)).tolist()
     for row in weekend:
         rates[3 + row] = rates[2 + row]
-    rates[3 + 12] = rates[2 + 12]  # a Monday may repeat as well
+    rates[3 + 12] = rates[2 + 12]  # a Monday may repeat a rate as well
     words = {row: {"carried_forward": ""} for row in range(40)}
     filled = table_of(rows(rates, alerts=words, when=when))
-    assert np.flatnonzero(~measures.untainted(filled)).tolist() == weekend
+    assert np.flatnonzero(~measures.trusted(filled)).tolist() == weekend
     quoted = table_of(rows(rates, when=when))
-    assert measures.untainted(quoted).all()
+    assert measures.trusted(quoted).all()
     assert not set(measures.answers(filled).rows.tolist()) & set(weekend)
     assert measures.answers(filled).left_out == len(weekend)
 
 
 def test_live_windows_leave_out_each_message_with_an_alert_of_the_feed_but_not_the_two_after_it():
-    """As the report's notes say of the metric, in which it differs."""
+    """The report's notes describe this difference between the metric and the report."""
     alerts = {3: {"jump": ""}, 7: {"gap": ""}, 9: {"volatility_regime": ""}}
     live = Quality(10, {row: {Alert(code): "" for code in found} for row, found in alerts.items()})
     assert np.flatnonzero(live.faulty()).tolist() == [3, 7]
     table = table_of(rows(walk(count=10), alerts=alerts))
-    assert np.flatnonzero(~measures.untainted(table)).tolist() == [3, 4, 5]
+    assert np.flatnonzero(~measures.trusted(table)).tolist() == [3, 4, 5]
 
 
 def test_an_answer_needs_the_message_before_it():

@@ -1,0 +1,47 @@
+"""The objects that all pipelines of one worker share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aiokafka import TopicPartition
+    from aiokafka.errors import KafkaError
+
+    from consumer.identity import TopicIdentity
+    from consumer.output_limits import OutputLimits
+    from consumer.publishing import Publisher
+    from consumer.start_finder import StartFinder
+    from monitoring.metrics import WorkerMetrics
+    from ratecast.scoring.scorer import Scorer
+    from ratecast.settings import Settings
+
+
+@dataclass(frozen=True)
+class PipelineContext:
+    """The objects that all pipelines of one worker share.
+
+    Attributes:
+        settings: Topics and limits.
+        consumer: The worker's consumer (an AIOKafkaConsumer).
+        scorer: Returns the scorer of the current model.
+        publisher: Makes a publisher for a partition. It is not started yet.
+        start_finder: Finds the offset at which reading starts.
+        identity: Checks that the input topic was not recreated.
+        limits: Size limits of the output topics.
+        metrics: Counts the outcomes.
+        rejected: Called with the error when the group coordinator rejects this worker.
+    """
+
+    settings: Settings
+    consumer: Any
+    scorer: Callable[[], Scorer]
+    publisher: Callable[[TopicPartition], Publisher]
+    start_finder: StartFinder
+    identity: TopicIdentity
+    limits: OutputLimits
+    metrics: WorkerMetrics
+    rejected: Callable[[KafkaError], None]

@@ -1,0 +1,293 @@
+"""The overview's first row: whether predictions are published, how late, and what is wrong."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from monitoring.grafana.limits import (
+    BEHIND,
+    DRIFTED,
+    DRIFTING,
+    LATE,
+    SLOW,
+    SLOW_TO_COMMIT,
+    TOO_LATE,
+    TOO_SLOW,
+    TOO_SLOW_TO_COMMIT,
+)
+from monitoring.grafana.panels import about, single, words
+from monitoring.grafana.promql import (
+    FIRING,
+    KNOWN_PARTITIONS,
+    LAG,
+    LAG_SECONDS,
+    PAIR,
+    SENT,
+    quantile,
+    rate,
+    select,
+    total,
+)
+from monitoring.grafana.runbooks import url
+from monitoring.grafana.table_panels import ascending, colour_words, link_cells, rows
+
+if TYPE_CHECKING:
+    from grafana_foundation_sdk.builders.stat import Panel as Tile
+    from grafana_foundation_sdk.cog.builder import Builder
+    from grafana_foundation_sdk.models.dashboard import Panel
+
+    from monitoring.grafana.panels import Row
+
+_SCORED = "prediction_requests_total"
+_DRIFTED = "data_drift_requests_total"
+_DRIFT_RATIO = " / ".join(f"sum(increase({select(counter, PAIR)}[5m]))" for counter in (_DRIFTED, _SCORED))
+# The condition of RatecastPredictionsStalled, for all workers: 1 while predictions are published, else 2 while messages
+# are due, else 0 while any partition is known.
+_FLOW = (
+    "1 + 0 * (sum(rate(predictions_published_total[2m])) > 0) or 2 + 0 * ratecast:messages_due:sum "
+    "or 0 * sum(ratecast:consumer_lag_records:max)"
+)
+# The conditions of RatecastCoverageOff and RatecastForecastWorseThanLastRate, or 0 while any pair has enough messages.
+_POOR_FORECASTS = (
+    f"count(group by (pair) (abs({select('ratecast:interval_coverage:standard_errors', PAIR)}) "
+    "> scalar(ratecast:budget:interval_coverage_standard_errors)) or group by (pair) "
+    f"({select('forecast_error_ratio', PAIR)} > scalar(ratecast:budget:forecast_error_ratio))) "
+    f"or 0 * count({select('forecast_error_ratio', PAIR)})"
+)
+_KNOWN = f'{KNOWN_PARTITIONS}{{partition=~"$partition"}}'
+# The condition of RatecastPartitionWithoutOwner. An owner counts even if it is not among the selected workers.
+_OWNERLESS = f"count({_KNOWN} unless on (topic, partition) consumer_lag_records) or 0 * count({_KNOWN})"
+
+
+def flow() -> Row:
+    """Returns the first line: throughput, latency, lag, and whether the model still fits."""
+    return [tile.span(3) for tile in (*_throughput(), *_lag(), *_fit())]
+
+
+def _throughput() -> list[Tile]:
+    return [
+        words(
+            single(
+                "Predictions flowing",
+                about(
+                    "Whether any worker published predictions in the last two minutes.",
+                    "yes, or nothing due between rates that arrive once a day.",
+                    "STALLED means that messages arrive or wait and none becomes a prediction. Follow the runbook.",
+                ),
+                "short",
+                _FLOW,
+                ("blue", None),
+                ("green", 1),
+                ("red", 2),
+            ),
+            "nothing due",
+            "yes",
+            "STALLED",
+        ),
+        single(
+            "Prediction rate",
+            about(
+                "Messages scored per second, for the selected workers and pairs.",
+                "Equal to the rate of arriving messages.",
+                "If the lag grows, more messages arrive than are scored. Add workers.",
+            ),
+            "mps",
+            rate(_SCORED, PAIR),
+        ),
+        single(
+            "End-to-end p95",
+            about(
+                "95 % of records are committed within this time after the broker's timestamp. 5 s is the last bucket, so 5 s "
+                "means 5 s or more.",
+                f"Under 0.25 s. Yellow from {SLOW_TO_COMMIT:g} s, red from {TOO_SLOW_TO_COMMIT:g} s.",
+                "In a backlog it is the age of the backlog: wait or add workers. Without lag the brokers are slow.",
+            ),
+            "s",
+            quantile(0.95, "message_latency_seconds"),
+            ("green", None),
+            ("yellow", SLOW_TO_COMMIT),
+            ("red", TOO_SLOW_TO_COMMIT),
+        ),
+        single(
+            "Scoring p95",
+            about(
+                "95 % of records are scored and encoded within this time after the Kafka client's hand-over. The records of "
+                "one poll are scored together.",
+                f"Under 0.1 s. Yellow from {SLOW:g} s, red from {TOO_SLOW:g} s.",
+                "The workers lack CPU or the batches are very large. Add workers.",
+            ),
+            "s",
+            quantile(0.95, "inference_latency_seconds"),
+            ("green", None),
+            ("yellow", SLOW),
+            ("red", TOO_SLOW),
+        ),
+    ]
+
+
+def _lag() -> list[Tile]:
+    return [
+        single(
+            "Record lag",
+            about(
+                "Records of the selected partitions that are not yet scored and committed. For a partition without an owner "
+                "the brokers report it (kminion).",
+                "Near 0, or falling after an outage or at the start of a replay. Yellow from "
+                f"{BEHIND:,.0f}. Growing lag above that in one partition fires an alert.",
+                "The row Lag shows whether to add workers or whether a partition is stopped.",
+            ),
+            "short",
+            f"sum({LAG})",
+            ("green", None),
+            ("yellow", BEHIND),
+        ),
+        single(
+            "Time lag",
+            about(
+                "Age of the oldest uncommitted record in the partition that is farthest behind, as its worker reports it.",
+                f"Under a second. Yellow from {LATE / 60:g} min, red from {TOO_LATE / 60:g} min.",
+                "Wait while it falls, or add workers. No data means that no worker reads: see the workers.",
+            ),
+            "s",
+            f"max({LAG_SECONDS})",
+            ("green", None),
+            ("yellow", LATE),
+            ("red", TOO_LATE),
+        ),
+    ]
+
+
+def _fit() -> list[Tile]:
+    return [
+        single(
+            "Drift ratio",
+            about(
+                "Share of the messages of the last five minutes with a feature outside the range of their pair in training.",
+                f"Under {DRIFTING:.0%}, and more with a model that was trained long ago. Yellow from {DRIFTING:.0%}, red "
+                f"from {DRIFTED:.0%}.",
+                "Drift is not error: look at the coverage first. Then run `ratecast retrain`.",
+            ),
+            "percentunit",
+            _DRIFT_RATIO,
+            ("green", None),
+            ("yellow", DRIFTING),
+            ("red", DRIFTED),
+        ),
+        single(
+            "Pairs with poor forecasts",
+            about(
+                "Pairs whose range contains far too many or too few rates, or whose forecasts are worse than the last rate. "
+                "There is no data until a pair has 100 messages.",
+                "0. Yellow from 1.",
+                "The model dashboard shows the pairs. Run `ratecast retrain`.",
+            ),
+            "short",
+            _POOR_FORECASTS,
+            ("green", None),
+            ("yellow", 1),
+        ),
+    ]
+
+
+def state() -> Row:
+    """Returns the second line: alerts, workers, partitions, and counts in the time range."""
+    return [*_problems(), *_counts()]
+
+
+def _problems() -> Row:
+    return [
+        single(
+            "Alerts firing",
+            about(
+                "Warning and critical alerts of the selected pairs and workers that fire now.",
+                "0.",
+                "The table below lists them, together with alerts for information.",
+            ),
+            "short",
+            f"count({SENT}) or vector(0)",
+            ("green", None),
+            ("red", 1),
+        ),
+        single(
+            "Workers",
+            about(
+                "Workers that Prometheus can scrape. A worker that runs but cannot be scraped does not count.",
+                "As many as were started. Fewer than within the last hour fires an alert.",
+                "Look at `docker compose ps -a worker` and at the last lines of the workers' logs.",
+            ),
+            "short",
+            f"count({select('assigned_partitions')}) or vector(0)",
+            ("red", None),
+            ("green", 1),
+        ),
+        single(
+            "Partitions without owner",
+            about(
+                "Partitions of the input topic that no worker reads. The brokers report the partitions (kminion). Without "
+                "kminion those read within the last hour count.",
+                "0, and more for some seconds during a rebalance.",
+                "Messages of these partitions wait. Check the workers and their logs.",
+            ),
+            "short",
+            _OWNERLESS,
+            ("green", None),
+            ("red", 1),
+        ),
+    ]
+
+
+def _counts() -> Row:
+    return [
+        single(
+            "Predictions",
+            about(
+                "Messages scored in the selected time range, also across restarts of workers.",
+                "As many as were sent.",
+                "Compare with the dead letters and the lag. `ratecast verify` accounts for every message.",
+            ),
+            "short",
+            total(_SCORED, PAIR),
+        ),
+        single(
+            "Dead letters",
+            about(
+                "Records in the selected time range that could not be scored. They are on the dead-letter topic with the "
+                "reason.",
+                "0.",
+                "List them with `ratecast dead-letters list`.",
+            ),
+            "short",
+            total("dead_letters_total"),
+            ("green", None),
+            ("yellow", 1),
+        ),
+        single(
+            "Drifted messages",
+            about(
+                "Messages in the selected time range with a feature outside the range of their pair in training.",
+                "A few in 100.",
+                "Look at the drift ratio, which relates this number to all messages.",
+            ),
+            "short",
+            total(_DRIFTED, PAIR),
+        ),
+    ]
+
+
+def active_alerts() -> Builder[Panel]:
+    """Returns the table of firing alerts, each linked to its runbook."""
+    columns = ("alertname", "severity", "pair", "topic", "partition", "instance")
+    table = rows(
+        "Active alerts",
+        about(
+            "Every alert that fires now and what it is about, critical ones first.",
+            "The table is empty.",
+            "Click the name of an alert to open its runbook: what it means, why it matters, what to check, what to do.",
+        ),
+        "short",
+        f"max by ({', '.join(columns)}) ({FIRING})",
+        columns,
+    )
+    table = link_cells(table, "alertname", "Runbook ${__value.text}", url("${__value.text}"))
+    table = colour_words(table, "severity", {"critical": "red", "warning": "orange", "info": "blue"})
+    return table.sort_by([ascending("severity")]).no_value("no alert fires").height(6)

@@ -1,0 +1,115 @@
+"""Every private attribute of aiokafka that ratecast uses, one function each, and why the public API is not enough.
+
+The minor version of aiokafka is pinned because of this module. `tests/ratecast/kafka/test_aiokafka_seams.py` fails when
+a new version changes one of these attributes. Issue numbers are those of the repository aio-libs/aiokafka.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from aiokafka.consumer import fetcher
+from aiokafka.errors import CorruptRecordException
+from aiokafka.record.default_records import DefaultRecordBatch, _DefaultRecordBatchPy
+from aiokafka.record.memory_records import _MemoryRecordsPy
+from aiokafka.record.util import decode_varint_py
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Awaitable, Callable, Iterator
+
+    FetchOnce = Callable[..., Awaitable[bool]]
+
+
+def consumer_client(consumer: Any) -> Any:
+    """Returns the AIOKafkaClient of an AIOKafkaConsumer, which holds its connections.
+
+    A producer has the public attribute ``client``; a consumer has none. It is needed to send a request that the
+    consumer has no method for, and to close a consumer whose ``stop()`` raised CancelledError (#647).
+    """
+    return consumer._client  # noqa: SLF001
+
+
+def sender_task(producer: Any) -> asyncio.Task[None] | None:
+    """Returns the task in which an AIOKafkaProducer sends its batches; None before the producer has started.
+
+    While no broker is reachable ``stop()`` waits forever for this task (#1101), and a second ``stop()`` does nothing.
+    """
+    task: asyncio.Task[None] | None = producer._sender.sender_task  # noqa: SLF001
+    return task
+
+
+def raise_group_error(consumer: Any) -> None:
+    """Raise the error that the group coordinator last reported to an AIOKafkaConsumer, and clear it.
+
+    aiokafka raises such an error only from ``getone()`` and ``getmany()`` (#294). A worker without partitions calls
+    neither. Clearing the error makes the consumer try to join again.
+
+    Raises:
+        KafkaError: the coordinator reported it.
+    """
+    consumer._coordinator.check_errors()  # noqa: SLF001
+
+
+def replace_fetch(consumer: Any, replace: Callable[[FetchOnce], FetchOnce]) -> None:
+    """Replace the method by which a started AIOKafkaConsumer sends one fetch request.
+
+    No setting of the consumer adds a pause between two fetches.
+
+    Args:
+        consumer: a started consumer.
+        replace: takes the present method, returns the new one. Both return whether the response held records.
+    """
+    consumer._fetcher._proc_fetch_request = replace(consumer._fetcher._proc_fetch_request)  # noqa: SLF001
+
+
+def replace_record_parser(parser: Callable[[bytes], Any]) -> bool:
+    """Have every consumer of this process parse fetched bytes with ``parser``; False if it already did.
+
+    aiokafka offers no way to skip or repair a batch that it cannot parse (#321). `MemoryRecords` is a public name, but
+    the fetcher that looks it up is not meant to be changed.
+    """
+    is_new = fetcher.MemoryRecords is not parser
+    fetcher.MemoryRecords = parser
+    return is_new
+
+
+def batch_bytes(data: bytes) -> Iterator[Any]:
+    """Yields the bytes of each record batch in a fetch response.
+
+    aiokafka's batch object does not give its bytes, and they are needed to parse it a second time (#321).
+
+    Raises:
+        CorruptRecordException: a batch is shorter than its header.
+    """
+    slices = _MemoryRecordsPy(data)
+    while (raw := slices._next_slice) is not None:  # noqa: SLF001
+        slices._cache_next()  # noqa: SLF001 - goes to the next batch without parsing this one
+        yield raw
+
+
+def records_by_python_parser(raw: Any, wrap: Callable[[Any], Any]) -> Iterator[Any]:
+    """Yields the records of one batch as parsed by aiokafka's Python code, as far as they can be read.
+
+    aiokafka has no lenient mode (#321). The iteration of its batch object is not used because it reads integers in C,
+    beyond the end of a damaged buffer, and has crashed processes.
+
+    Args:
+        raw: the bytes of the batch.
+        wrap: makes the buffer to read from, out of the decompressed records.
+
+    Raises:
+        Exception: whatever a codec or the parser raises on damaged bytes.
+    """
+    batch = _DefaultRecordBatchPy(raw)
+    batch._maybe_uncompress()  # noqa: SLF001 - the first step of aiokafka's own iteration
+    batch._buffer = buffer = wrap(batch._buffer)  # noqa: SLF001 - the parser takes no other decoder
+    for _ in range(batch._num_records):  # noqa: SLF001 - the record count in the batch's header
+        yield batch._read_msg(decode_varint_py)  # noqa: SLF001
+    if batch._pos != len(buffer):  # noqa: SLF001 - the last check of aiokafka's own iteration
+        raise CorruptRecordException("bytes remain after the batch's last record")
+
+
+def has_c_extension() -> bool:
+    """Returns whether aiokafka parses records with its C extension; it falls back to Python without a warning."""
+    return DefaultRecordBatch is not _DefaultRecordBatchPy

@@ -1,0 +1,145 @@
+"""A broker with topics and workers on this machine, for the demo and for ``make monitoring``."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from ratecast.errors import ModelBundleError
+from ratecast.kafka.topics import ensure_topics
+from ratecast.model.bundle import current_version, load
+from ratecast.stages import OnStage, silent
+from ratecast_stack.children import answers, free_port, running
+from ratecast_stack.directories import require_writable
+from ratecast_stack.embedded import EmbeddedBroker
+from ratecast_stack.extras import require_modules
+from ratecast_stack.interrupts import signals_ignored
+from ratecast_stack.shadowing import child_environment, ratecast_command
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from ratecast.model.training_stats import TrainingStats
+    from ratecast.settings import Settings
+    from ratecast_stack.children import Child
+
+TRAIN_UNTIL = dt.date(
+    2024, 12, 31
+)  # the default replay starts on the next day: the model has not seen its rates
+_FIRST_WORKER_PORT = 8000
+
+
+@dataclass(frozen=True)
+class LocalStack:
+    """What runs.
+
+    Attributes:
+        settings: the caller's settings with the address of the started broker.
+        home: a directory for files; it is removed when the stack stops.
+        worker_ports: the HTTP ports of the workers.
+        children: the broker and the workers.
+    """
+
+    settings: Settings
+    home: Path
+    worker_ports: tuple[int, ...]
+    children: tuple[Child, ...]
+
+    def require_running(self) -> None:
+        """Check that the broker and all workers still run.
+
+        Raises:
+            OperationError: one ended; the message quotes the last line of its log.
+        """
+        for child in self.children:
+            child.require_running()
+
+    @property
+    def metrics_urls(self) -> tuple[str, ...]:
+        """The address of each worker's metrics."""
+        return tuple(f"http://127.0.0.1:{port}/metrics" for port in self.worker_ports)
+
+
+def ensure_model(
+    settings: Settings, report: Callable[[str], None], progress: OnStage = silent
+) -> TrainingStats:
+    """Returns the statistics of the current model; trains a first model if there is none.
+
+    Args:
+        settings: where models are.
+        report: called with one line before a training.
+        progress: called with the stages of a training.
+
+    Raises:
+        UsageError: training is needed, and its libraries or a writable directory are missing.
+        ModelBundleError: there is a model, and it is damaged.
+    """
+    try:
+        version = current_version(settings.models_dir)
+    except ModelBundleError:
+        version = None
+    if version is not None:
+        return load(settings.models_dir, version).stats
+    require_modules("training")
+    require_writable(settings.models_dir)
+    from training.train import train
+    from training.train_options import TrainOptions
+
+    report(
+        f"training a first model on the ECB's rates until {TRAIN_UNTIL} (it is kept in {settings.models_dir})"
+    )
+    return train(TrainOptions(settings.models_dir, until=TRAIN_UNTIL), progress).stats
+
+
+@contextmanager
+def local_stack(settings: Settings, workers: int, report: Callable[[str], None]) -> Iterator[LocalStack]:
+    """Run a broker, the topics and workers within the block; stop them in order and remove their files afterwards.
+
+    Args:
+        settings: everything except the broker's address and the HTTP ports.
+        workers: how many.
+        report: called with one line for each part that is ready.
+
+    Raises:
+        RatecastError: a part could not be started.
+    """
+    parts = ExitStack()
+    try:
+        yield _start(parts, settings, workers, report)
+    finally:
+        with signals_ignored():
+            parts.close()
+
+
+def _start(parts: ExitStack, settings: Settings, workers: int, report: Callable[[str], None]) -> LocalStack:
+    """Start everything, each part registered for its stop."""
+    home = Path(parts.enter_context(TemporaryDirectory(prefix="ratecast-stack-", ignore_cleanup_errors=True)))
+    broker = parts.enter_context(EmbeddedBroker(home / "broker"))
+    settings = settings.model_copy(update={"bootstrap_servers": broker.bootstrap_servers})
+    asyncio.run(ensure_topics(settings))
+    report(f"broker    {broker.bootstrap_servers}, embedded")
+    ports = tuple(free_port(_FIRST_WORKER_PORT + number) for number in range(workers))
+    children = [
+        parts.enter_context(
+            running(f"worker {number}", _worker_command(settings, port), home, child_environment())
+        )
+        for number, port in enumerate(ports, 1)
+    ]
+    stack = LocalStack(settings, home, ports, (broker.child, *children))
+    for child, port, url in zip(children, ports, stack.metrics_urls, strict=True):
+        child.wait_until(partial(answers, port, "/ready"))
+        report(f"{child.name}  pid {child.process.pid}, {url}")
+    return stack
+
+
+def _worker_command(settings: Settings, port: int) -> tuple[str, ...]:
+    return ratecast_command(
+        *("worker", "-b", settings.bootstrap_servers, "--models-dir", str(settings.models_dir)),
+        *("--http-host", "127.0.0.1", "--http-port", str(port), "--log-level", "WARNING"),
+    )

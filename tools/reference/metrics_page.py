@@ -1,0 +1,59 @@
+"""The page of metrics, from the instruments that a worker registers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry
+
+from monitoring.metrics import WorkerMetrics
+from tools.reference.markdown import code, sentences, table
+from tools.reference.meanings import METRIC_NOTES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_HEAD = """# Metrics
+
+Each worker serves its metrics in Prometheus's text format on `/metrics`. Two more paths belong to it:
+
+- `/health` answers 200 while the worker is alive, and 503 when it should read records and does not.
+- `/ready` answers 200 when a model is loaded, the consumer group has let the worker in and the broker answers. Otherwise it answers
+  503 and says why. It also names a rejected model.
+
+Labels come from closed sets. A pair that the model does not know is counted as `other`. The series of a partition disappear when
+the partition leaves the worker. Python's own process and garbage collector metrics are there too."""
+
+
+def metrics_page() -> str:
+    """Return a table of every metric with its type, labels and meaning."""
+    registry = CollectorRegistry()
+    WorkerMetrics(registry, list)
+    rows = sorted(_rows(registry))
+    return f"{_HEAD}\n\n{table(('metric', 'type', 'labels', 'meaning'), rows)}\n"
+
+
+def metric_names() -> set[str]:
+    """Return the name of every metric as Prometheus shows it."""
+    registry = CollectorRegistry()
+    WorkerMetrics(registry, list)
+    return {row[0].strip("`") for row in _rows(registry)}
+
+
+def _rows(registry: CollectorRegistry) -> Iterator[tuple[str, str, str, str]]:
+    labels = _labels(registry)
+    for family in registry.collect():
+        name = family.name + ("_total" if family.type == "counter" else "")
+        shown = ", ".join(code(label) for label in labels.get(family.name, ()))
+        yield code(name), family.type, shown, sentences(family.documentation, METRIC_NOTES.get(name))
+
+
+def _labels(registry: CollectorRegistry) -> dict[str, tuple[str, ...]]:
+    """Return each family's labels. Samples do not show them before the first event, so the instruments are asked."""
+    labels: dict[str, tuple[str, ...]] = {}
+    for collector in set(registry._names_to_collectors.values()):  # noqa: SLF001 - no public way lists collectors
+        for instrument in [collector, *getattr(collector, "describe", tuple)()]:
+            names = tuple(getattr(instrument, "_labelnames", ()))
+            if names:
+                labels[getattr(instrument, "name", None) or instrument._name] = names  # noqa: SLF001 - see above
+    return labels

@@ -1,0 +1,210 @@
+"""Trains a model from rates to a bundle: collect, evaluate, fit, export, report, write."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from dataclasses import astuple, dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+import ratecast
+from ratecast.errors import UsageError
+from ratecast.model.bundle import REPORT
+from ratecast.model.parity import make_probes
+from ratecast.rates.tables import DEFAULT_PAIR
+from ratecast.stages import OnStage, silent
+from training import evaluate, pooling, training_page
+from training.build_stats import training_stats
+from training.bundle_writer import BundleContent, write_bundle
+from training.collect import collect, data_digest, load_table
+from training.dataset import PairHistory, Rows, build_rows, pair_sigmas
+from training.fit import MIN_FIT_ROWS, FittedModel, ForestSettings, fit_model, learnable_rows
+from training.onnx_export import check_parity, export_onnx
+from training.training_headline import headline
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+    from pathlib import Path
+
+    from ratecast.model.training_stats import TrainingStats
+    from ratecast.rates.table_screening import Screened
+    from training.train_options import TrainOptions
+
+TEST_SHARE = 0.2  # of the days
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """A written bundle, its evaluation, and what was left out of training.
+
+    Attributes:
+        directory: directory of the bundle.
+        stats: statistics of the model.
+        evaluation: results of a model trained the same way on earlier days.
+        skipped: pair -> why it was left out.
+        source: the rates, without those that were left out.
+        not_pooled: pair -> why the common figures are fitted without it.
+        notes: sentences on pairs that are not pooled and on figures that are missing.
+    """
+
+    directory: Path
+    stats: TrainingStats
+    evaluation: evaluate.Evaluation
+    skipped: dict[str, str]
+    source: Screened
+    not_pooled: dict[str, str]
+    notes: tuple[str, ...]
+
+    @property
+    def version(self) -> str:
+        """Version of the bundle, which is now the current one."""
+        return self.stats.model_version
+
+    @property
+    def headline(self) -> str:
+        """Whether the model beats the last rate, in words."""
+        return self.stats.headline
+
+    @property
+    def report(self) -> Path:
+        """Path of the HTML report."""
+        return self.directory / REPORT
+
+
+def train(options: TrainOptions, progress: OnStage = silent) -> TrainingResult:
+    """Train, evaluate, and write a bundle that becomes the current one.
+
+    Raises:
+        UsageError: the requested rates do not exist or are too few.
+        OperationError: the ONNX graph differs from the forest, or the bundle cannot be written.
+    """
+    source = load_table(options)
+    try:
+        histories, skipped = collect(options, source.table)
+    except UsageError as error:
+        raise UsageError(f"{error}{source.remark()}") from None
+    default_pair = _default_pair(options, histories)
+    until = max(history.stretches[-1].dates[-1] for history in histories)
+    rows = build_rows(histories, pair_sigmas(histories))
+    years = evaluate.walk_forward_years(histories, until.astype(object).year)
+    total = (
+        len(years) + 6
+    )  # the unit is a year of walk-forward: the test takes about two, the steps after it four
+
+    progress("testing on the last fifth of the days", 0, total)
+    tested = _test(histories, rows, options.forest)
+    walked: dict[int, evaluate.Outcomes] = {}
+    for year in years:
+        progress(f"testing a model of the years before {year}", 2 + len(walked), total)
+        walked[year] = evaluate.walk_forward(histories, options.forest, year)
+    evaluation = _evaluation(histories, tested, walked)
+
+    progress("fitting the final model", total - 4, total)
+    fitted = fit_model(histories, until, options.forest)
+    progress("exporting and checking the ONNX graph", total - 2, total)
+    onnx = export_onnx(fitted.forest)
+    check_parity(onnx, fitted.forest, rows.inputs, options.forest.seed)
+
+    progress("writing the report and the bundle", total - 1, total)
+    digest = data_digest(histories)
+    version = version_of(until, digest, options.forest, default_pair)
+    text = headline(fitted.shrinkage.lambda_, evaluation.test)
+    stats = training_stats(version, default_pair, histories, rows, fitted, text)
+    notes = _notes(histories, rows, fitted, evaluation.years)
+    all_notes = (*options.notes, *source.sentences(), *notes)
+    content = BundleContent(
+        stats=stats,
+        forest=fitted.forest,
+        onnx=onnx,
+        probes=make_probes(fitted.forest, rows.inputs, options.forest.seed),
+        report=lambda named: training_page.render(named, evaluation, skipped, all_notes),
+        data_digest=digest,
+        split_dates=_split_dates(evaluation, fitted, until),
+        seed=options.forest.seed,
+        notes=all_notes,
+    )
+    written = write_bundle(options.models_dir, content, dt.datetime.now(dt.UTC))
+    progress("done", total, total)
+    not_pooled = {histories[position].pair: reason for position, reason in fitted.not_pooled.items()}
+    return TrainingResult(written.directory, written.stats, evaluation, skipped, source, not_pooled, notes)
+
+
+def _notes(
+    histories: Sequence[PairHistory], rows: Rows, fitted: FittedModel, measured: Collection[int]
+) -> tuple[str, ...]:
+    """Returns sentences on pairs that are not pooled and on years without results."""
+    last = max(history.stretches[-1].dates[-1] for history in histories).astype(object).year
+    missing = evaluate.unmeasured_years(histories, last, measured)
+    return (*pooling.sentences(histories, rows, fitted.not_pooled), *missing)
+
+
+def _default_pair(options: TrainOptions, histories: Sequence[PairHistory]) -> str:
+    names = [history.pair for history in histories]
+    wanted = options.default_pair
+    if wanted is None:
+        return DEFAULT_PAIR if DEFAULT_PAIR in names else names[0]
+    if wanted not in names:
+        raise UsageError(f"the default pair {wanted} is not one of the pairs to train on: {', '.join(names)}")
+    return wanted
+
+
+def _test(
+    histories: Sequence[PairHistory], rows: Rows, settings: ForestSettings
+) -> tuple[FittedModel, np.datetime64, evaluate.Outcomes]:
+    """Fits a model to the first four fifths of the days, and forecasts the last fifth."""
+    days = np.unique(rows.date)
+    cut = days[int((1 - TEST_SHARE) * len(days)) - 1]
+    if (found := learnable_rows(histories, cut)) < MIN_FIT_ROWS:
+        raise UsageError(
+            f"{found} rows up to {cut}, before the test days, are too few to train on: {MIN_FIT_ROWS} are needed"
+        )
+    fitted = fit_model(histories, cut, settings, refit=False)
+    outcomes = evaluate.outcomes_of(fitted, histories, cut + np.timedelta64(1, "D"), days[-1])
+    if not len(outcomes.actual):
+        raise UsageError(
+            f"no pair has enough rates both up to {cut} and after it, so there is nothing to test on"
+        )
+    return fitted, cut, outcomes
+
+
+def _evaluation(
+    histories: Sequence[PairHistory],
+    tested: tuple[FittedModel, np.datetime64, evaluate.Outcomes],
+    years: dict[int, evaluate.Outcomes],
+) -> evaluate.Evaluation:
+    fitted, cut, outcomes = tested
+    years = {year: found for year, found in years.items() if len(found.actual)}
+    return evaluate.Evaluation(
+        fitted_until=str(fitted.split),
+        validated_until=str(cut),
+        tested_until=str(outcomes.date.max()),
+        lambda_=fitted.shrinkage.lambda_,
+        test=evaluate.measure(outcomes),
+        pairs={
+            histories[position].pair: evaluate.measure(outcomes.where(outcomes.pair == position))
+            for position in np.unique(outcomes.pair)
+        },
+        walk_forward=evaluate.measure(evaluate.join(list(years.values()))) if years else None,
+        years={year: evaluate.measure(found) for year, found in years.items()},
+        outcomes=outcomes,
+    )
+
+
+def version_of(until: np.datetime64, digest: str, forest: ForestSettings, default_pair: str) -> str:
+    """Returns the version of a model; the same inputs give the same version on any machine."""
+    recipe = repr((digest, astuple(forest), default_pair, ratecast.__version__))
+    return f"{until}-{hashlib.sha256(recipe.encode()).hexdigest()[:8]}"
+
+
+def _split_dates(
+    evaluation: evaluate.Evaluation, fitted: FittedModel, until: np.datetime64
+) -> dict[str, str]:
+    return {
+        "test_fitted_until": evaluation.fitted_until,
+        "test_validated_until": evaluation.validated_until,
+        "tested_until": evaluation.tested_until,
+        "fitted_until": str(fitted.split),
+        "validated_until": str(until),
+    }
