@@ -108,7 +108,7 @@ def retrain(  # noqa: PLR0913 - each argument is an option of the command
     settings = prepare(models_dir=models_dir, bootstrap_servers=bootstrap_servers)
     source = _base(base, today, day, keep_outliers=keep_outliers)
 
-    from training.fit import ForestSettings
+    from training.forests import ForestSettings
     from training.retrain import RetrainOptions
     from training.retrain import retrain as run
 

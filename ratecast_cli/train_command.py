@@ -77,7 +77,7 @@ def train(  # noqa: PLR0913, PLR0917 - each argument is an option of the command
     directory = load_settings(models_dir=models_dir).models_dir
     require_writable(directory)
 
-    from training.fit import ForestSettings
+    from training.forests import ForestSettings
     from training.train import train as run
     from training.train_options import TrainOptions
 

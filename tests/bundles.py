@@ -29,6 +29,7 @@ def training_stats(version: str = "test-1", shrinkage: float = 0.0) -> TrainingS
         trained_until="2024-12-31",
         default_pair="EUR/GBP",
         shrinkage={"lambda": shrinkage, "t_statistic": 0.0, "gate": 3.0},
+        range_factor={"exponent": 1.0, "t_statistic": 5.0, "gate": 3.0},
         intervals=QUANTILES,
         quality=quality_limits(),
         headline="invented for tests",
@@ -52,6 +53,7 @@ def _pair_stats(level: float) -> PairStats:
         last_date="2024-12-31",
         last_rate=level,
         sigma=SIGMA,
+        recent_sigma=SIGMA,
         longest_run=3,
         features=features,
     )

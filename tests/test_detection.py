@@ -13,7 +13,7 @@ from benchmarks.detectors import CASES, TRAINED_UNTIL, Detectors, clean_marks, c
 from ratecast.model.bundle import load
 from ratecast.model.ranges import LEVELS
 from ratecast.rates.tables import load_ecb
-from training.fit import ForestSettings
+from training.forests import ForestSettings
 from training.train import train
 from training.train_options import TrainOptions
 

@@ -9,7 +9,7 @@ import numpy as np
 from ratecast.model.features import FEATURE_NAMES, longest_run
 from ratecast.model.training_stats import FeatureStats, PairStats, TrainingStats
 from training.accuracy_reference import accuracy_reference
-from training.dataset import shortest_features
+from training.dataset import recent_sigma, shortest_features
 from training.drift_reference import feature_references
 from training.quality_limits import quality_limits
 
@@ -45,9 +45,10 @@ def training_stats(
         trained_until=version[: len("2024-12-31")],
         default_pair=default_pair,
         shrinkage=fitted.shrinkage,
+        range_factor=fitted.range_factor,
         intervals=fitted.quantiles,
         quality=quality_limits(histories, rows, fitted.not_pooled),
-        feature_drift=feature_references(histories, fitted.forest.random_state, fitted.not_pooled),
+        feature_drift=feature_references(histories, fitted.seed, fitted.not_pooled),
         accuracy=_accuracy(histories, rows, fitted),
         headline=text,
         pairs={
@@ -64,7 +65,7 @@ def _accuracy(histories: Sequence[PairHistory], rows: Rows, fitted: FittedModel)
     error = np.abs(known.target - fitted.step(known)) / known.sigma
     by_pair = {history.pair: error[known.pair == position] for position, history in enumerate(histories)}
     try:
-        return accuracy_reference(by_pair, fitted.forest.random_state)
+        return accuracy_reference(by_pair, fitted.seed)
     except ValueError:
         return None  # too few errors to fit it: the bundle has no reference
 
@@ -85,6 +86,9 @@ def pair_stats(history: PairHistory, sigma: float, rows: int) -> PairStats:
         last_date=str(last.dates[-1]),
         last_rate=float(last.rates[-1]),
         sigma=sigma,
+        recent_sigma=recent_sigma(
+            np.concatenate([np.diff(np.log(s.rates)) for s in history.stretches]), sigma
+        ),
         longest_run=max(longest_run(s.rates) for s in history.stretches),
         features={
             name: FeatureStats(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import ratecast
 from ratecast.errors import ModelBundleError, OperationError
 from ratecast.model.bundle import (
+    CENTRE,
     JOBLIB,
     MANIFEST,
     ONNX,
@@ -24,16 +25,15 @@ from ratecast.model.bundle import (
     set_current,
     sha256,
 )
+from ratecast.model.parity import Proof
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Callable
     from pathlib import Path
 
-    from sklearn.ensemble import RandomForestRegressor
-
-    from ratecast.model.parity import Probes
     from ratecast.model.training_stats import TrainingStats
+    from training.onnx_export import ExportedModel
 
 _LIBRARIES = ("numpy", "scikit-learn", "joblib", "skl2onnx", "onnx", "onnxruntime", "scipy")
 
@@ -44,9 +44,7 @@ class BundleContent:
 
     Attributes:
         stats: statistics, with the wanted version.
-        forest: the scikit-learn model.
-        onnx: the forest as an ONNX graph.
-        probes: inputs and the forest's predictions, to check the graph with.
+        models: file name of a graph -> the model; ``model.onnx`` forecasts ranges, ``centre.onnx`` the return.
         report: returns the HTML report for the statistics with the final version.
         data_digest: SHA-256 of the training data.
         split_dates: which days were used for which part of fitting and testing.
@@ -55,9 +53,7 @@ class BundleContent:
     """
 
     stats: TrainingStats
-    forest: RandomForestRegressor
-    onnx: bytes
-    probes: Probes
+    models: dict[str, ExportedModel]
     report: Callable[[TrainingStats], str]
     data_digest: str
     split_dates: dict[str, str]
@@ -135,20 +131,25 @@ def _has_same_content(models_dir: Path, version: str, scratch: Path) -> bool:
         digests = load(models_dir, version).digests
     except ModelBundleError:
         return False
-    used_by_workers = (ONNX, PARITY, STATS)
+    used_by_workers = (ONNX, PARITY, STATS)  # PARITY has the outputs of the centre's graph too
     return all(digests[name] == sha256(scratch / name) for name in used_by_workers)
 
 
 def _write_model(directory: Path, content: BundleContent) -> None:
     import joblib
 
-    joblib.dump(content.forest, directory / JOBLIB, compress=3)
-    (directory / ONNX).write_bytes(content.onnx)
-    (directory / PARITY).write_text(content.probes.model_dump_json() + "\n", encoding="utf-8")
+    joblib.dump(
+        {name: model.estimator for name, model in content.models.items()}, directory / JOBLIB, compress=3
+    )
+    for name, model in content.models.items():
+        (directory / name).write_bytes(model.onnx)
+    centre = content.models.get(CENTRE)
+    proof = Proof(range=content.models[ONNX].probes, centre=None if centre is None else centre.probes)
+    (directory / PARITY).write_text(proof.model_dump_json() + "\n", encoding="utf-8")
 
 
 def _write_manifest(directory: Path, version: str, content: BundleContent, now: dt.datetime) -> None:
-    names = (JOBLIB, ONNX, PARITY, STATS, REPORT)
+    names = (JOBLIB, *content.models, PARITY, STATS, REPORT)
     manifest = Manifest(
         model_version=version,
         created_at=now.isoformat(timespec="seconds"),

@@ -14,6 +14,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from ratecast.model import features, ranges
 from ratecast.model.features import WINDOW
+from ratecast.model.range_inputs import RANGE_INPUT_NAMES, range_inputs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from ratecast.rates.tables import Series
 
 MIN_RETURNS = 60  # fewer returns give no reliable volatility
+RECENT_RETURNS = 500  # two years: the last 250 are too nervous, all returns are too old
+MIN_RECENT_RETURNS = 250
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,8 @@ class Rows:
     sigma: NDArray[np.float64]  # (n,), EWMA volatility of the history
     scales: NDArray[np.float64]  # (n, 2), scales of the ranges, columns `ratecast.model.ranges.LEVELS`
     stored: NDArray[np.float64]  # (n,), sigma of the pair in training
-    inputs: NDArray[np.float32]  # (n, 3)
+    inputs: NDArray[np.float32]  # (n, 3), of the centre
+    range_inputs: NDArray[np.float32]  # (n, 11)
 
     def __len__(self) -> int:
         return len(self.target)
@@ -82,6 +86,35 @@ def pair_sigmas(histories: Sequence[PairHistory]) -> NDArray[np.float64]:
     return result
 
 
+def recent_sigma(returns: NDArray[np.float64], sigma: float) -> float:
+    """Returns the root mean square of the last ``RECENT_RETURNS`` returns, or ``sigma`` if there are too few.
+
+    >>> recent_sigma(np.full(600, 0.01), 0.02), recent_sigma(np.full(100, 0.01), 0.02)
+    (0.01, 0.02)
+    """
+    if len(returns) < MIN_RECENT_RETURNS:
+        return sigma
+    found = float(np.sqrt((returns[-RECENT_RETURNS:] ** 2).mean()))
+    return found if found > 0 else sigma
+
+
+def recent_sigmas(history: PairHistory, sigma: float) -> dict[int, float]:
+    """Returns year -> recent sigma of a pair as it was known on New Year's Eve before.
+
+    Short histories use the recent sigma of a bundle, which is from its last day of training. Their quantiles must be
+    fitted with a value that is as old.
+    """
+    dates = np.concatenate([stretch.dates[1:] for stretch in history.stretches])
+    returns = np.concatenate([np.diff(np.log(stretch.rates)) for stretch in history.stretches])
+    if not len(dates):
+        return {}
+    first, last = (int(day.astype("datetime64[Y]").astype(np.int64)) + 1970 for day in (dates[0], dates[-1]))
+    known = {
+        year: int(np.searchsorted(dates, np.datetime64(f"{year}-01-01"))) for year in range(first, last + 1)
+    }
+    return {year: recent_sigma(returns[:count], sigma) for year, count in known.items()}
+
+
 def build_rows(
     histories: Sequence[PairHistory],
     sigmas: NDArray[np.float64],
@@ -102,9 +135,10 @@ def build_rows(
         length: how many of the newest rates of each window the features use, 3 to ``WINDOW``.
     """
     parts = [
-        _stretch_rows(stretch, position, float(sigmas[position]), (start, end), length)
+        _stretch_rows(stretch, position, (float(sigmas[position]), recent), (start, end), length)
         for position, history in enumerate(histories)
         if np.isfinite(sigmas[position])
+        for recent in [recent_sigmas(history, float(sigmas[position]))]
         for stretch in history.stretches
     ]
     return Rows(
@@ -122,13 +156,14 @@ _EMPTY = (
     np.zeros((0, 2)),
     np.zeros(0),
     np.zeros((0, 3), dtype=np.float32),
+    np.zeros((0, len(RANGE_INPUT_NAMES)), dtype=np.float32),
 )
 
 
 def _stretch_rows(
     stretch: Series,
     position: int,
-    sigma: float,
+    sigmas: tuple[float, dict[int, float]],
     bounds: tuple[np.datetime64 | None, np.datetime64 | None],
     length: int,
 ) -> Rows:
@@ -146,15 +181,20 @@ def _stretch_rows(
     if length < WINDOW:
         windows = windows.copy()
         windows[:, : WINDOW - length] = np.nan
+    sigma, recent_by_year = sigmas
     stored = np.full(count, sigma)
-    now = features.ewma_volatility(windows, stored)
+    years = stretch.dates[first:stop].astype("datetime64[Y]").astype(np.int64) + 1970
+    recent = np.array([recent_by_year[year] for year in years.tolist()])
+    now = features.ewma_volatility(windows, stored, recent)
+    scales = ranges.range_scales(windows, now, stored, recent)
     return Rows(
         pair=np.full(count, position, dtype=np.intp),
         date=stretch.dates[first:stop],
         last=rates[WINDOW - 1 : -1],
         target=returns[WINDOW - 1 :],
         sigma=now,
-        scales=ranges.range_scales(windows, now, stored),
+        scales=scales,
         stored=stored,
         inputs=features.model_inputs(windows, now, stored),
+        range_inputs=range_inputs(windows, now, scales[:, 0]),
     )

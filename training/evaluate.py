@@ -24,10 +24,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from training.dataset import PairHistory
-    from training.fit import ForestSettings
+    from training.forests import ForestSettings
 
 WALK_FORWARD_YEARS = 10
 WALK_FORWARD_TREES = 25  # a quarter of the trees gives the same figures for a year
+WALK_FORWARD_RANGE_TREES = 20  # half of them: scores change by under 0.001
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ class Outcomes:
     forest: NDArray[np.float64]  # (n,), return forecast by the forest alone
     half: NDArray[np.float64]  # (n, 2), half width of the ranges, columns LEVELS
     constant: NDArray[np.float64]  # (n, 2), half width of ranges that are equally wide on every day
+    base: NDArray[np.float64]  # (n, 2), half width of ranges without the range forest
 
     def where(self, mask: NDArray[np.bool_]) -> Outcomes:
         """Returns the outcomes under a mask."""
@@ -73,6 +75,8 @@ class Metrics:
     winkler: dict[str, float]  # mean interval score, in sigma; smaller is better
     # Divided by the score of a range of constant width; None if that score is 0, as for a peg.
     winkler_ratio: dict[str, float | None]
+    # Divided by the score of ranges without the range forest; below 1 the forest makes the ranges better.
+    winkler_base_ratio: dict[str, float | None]
 
 
 @dataclass(frozen=True)
@@ -83,6 +87,7 @@ class Evaluation:
     validated_until: str  # last day used for lambda and the ranges
     tested_until: str
     lambda_: float  # of the model under test
+    exponent: float  # of its range forest
     test: Metrics
     pairs: dict[str, Metrics]  # on the test days
     walk_forward: Metrics | None
@@ -139,6 +144,7 @@ def measure(outcomes: Outcomes) -> Metrics:
     constant = {
         k: winkler_score(outcomes.actual, outcomes.constant[:, c], share) for k, (c, share) in levels.items()
     }
+    base = {k: winkler_score(error, outcomes.base[:, c], share) for k, (c, share) in levels.items()}
     return Metrics(
         n=len(error),
         mae_ratio=_ratio(absolute.sum(), baseline.sum()),
@@ -149,6 +155,7 @@ def measure(outcomes: Outcomes) -> Metrics:
         coverage=dict(zip(LEVELS, coverage(absolute[:, None] <= outcomes.half), strict=True)),
         winkler=winkler,
         winkler_ratio={k: error_ratio(winkler[k], constant[k]) for k in levels},
+        winkler_base_ratio={k: error_ratio(winkler[k], base[k]) for k in levels},
     )
 
 
@@ -173,15 +180,21 @@ def outcomes_of(
         actual=rows.target / rows.stored,
         step=model.step(rows) / rows.stored,
         forest=model.forest_step(rows) / rows.stored,
-        half=half_widths(quantiles, rows.scales) / rows.stored[:, None],
+        half=half_widths(quantiles, model.scales(rows)) / rows.stored[:, None],
         constant=ones * [model.constant[level] for level in LEVELS],
+        base=half_widths(np.array([model.base[level] for level in LEVELS]), rows.scales)
+        / rows.stored[:, None],
     )
 
 
 def walk_forward(histories: Sequence[PairHistory], settings: ForestSettings, year: int) -> Outcomes:
     """Returns the outcomes of a year, forecast by a model that was fitted to the years before it."""
     eve, end = np.datetime64(f"{year - 1}-12-31"), np.datetime64(f"{year}-12-31")
-    settings = replace(settings, trees=min(settings.trees, WALK_FORWARD_TREES))
+    settings = replace(
+        settings,
+        trees=min(settings.trees, WALK_FORWARD_TREES),
+        range_trees=min(settings.range_trees, WALK_FORWARD_RANGE_TREES),
+    )
     model = fit_model(histories, eve, settings, (WINDOW,), refit=False)
     return outcomes_of(model, histories, eve + np.timedelta64(1, "D"), end)
 

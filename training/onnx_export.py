@@ -1,54 +1,84 @@
-"""Exports the forest as an ONNX graph and checks that both predict the same."""
+"""Exports a model as an ONNX graph and checks that both predict the same."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ratecast.errors import OperationError
 from ratecast.model.onnx_model import OnnxModel
-from ratecast.model.parity import BOUND, TOLERANCE
+from ratecast.model.parity import BOUND, TOLERANCE, Probes, make_probes, outputs_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from sklearn.ensemble import RandomForestRegressor
 
-    from ratecast.model.onnx_model import StepModel
+    from ratecast.model.onnx_model import Regressor
 
 _OPSETS = {"": 18, "ai.onnx.ml": 3}  # the newest that ONNX Runtime 1.20 can run, the oldest version allowed
 
 
-def export_onnx(forest: RandomForestRegressor) -> bytes:
-    """Returns the forest as a serialised ONNX graph: float32 ``(n, 3)`` in, float32 ``(n, 1)`` out."""
+@dataclass(frozen=True)
+class ExportedModel:
+    """A scikit-learn model, its ONNX graph, and probes to check the graph with."""
+
+    estimator: Any
+    onnx: bytes
+    probes: Probes
+
+
+def export(estimator: Any, inputs: NDArray[np.float32], seed: int) -> ExportedModel:
+    """Returns a model with its checked graph.
+
+    Args:
+        estimator: a fitted scikit-learn regressor.
+        inputs: inputs that it was fitted to, ``(n, inputs)``.
+        seed: seed of the random inputs of the check.
+
+    Raises:
+        OperationError: the graph differs from the model.
+    """
+    onnx = export_onnx(estimator, inputs.shape[1])
+    check_parity(onnx, estimator, inputs, seed)
+    return ExportedModel(estimator, onnx, make_probes(estimator, inputs, seed))
+
+
+def export_onnx(estimator: Any, inputs: int) -> bytes:
+    """Returns a model as a serialised ONNX graph: float32 ``(n, inputs)`` in, float32 ``(n, outputs)`` out."""
     from skl2onnx import to_onnx
     from skl2onnx.common.data_types import FloatTensorType
 
-    graph = to_onnx(forest, initial_types=[("inputs", FloatTensorType([None, 3]))], target_opset=_OPSETS)
+    graph = to_onnx(
+        estimator, initial_types=[("inputs", FloatTensorType([None, inputs]))], target_opset=_OPSETS
+    )
+    # skl2onnx declares one output column whatever the model has, and the runtime then warns at every call.
+    graph.graph.output[0].type.tensor_type.shape.dim[1].dim_value = getattr(estimator, "n_outputs_", 1)
     return bytes(graph.SerializeToString())
 
 
 def check_parity(
-    onnx: bytes, forest: StepModel, inputs: NDArray[np.float32], seed: int = 0, random_rows: int = 20_000
+    onnx: bytes, model: Regressor, inputs: NDArray[np.float32], seed: int = 0, random_rows: int = 20_000
 ) -> float:
-    """Returns the largest difference between the graph and the forest, on given inputs and on random ones.
+    """Returns the largest difference between the graph and the model, on given inputs and on random ones.
 
     Args:
         onnx: the graph.
-        forest: the forest that it was exported from.
-        inputs: inputs that the forest was trained on, ``(n, 3)``.
+        model: the model that it was exported from.
+        inputs: inputs that the model was fitted to, ``(n, inputs)``.
         seed: seed of the random inputs, which cover everything that a worker can pass (``+- BOUND``).
         random_rows: number of random inputs.
 
     Raises:
         OperationError: the difference exceeds ``TOLERANCE``, so the graph must not be used.
     """
-    random = np.random.default_rng(seed).uniform(-BOUND, BOUND, (random_rows, 3)).astype(np.float32)
+    generator = np.random.default_rng(seed)
+    random = generator.uniform(-BOUND, BOUND, (random_rows, inputs.shape[1])).astype(np.float32)
     tried = np.concatenate((inputs, random))
-    difference = float(np.abs(OnnxModel(onnx).predict(tried) - forest.predict(tried)).max())
+    difference = float(np.abs(OnnxModel(onnx).predict(tried) - outputs_of(model, tried)).max())
     if not difference <= TOLERANCE:
         raise OperationError(
-            f"the ONNX graph differs from the forest by {difference:.2g} standard deviations "
+            f"the ONNX graph differs from the model by {difference:.2g} standard deviations "
             f"(at most {TOLERANCE:g} is allowed), so the model was not saved"
         )
     return difference

@@ -22,7 +22,8 @@ from ratecast.model.ranges import LEVELS
 from ratecast.stages import OnStage, silent
 from training.collect import collect, data_digest
 from training.evaluate import Outcomes, outcomes_of
-from training.fit import MIN_FIT_ROWS, FittedModel, ForestSettings, fit_model, learnable_rows
+from training.fit import MIN_FIT_ROWS, FittedModel, fit_model, learnable_rows
+from training.forests import ForestSettings
 from training.train import TrainingResult, train, version_of
 from training.train_options import TrainOptions
 
@@ -256,10 +257,13 @@ def as_fitted(bundle: Bundle, histories: Sequence[PairHistory]) -> FittedModel:
     }
     known = [stats.pairs.get(history.pair) for history in histories]
     return FittedModel(
-        forest=OnnxModel(bundle.onnx),
+        forest=OnnxModel(bundle.onnx if bundle.centre is None else bundle.centre),
         shrinkage=stats.shrinkage,
+        range_forest=OnnxModel(bundle.onnx),
+        range_factor=stats.range_factor,
         quantiles=quantiles,
         constant=dict.fromkeys(LEVELS, np.nan),  # known only in training
+        base=dict.fromkeys(LEVELS, np.nan),  # likewise
         sigmas=np.array([np.nan if pair is None else pair.sigma for pair in known]),
         split=np.datetime64(stats.trained_until),
     )

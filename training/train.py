@@ -11,8 +11,7 @@ import numpy as np
 
 import ratecast
 from ratecast.errors import UsageError
-from ratecast.model.bundle import REPORT
-from ratecast.model.parity import make_probes
+from ratecast.model.bundle import CENTRE, ONNX, REPORT
 from ratecast.rates.tables import DEFAULT_PAIR
 from ratecast.stages import OnStage, silent
 from training import evaluate, pooling, training_page
@@ -20,8 +19,8 @@ from training.build_stats import training_stats
 from training.bundle_writer import BundleContent, write_bundle
 from training.collect import collect, data_digest, load_table
 from training.dataset import PairHistory, Rows, build_rows, pair_sigmas
-from training.fit import MIN_FIT_ROWS, FittedModel, ForestSettings, fit_model, learnable_rows
-from training.onnx_export import check_parity, export_onnx
+from training.fit import MIN_FIT_ROWS, FittedModel, fit_model, learnable_rows
+from training.onnx_export import ExportedModel, export
 from training.training_headline import headline
 
 if TYPE_CHECKING:
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
 
     from ratecast.model.training_stats import TrainingStats
     from ratecast.rates.table_screening import Screened
+    from training.forests import ForestSettings
     from training.train_options import TrainOptions
 
 TEST_SHARE = 0.2  # of the days
@@ -104,21 +104,18 @@ def train(options: TrainOptions, progress: OnStage = silent) -> TrainingResult:
     progress("fitting the final model", total - 4, total)
     fitted = fit_model(histories, until, options.forest)
     progress("exporting and checking the ONNX graph", total - 2, total)
-    onnx = export_onnx(fitted.forest)
-    check_parity(onnx, fitted.forest, rows.inputs, options.forest.seed)
+    models = _exported(fitted, rows, options.forest.seed)
 
     progress("writing the report and the bundle", total - 1, total)
     digest = data_digest(histories)
     version = version_of(until, digest, options.forest, default_pair)
-    text = headline(fitted.shrinkage.lambda_, evaluation.test)
+    text = headline(fitted.shrinkage.lambda_, fitted.range_factor.exponent, evaluation)
     stats = training_stats(version, default_pair, histories, rows, fitted, text)
     notes = _notes(histories, rows, fitted, evaluation.years)
     all_notes = (*options.notes, *source.sentences(), *notes)
     content = BundleContent(
         stats=stats,
-        forest=fitted.forest,
-        onnx=onnx,
-        probes=make_probes(fitted.forest, rows.inputs, options.forest.seed),
+        models=models,
         report=lambda named: training_page.render(named, evaluation, skipped, all_notes),
         data_digest=digest,
         split_dates=_split_dates(evaluation, fitted, until),
@@ -129,6 +126,14 @@ def train(options: TrainOptions, progress: OnStage = silent) -> TrainingResult:
     progress("done", total, total)
     not_pooled = {histories[position].pair: reason for position, reason in fitted.not_pooled.items()}
     return TrainingResult(written.directory, written.stats, evaluation, skipped, source, not_pooled, notes)
+
+
+def _exported(fitted: FittedModel, rows: Rows, seed: int) -> dict[str, ExportedModel]:
+    """Returns the models that a worker runs, by the name of their graph's file."""
+    models = {ONNX: export(fitted.range_forest, rows.range_inputs, seed)}
+    if fitted.shrinkage.lambda_:
+        models[CENTRE] = export(fitted.forest, rows.inputs, seed)
+    return models
 
 
 def _notes(
@@ -181,6 +186,7 @@ def _evaluation(
         validated_until=str(cut),
         tested_until=str(outcomes.date.max()),
         lambda_=fitted.shrinkage.lambda_,
+        exponent=fitted.range_factor.exponent,
         test=evaluate.measure(outcomes),
         pairs={
             histories[position].pair: evaluate.measure(outcomes.where(outcomes.pair == position))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from training.fit import ForestSettings
+from training.forests import ForestSettings
 
 if TYPE_CHECKING:
     import datetime as dt

@@ -5,20 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from training.evaluate import Metrics
+    from training.evaluate import Evaluation, Metrics
 
 SIGNIFICANT = 0.05
 OFF_TARGET = 0.015  # of the coverage; in a test of one year and 20 pairs chance explains less
 
 
-def headline(lambda_: float, test: Metrics) -> str:
+def headline(lambda_: float, exponent: float, evaluation: Evaluation) -> str:
     """Returns whether the model beats the last rate, and whether its 95 % range has the promised coverage.
 
     Args:
         lambda_: lambda of the model in the bundle.
-        test: metrics of the test days, from a model that was fitted before them.
+        exponent: exponent of its range forest.
+        evaluation: metrics of the test days, from a model that was fitted before them.
     """
-    return f"{_centre(lambda_, test)} {_range(test)}"
+    test = evaluation.test
+    return f"{_centre(lambda_, test)} {_range(test)} {_width(exponent, evaluation)}"
 
 
 def _centre(lambda_: float, test: Metrics) -> str:
@@ -49,3 +51,20 @@ def _range(test: Metrics) -> str:
     if share > 0.95 + OFF_TARGET:
         return f"{contained}: it is too wide."
     return f"{contained}."
+
+
+def _width(exponent: float, evaluation: Evaluation) -> str:
+    """Returns whether the forest forecasts the width of the range, and what that gained on the test days."""
+    if exponent == 0:
+        return (
+            "The forest does not forecast the width of the next move better than its recent volatility does, so the range "
+            "follows the volatility alone."
+        )
+    ratio = evaluation.test.winkler_base_ratio["95"]
+    if evaluation.exponent == 0 or ratio is None:
+        return "The forest now widens and narrows the range; it did not yet do so before the test days."
+    change = 100 * (1 - ratio)
+    compared = f"{abs(change):.1f} % {'better' if change >= 0 else 'worse'}"
+    return (
+        f"The forest widens and narrows the range: its Winkler score is {compared} than by volatility alone."
+    )

@@ -40,8 +40,10 @@ def coverage(inside: NDArray[np.bool_]) -> tuple[float, ...]:
     return tuple(inside.mean(axis=0).tolist())
 
 
-def winkler_score(error: NDArray[np.float64], half: NDArray[np.float64], level: float) -> float:
-    """Return the mean score of ranges ``+- half``: their width, plus ``2 / alpha`` times the distance outside.
+def winkler_scores(
+    error: NDArray[np.float64], half: NDArray[np.float64], level: float
+) -> NDArray[np.float64]:
+    """Return the score of each range ``+- half``: their width, plus ``2 / alpha`` times the distance outside.
 
     Smaller is better. Winkler, Journal of the American Statistical Association, 1972. The score is proper: Gneiting &
     Raftery, Journal of the American Statistical Association, 2007.
@@ -51,8 +53,14 @@ def winkler_score(error: NDArray[np.float64], half: NDArray[np.float64], level: 
         half: half widths of the ranges, ``(n,)``.
         level: the coverage that the ranges claim, ``1 - alpha``.
 
-    >>> round(winkler_score(np.array([0.0, 3.0]), np.array([1.0, 1.0]), 0.8), 6)
-    12.0
+    >>> winkler_scores(np.array([0.0, 3.0]), np.array([1.0, 1.0]), 0.8).round(6).tolist()
+    [2.0, 22.0]
     """
     outside = np.maximum(np.abs(error) - half, 0.0)
-    return float(np.mean(2 * half + 2 / (1 - level) * outside))
+    scores: NDArray[np.float64] = 2 * half + 2 / (1 - level) * outside
+    return scores
+
+
+def winkler_score(error: NDArray[np.float64], half: NDArray[np.float64], level: float) -> float:
+    """Return the mean of `winkler_scores`."""
+    return float(winkler_scores(error, half, level).mean())

@@ -19,12 +19,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ratecast import field_faults
 from ratecast.errors import ModelBundleError
 from ratecast.model import parity
-from ratecast.model.parity import Probes
+from ratecast.model.parity import Proof
 from ratecast.model.training_stats import TrainingStats
 
 MANIFEST = "manifest.json"
 STATS = "training_stats.json"
-ONNX = "model.onnx"
+ONNX = "model.onnx"  # forecasts the width of ranges
+CENTRE = "centre.onnx"  # forecasts the return; only in a bundle whose lambda is not 0
 JOBLIB = "model.joblib"
 PARITY = "parity.json"
 REPORT = "report.html"
@@ -54,7 +55,7 @@ class Manifest(BaseModel):
 
 
 class Bundle(BaseModel):
-    """A verified bundle: its statistics and its ONNX graph, which gives the same answers as its scikit-learn forest."""
+    """A verified bundle: its statistics and its ONNX graphs, which give the same answers as its scikit-learn models."""
 
     model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
 
@@ -62,6 +63,7 @@ class Bundle(BaseModel):
     directory: Path
     stats: TrainingStats
     onnx: bytes
+    centre: bytes | None = None
     digests: dict[str, str] = Field(description="File name -> SHA-256, hex, as in the manifest.")
 
 
@@ -106,18 +108,24 @@ def load(models_dir: Path, version: str | None = None) -> Bundle:
     try:
         manifest = _parse(Manifest, directory / MANIFEST, (directory / MANIFEST).read_bytes())
         contents = verified_contents(directory, manifest)
+        _require_this_format(directory, contents[STATS])
         stats = _parse(TrainingStats, directory / STATS, contents[STATS])
-        probes = _parse(Probes, directory / PARITY, contents[PARITY])
+        proof = _parse(Proof, directory / PARITY, contents[PARITY])
     except FileNotFoundError as error:
         raise ModelBundleError(f"model {version} is incomplete: {error.filename} is missing") from None
     except OSError as error:
         raise ModelBundleError(f"model {version} cannot be read: {error}") from None
+    if stats.shrinkage.lambda_ and (CENTRE not in contents or proof.centre is None):
+        raise ModelBundleError(f"model {version} is incomplete: {CENTRE} or its probes are missing")
     if stats.model_version != version or manifest.model_version != version:
         raise ModelBundleError(
             f"the directory of model {version} holds model {stats.model_version}: it was renamed"
         )
+    centre = contents[CENTRE] if stats.shrinkage.lambda_ else None
     try:
-        parity.check_probes(contents[ONNX], probes)
+        parity.check_probes(contents[ONNX], proof.range)
+        if centre is not None and proof.centre is not None:
+            parity.check_probes(centre, proof.centre)
     except ModelBundleError as error:
         raise ModelBundleError(f"model {version} is rejected: {error}") from error
     return Bundle(
@@ -125,8 +133,17 @@ def load(models_dir: Path, version: str | None = None) -> Bundle:
         directory=directory,
         stats=stats,
         onnx=contents[ONNX],
+        centre=centre,
         digests=manifest.files,
     )
+
+
+def _require_this_format(directory: Path, stats: bytes) -> None:
+    """Reject a bundle whose forest does not forecast ranges, which `TrainingStats` would report field by field."""
+    if b'"range_factor"' not in stats:
+        raise ModelBundleError(
+            f"{directory} was made by an earlier version of ratecast: run `ratecast train` again"
+        )
 
 
 def _parse(kind: type[_Content], path: Path, content: bytes) -> _Content:

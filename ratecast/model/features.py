@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 WINDOW = 61
 DECAY = 0.94  # RiskMetrics (1996), daily data
 ADAPTIVE_LENGTH = 21  # from this many rates on, a history's volatility is measured without the stored sigma
-PRIOR_WEIGHT = 10.0  # shorter histories get this many pseudo-observations of the stored sigma
+PRIOR_WEIGHT = 3.0  # shorter histories get this many pseudo-observations of the stored sigma
 FLOOR_SHARE = 0.1  # no history, pegged or stuck, gets a volatility below this share of the stored sigma
 
 FEATURE_NAMES = ("lag_1", "lag_2", "lag_3", "return_1", "return_2")
@@ -64,20 +64,25 @@ def contract_features(windows: NDArray[np.float64], returns: NDArray[np.float64]
     return np.column_stack((windows[:, :-4:-1], returns[:, :-3:-1]))
 
 
-def ewma_volatility(returns: NDArray[np.float64], stored_sigma: NDArray[np.float64]) -> NDArray[np.float64]:
+def ewma_volatility(
+    returns: NDArray[np.float64],
+    stored_sigma: NDArray[np.float64],
+    recent_sigma: NDArray[np.float64],
+) -> NDArray[np.float64]:
     """Return the volatility of one step, shape ``(n,)``: the root of exponentially weighted squared log returns.
 
     ``sigma_t^2 = sum(0.94^k r_(t-k)^2) / sum(0.94^k)`` (RiskMetrics Technical Document, 1996, ch. 5). A
     history of fewer than ``ADAPTIVE_LENGTH`` rates gets ``PRIOR_WEIGHT`` pseudo-observations of its pair's
-    stored sigma. The result is never below ``FLOOR_SHARE`` of the stored sigma.
+    recent sigma. The result is never below ``FLOOR_SHARE`` of the stored sigma.
 
     Args:
         returns: log returns, newest last, NaN where missing, shape ``(n, k)``, k at most ``WINDOW - 1``.
         stored_sigma: the pair's standard deviation of returns in training, shape ``(n,)``.
+        recent_sigma: root mean square of the pair's last 500 returns in training, shape ``(n,)``.
 
     >>> r = log_returns(window_matrix([[1.0, 1.0, 1.0]]))
-    >>> ewma_volatility(r, np.array([0.005])).round(5).tolist()
-    [0.00458]
+    >>> ewma_volatility(r, np.array([0.005]), np.array([0.004])).round(5).tolist()
+    [0.00312]
     """
     present = ~np.isnan(returns)
     squares = np.where(present, returns, 0.0) ** 2
@@ -87,7 +92,7 @@ def ewma_volatility(returns: NDArray[np.float64], stored_sigma: NDArray[np.float
     weighted = (squares * weights).sum(axis=1)
     weight = (present * weights).sum(axis=1)
     prior = np.where(present.sum(axis=1) < ADAPTIVE_LENGTH - 1, PRIOR_WEIGHT, 0.0)
-    variance = (weighted + prior * stored_sigma**2) / (weight + prior)
+    variance = (weighted + prior * recent_sigma**2) / (weight + prior)
     sigma: NDArray[np.float64] = np.maximum(np.sqrt(variance), FLOOR_SHARE * stored_sigma)
     return sigma
 
@@ -95,8 +100,8 @@ def ewma_volatility(returns: NDArray[np.float64], stored_sigma: NDArray[np.float
 def floored(sigma: NDArray[np.float64], stored_sigma: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Return where `ewma_volatility` returned its floor, shape ``(n,)``.
 
-    This never happens to a short history, because its pseudo-observations keep the volatility above 60 % of the stored
-    sigma. So a range is never ``static`` (it uses training's volatility) and ``floored`` at once.
+    A short history is reported as ``static`` (it uses training's volatility) even then: only a pair whose recent sigma
+    is far below its stored one can reach the floor with its pseudo-observations.
 
     >>> floored(np.array([0.0005, 0.005]), np.array([0.005, 0.005])).tolist()
     [True, False]

@@ -1,12 +1,13 @@
 """The forecast: the last rate moved by a shrunken step of a forest, and a range in units of volatility.
 
     prediction = lag_1 * exp(lambda * f(x) * sigma_t)
-    range      = prediction * exp(+- q * scale_t)
+    range      = prediction * exp(+- q * scale_t * F(y)^e)
 
-``f`` is the forest on scale-free inputs, ``lambda`` its shrinkage (with 0 the forecast is the last rate), ``sigma_t``
-the EWMA volatility of the history, ``scale_t`` the scale of the range of one level (`ratecast.model.ranges`), and ``q``
-a split-conformal quantile of |error| / scale_t (Vovk et al., *Algorithmic Learning in a Random World*, 2005; normalised
-scores: Papadopoulos et al., ECML 2002).
+``f`` is a forest on scale-free inputs, ``lambda`` its shrinkage (with 0 the forecast is the last rate and ``f`` is not
+run), and ``sigma_t`` the EWMA volatility of the history. ``scale_t`` is the base scale of the range of one level
+(`ratecast.model.ranges`), ``F`` the range forest's factor for it (`ratecast.model.range_inputs`), and ``e`` the exponent
+that training found (with 0 the base scale stands). ``q`` is a split-conformal quantile of |error| / (scale_t F^e) (Vovk
+et al., *Algorithmic Learning in a Random World*, 2005; normalised scores: Papadopoulos et al., ECML 2002).
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ import numpy as np
 
 from ratecast.model import classic_drift, features, ranges
 from ratecast.model.features import ADAPTIVE_LENGTH
-from ratecast.model.onnx_model import OnnxModel, StepModel
+from ratecast.model.onnx_model import OnnxModel
+from ratecast.model.range_inputs import range_inputs
 from ratecast.model.ranges import LEVELS
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ratecast.model.bundle import Bundle
+    from ratecast.model.onnx_model import Regressor
     from ratecast.model.training_stats import TrainingStats
 
 
@@ -40,6 +43,7 @@ class Windows:
     returns: NDArray[np.float64]  # (n, WINDOW - 1), log returns
     clean_returns: NDArray[np.float64]  # returns with NaN for those that are left out of the volatility
     stored: NDArray[np.float64]  # (n,), the pair's sigma in training
+    recent: NDArray[np.float64]  # (n,), the pair's sigma of the last 500 returns in training
     sigma: NDArray[np.float64]  # (n,), one-step volatility
     sigma_before: NDArray[np.float64]  # (n,), one-step volatility without the newest return
 
@@ -57,8 +61,8 @@ class Windows:
         clean, sigma, before = self.returns.copy(), self.sigma.copy(), self.sigma_before.copy()
         rows = np.array(list(faults))
         clean[rows] = np.where(list(faults.values()), np.nan, self.returns[rows])
-        sigma[rows] = features.ewma_volatility(clean[rows], self.stored[rows])
-        before[rows] = features.ewma_volatility(clean[rows, :-1], self.stored[rows])
+        sigma[rows] = features.ewma_volatility(clean[rows], self.stored[rows], self.recent[rows])
+        before[rows] = features.ewma_volatility(clean[rows, :-1], self.stored[rows], self.recent[rows])
         return replace(self, clean_returns=clean, sigma=sigma, sigma_before=before)
 
 
@@ -95,26 +99,37 @@ class Forecaster:
 
     Args:
         stats: the bundle's training statistics.
-        model: the forest.
+        range_model: forecasts the factors of the ranges' scales.
+        centre_model: forecasts the standardised return; None if lambda is 0.
         std_threshold: bound of the classic drift rule in standard deviations; None for the bundle's.
     """
 
-    def __init__(self, stats: TrainingStats, model: StepModel, std_threshold: float | None = None) -> None:
+    def __init__(
+        self,
+        stats: TrainingStats,
+        range_model: Regressor,
+        centre_model: Regressor | None = None,
+        std_threshold: float | None = None,
+    ) -> None:
         self.version = stats.model_version
         self.default_pair = stats.default_pair
         self.pair_index = {pair: row for row, pair in enumerate(stats.pairs)}
         self.pairs = tuple(stats.pairs)
-        self._model = model
+        self._range_model = range_model
+        self._exponent = stats.range_factor.exponent
+        self._centre_model = centre_model
         self._shrinkage = stats.shrinkage.lambda_
         self._std_threshold = stats.drift_std_threshold if std_threshold is None else std_threshold
         self._sigma = np.array([pair.sigma for pair in stats.pairs.values()])
+        self._recent = np.array([pair.recent_sigma for pair in stats.pairs.values()])
         self._lengths, self._quantiles = _quantile_table(stats)
         self._feature_ranges = classic_drift.feature_ranges(stats.pairs.values())
 
     @classmethod
     def from_bundle(cls, bundle: Bundle, std_threshold: float | None = None) -> Forecaster:
-        """Make a forecaster that runs the bundle's ONNX graph."""
-        return cls(bundle.stats, OnnxModel(bundle.onnx), std_threshold)
+        """Make a forecaster that runs the bundle's ONNX graphs."""
+        centre = None if bundle.centre is None else OnnxModel(bundle.centre)
+        return cls(bundle.stats, OnnxModel(bundle.onnx), centre, std_threshold)
 
     def windows(self, histories: Sequence[Sequence[float]], pair_rows: NDArray[np.intp]) -> Windows:
         """Prepare histories of at least 3 positive finite rates each, oldest first.
@@ -125,7 +140,7 @@ class Forecaster:
         """
         rates = features.window_matrix(histories)
         returns = features.log_returns(rates)
-        stored = self._sigma[pair_rows]
+        stored, recent = self._sigma[pair_rows], self._recent[pair_rows]
         return Windows(
             pairs=pair_rows,
             lengths=np.fromiter(map(len, histories), np.intp, len(histories)),
@@ -133,8 +148,9 @@ class Forecaster:
             returns=returns,
             clean_returns=returns,
             stored=stored,
-            sigma=features.ewma_volatility(returns, stored),
-            sigma_before=features.ewma_volatility(returns[:, :-1], stored),
+            recent=recent,
+            sigma=features.ewma_volatility(returns, stored, recent),
+            sigma_before=features.ewma_volatility(returns[:, :-1], stored, recent),
         )
 
     def forecast(self, windows: Windows) -> Forecasts:
@@ -147,9 +163,8 @@ class Forecaster:
         """
         returns, stored, sigma = windows.returns, windows.stored, windows.sigma
         values = features.contract_features(windows.rates, returns)
-        scales = ranges.range_scales(windows.clean_returns, sigma, stored)
         step = self._step(returns, sigma, stored)
-        half = self._half_widths(windows.lengths, scales)
+        half = self._half_widths(windows, windows.clean_returns, sigma, windows.lengths)
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             prediction = values[:, 0] * np.exp(step)
             lower = prediction[:, None] * np.exp(-half)
@@ -168,22 +183,53 @@ class Forecaster:
         """
         newest, earlier = windows.returns[:, -1], windows.clean_returns[:, :-1]
         sigma = windows.sigma_before
-        # With a shrinkage of 0 the forest has no effect, so it need not run a second time for monitoring.
-        step = self._step(windows.returns[:, :-1], sigma, windows.stored) if self._shrinkage else 0.0
+        step = self._step(windows.returns[:, :-1], sigma, windows.stored)
         error = np.abs(newest - step)
-        half = self._half_widths(windows.lengths - 1, ranges.range_scales(earlier, sigma, windows.stored))
+        half = self._half_widths(windows, earlier, sigma, windows.lengths - 1)
         return Hindcasts(error, np.abs(newest), error / sigma, error[:, None] <= half)
 
     def _step(
         self, returns: NDArray[np.float64], sigma: NDArray[np.float64], stored: NDArray[np.float64]
     ) -> NDArray[np.float64]:
         """Return the forecast log returns, ``(n,)``."""
-        return self._shrinkage * self._model.predict(features.model_inputs(returns, sigma, stored)) * sigma
+        if self._centre_model is None or not self._shrinkage:
+            return np.zeros(len(sigma))
+        step = self._centre_model.predict(features.model_inputs(returns, sigma, stored)).reshape(len(sigma))
+        result: NDArray[np.float64] = self._shrinkage * step * sigma
+        return result
 
-    def _half_widths(self, lengths: NDArray[np.intp], scales: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the half widths of the ranges in log returns, ``(n, 2)``, with the quantiles for each history's length."""
+    def _half_widths(
+        self,
+        windows: Windows,
+        returns: NDArray[np.float64],
+        sigma: NDArray[np.float64],
+        lengths: NDArray[np.intp],
+    ) -> NDArray[np.float64]:
+        """Return the half widths of the ranges in log returns, ``(n, 2)``, columns LEVELS.
+
+        Args:
+            windows: the histories.
+            returns: their returns up to the rate that is forecast from.
+            sigma: volatility of these returns, ``(n,)``.
+            lengths: number of rates up to there, ``(n,)``.
+        """
+        scales = ranges.range_scales(returns, sigma, windows.stored, windows.recent)
+        if self._exponent:
+            adaptive = lengths >= ADAPTIVE_LENGTH
+            forest = adaptive & ~features.floored(sigma, windows.stored)
+            if forest.all():
+                scales = scales * self._factors(returns, sigma, scales)
+            elif forest.any():
+                scales[forest] *= self._factors(returns[forest], sigma[forest], scales[forest])
         quantiles = self._quantiles[np.searchsorted(self._lengths, lengths, side="right") - 1]
         return ranges.half_widths(quantiles, scales)
+
+    def _factors(
+        self, returns: NDArray[np.float64], sigma: NDArray[np.float64], scales: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Return the factors of the scales, ``(n, 2)``."""
+        factors = self._range_model.predict(range_inputs(returns, sigma, scales[:, 0]))
+        return factors if self._exponent == 1 else factors**self._exponent
 
 
 def _quantile_table(stats: TrainingStats) -> tuple[NDArray[np.intp], NDArray[np.float64]]:

@@ -1,4 +1,4 @@
-"""Runs the forest as an ONNX graph in ONNX Runtime, with one thread and without telemetry."""
+"""Runs a model as an ONNX graph in ONNX Runtime, with one thread and without telemetry."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-class StepModel(Protocol):
-    """Predicts the next standardised return."""
+class Regressor(Protocol):
+    """Predicts one or several numbers for each row; a scikit-learn regressor is one."""
 
-    def predict(self, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Return the expected ``return / sigma`` of each row: float32 ``(n, 3)`` to float64 ``(n,)``."""
+    def predict(self, X: NDArray[np.float32]) -> NDArray[np.float64]:  # noqa: N803 - scikit-learn's name
+        """Return the outputs of each row: float32 ``(n, inputs)`` to ``(n, outputs)``, or ``(n,)`` for one output."""
 
 
 class OnnxModel:
-    """The forest in ONNX Runtime.
+    """An ONNX graph with one input and one output.
 
     Args:
         onnx: the graph's bytes.
@@ -29,10 +29,10 @@ class OnnxModel:
         self._session = session(onnx)
         self._input = self._session.get_inputs()[0].name
 
-    def predict(self, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Return the expected ``return / sigma`` of each row: float32 ``(n, 3)`` to float64 ``(n,)``."""
-        output: NDArray[np.float32] = self._session.run(None, {self._input: inputs})[0]
-        return output.reshape(-1).astype(np.float64)
+    def predict(self, X: NDArray[np.float32]) -> NDArray[np.float64]:  # noqa: N803 - scikit-learn's name
+        """Return the outputs of each row: float32 ``(n, inputs)`` to float64 ``(n, outputs)``."""
+        output: NDArray[np.float32] = self._session.run(None, {self._input: X})[0]
+        return output.astype(np.float64)
 
 
 def session(onnx: bytes) -> Any:

@@ -1,12 +1,12 @@
-"""Checks that an ONNX graph gives the answers of its scikit-learn forest, without scikit-learn.
+"""Checks that an ONNX graph gives the answers of its scikit-learn model, without scikit-learn.
 
-Training stores some inputs and the forest's outputs in the bundle. Every program that loads the bundle runs the graph
+Training stores some inputs and the model's outputs in the bundle. Every program that loads the bundle runs the graph
 on these inputs, on its machine and with its version of the runtime, and compares the outputs.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -17,50 +17,71 @@ from ratecast.model.onnx_model import OnnxModel
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ratecast.model.onnx_model import StepModel
+    from ratecast.model.onnx_model import Regressor
 
-TOLERANCE = 1e-5  # in standardised returns: a hundred thousandth of a typical daily move
+TOLERANCE = 1e-5  # in units of a scale: a hundred thousandth of a typical daily move
 TRAINING_PROBES = 48
 RANDOM_PROBES = 16
-BOUND = 20.0  # inputs are clipped to +- this (`ratecast.model.features.model_inputs`)
+BOUND = 20.0  # inputs are within +- this (`ratecast.model.features`, `ratecast.model.range_inputs`)
+
+Row = Annotated[list[float], Field(min_length=1)]
 
 
 class Probes(BaseModel):
-    """``parity.json``: inputs of the forest and the outputs of scikit-learn's forest."""
+    """Inputs of a model and the outputs of the scikit-learn model."""
 
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
-    inputs: list[tuple[float, float, float]] = Field(
-        min_length=1, description="float32, as the forest gets them."
-    )
-    outputs: list[float] = Field(description="Standardised returns, one for each input.")
+    inputs: list[Row] = Field(min_length=1, description="float32, as the model gets them.")
+    outputs: list[Row] = Field(description="One row for each input.")
 
     @model_validator(mode="after")
-    def _has_one_output_for_each_input(self) -> Probes:
+    def _has_equal_rows(self) -> Probes:
         if len(self.outputs) != len(self.inputs):
             raise ValueError(
-                f"outputs must have one value for each of {len(self.inputs)} inputs, got {len(self.outputs)}"
+                f"outputs must have one row for each of {len(self.inputs)} inputs, got {len(self.outputs)}"
             )
+        if len({*map(len, self.inputs)}) > 1 or len({*map(len, self.outputs)}) > 1:
+            raise ValueError("all rows of inputs, and all rows of outputs, must have the same length")
         return self
 
 
-def make_probes(forest: StepModel, inputs: NDArray[np.float32], seed: int) -> Probes:
-    """Run the forest on a seeded sample of its training inputs and on a few random inputs.
+class Proof(BaseModel):
+    """``parity.json``: the probes of each graph of a bundle."""
+
+    model_config = ConfigDict(frozen=True)
+
+    range: Probes
+    centre: Probes | None = None
+
+
+def outputs_of(model: Regressor, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return a model's outputs as ``(n, outputs)``; scikit-learn drops the second axis of a single output.
 
     Args:
-        forest: scikit-learn's forest.
-        inputs: its training inputs, ``(n, 3)``.
+        model: a scikit-learn model or a graph.
+        inputs: ``(n, inputs)``, n at least 1.
+    """
+    return np.asarray(model.predict(inputs), dtype=np.float64).reshape(len(inputs), -1)
+
+
+def make_probes(model: Regressor, inputs: NDArray[np.float32], seed: int) -> Probes:
+    """Run a model on a seeded sample of its training inputs and on a few random inputs.
+
+    Args:
+        model: the scikit-learn model.
+        inputs: its training inputs, ``(n, inputs)``.
         seed: the same seed gives the same probes.
     """
     rng = np.random.default_rng(seed)
     known = inputs[rng.choice(len(inputs), min(TRAINING_PROBES, len(inputs)), replace=False)]
     random = rng.uniform(-BOUND, BOUND, (RANDOM_PROBES, inputs.shape[1])).astype(np.float32)
     probes = np.concatenate((known, random))
-    return Probes(inputs=probes.tolist(), outputs=forest.predict(probes).tolist())
+    return Probes(inputs=probes.tolist(), outputs=outputs_of(model, probes).tolist())
 
 
 def check_probes(onnx: bytes, probes: Probes) -> None:
-    """Run the graph on the probes and compare its outputs with the forest's.
+    """Run a graph on the probes and compare its outputs with the scikit-learn model's.
 
     Raises:
         ModelBundleError: the graph cannot be run, or an output differs by more than ``TOLERANCE``.

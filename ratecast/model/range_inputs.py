@@ -51,9 +51,7 @@ def range_inputs(
     kernels = _KERNELS[:, -returns.shape[1] :]
     least = _LEAST_MEAN * sigma
     # Sums along rows, not a matrix product: a forecast must not depend on which messages it was scored with.
-    means = [
-        np.maximum((sizes * kernel).sum(axis=1) / _weight(present, kernel), least) for kernel in kernels
-    ]
+    means = [np.maximum((sizes * kernel).sum(axis=1) / _weight(present, kernel), least) for kernel in kernels]
     rms = np.sqrt((sizes**2).sum(axis=1) / _weight(present, kernels[-1]))
     recent = np.where(present, returns, 0.0)[:, -_STEPS:].sum(axis=1)
     steps = np.maximum(present[:, -_STEPS:].sum(axis=1), 1)

@@ -29,7 +29,10 @@ _LEVEL = 0.8
 
 
 def range_scales(
-    returns: NDArray[np.float64], sigma: NDArray[np.float64], stored_sigma: NDArray[np.float64]
+    returns: NDArray[np.float64],
+    sigma: NDArray[np.float64],
+    stored_sigma: NDArray[np.float64],
+    recent_sigma: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     """Return the scales of the ranges in log returns, shape ``(n, 2)``, columns `ratecast.model.ranges.LEVELS`.
 
@@ -37,8 +40,9 @@ def range_scales(
         returns: log returns, newest last, NaN where missing, shape ``(n, k)``.
         sigma: EWMA volatility of these returns, shape ``(n,)``.
         stored_sigma: the pair's standard deviation of returns in training, shape ``(n,)``.
+        recent_sigma: root mean square of the pair's last 500 returns in training, shape ``(n,)``.
     """
-    return np.column_stack((shoulder_scale(returns, stored_sigma), sigma))
+    return np.column_stack((shoulder_scale(returns, stored_sigma, recent_sigma), sigma))
 
 
 def half_widths(quantiles: NDArray[np.float64], scales: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -58,13 +62,18 @@ def half_widths(quantiles: NDArray[np.float64], scales: NDArray[np.float64]) -> 
     return half
 
 
-def shoulder_scale(returns: NDArray[np.float64], stored_sigma: NDArray[np.float64]) -> NDArray[np.float64]:
+def shoulder_scale(
+    returns: NDArray[np.float64],
+    stored_sigma: NDArray[np.float64],
+    recent_sigma: NDArray[np.float64],
+) -> NDArray[np.float64]:
     """Return the EWMA of absolute returns times the history's shape to the power ``SHAPE_EXPONENT``, ``(n,)``.
 
-    For short and pegged histories it uses the stored sigma, as `ratecast.model.features.ewma_volatility` does.
+    For short and pegged histories it uses the sigmas of training, as `ratecast.model.features.ewma_volatility` does.
 
     >>> r = np.array([[0.01, -0.01] * 30])
-    >>> float(round(shoulder_scale(r, np.array([0.01]))[0], 6)), float(round(0.01 * 1.0**SHAPE_EXPONENT, 6))
+    >>> sigma = np.array([0.01])
+    >>> float(round(shoulder_scale(r, sigma, sigma)[0], 6)), float(round(0.01 * 1.0**SHAPE_EXPONENT, 6))
     (0.01, 0.01)
     """
     present = ~np.isnan(returns)
@@ -73,7 +82,9 @@ def shoulder_scale(returns: NDArray[np.float64], stored_sigma: NDArray[np.float6
     weights = DECAY_WEIGHTS[-returns.shape[1] :]
     prior = np.where(counts < ADAPTIVE_LENGTH - 1, PRIOR_WEIGHT, 0.0)
     typical = NORMAL_MEAN * stored_sigma
-    now = ((sizes * weights).sum(axis=1) + prior * typical) / ((present * weights).sum(axis=1) + prior)
+    now = ((sizes * weights).sum(axis=1) + prior * NORMAL_MEAN * recent_sigma) / (
+        (present * weights).sum(axis=1) + prior
+    )
     shape = _shape(sizes, counts, typical)
     scale: NDArray[np.float64] = np.maximum(now, FLOOR_SHARE * typical) * shape**SHAPE_EXPONENT
     return scale

@@ -37,6 +37,7 @@ class PairStats(BaseModel):
     last_date: IsoDate
     last_rate: float = Field(gt=0)
     sigma: float = Field(gt=0, description="Standard deviation of one-step log returns.")
+    recent_sigma: float = Field(gt=0, description="Root mean square of the last 500 one-step log returns.")
     longest_run: int = Field(ge=1, description="Longest run of equal rates.")
     features: dict[str, FeatureStats]
 
@@ -49,6 +50,16 @@ class Shrinkage(BaseModel):
     lambda_: float = Field(alias="lambda", ge=0, le=1, allow_inf_nan=False)
     t_statistic: float
     gate: float = Field(description="lambda is 0 unless the t statistic exceeds this value.")
+
+
+class RangeFactor(BaseModel):
+    """How far the forest may change the width of the ranges: scales are multiplied by ``factor ** exponent``."""
+
+    model_config = ConfigDict(frozen=True)
+
+    exponent: float = Field(ge=0, le=1, allow_inf_nan=False)
+    t_statistic: float
+    gate: float = Field(description="The exponent is 0 unless the t statistic exceeds this value.")
 
 
 # A peg can have 0: if a rate does not move on four days of five, its 80 % range is the rate itself.
@@ -65,6 +76,7 @@ class TrainingStats(BaseModel):
     trained_until: IsoDate = Field(description="Date of the newest rate that the model was trained on.")
     default_pair: str
     shrinkage: Shrinkage
+    range_factor: RangeFactor
     intervals: dict[str, Quantiles] = Field(
         description='Level ("80", "95") -> history length -> conformal quantile of |error| / scale. A history '
         "uses the entry of the greatest length that is not above its number of rates."

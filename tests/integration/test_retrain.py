@@ -21,7 +21,7 @@ from ratecast.rates.tables import RateTable
 from ratecast_cli import retrain_command as command
 from tests.integration.workers import publish, read, running_worker, until
 from tests.producer import commands
-from training.fit import ForestSettings
+from training.forests import ForestSettings
 from training.train import train
 from training.train_options import TrainOptions
 

@@ -7,7 +7,7 @@ import pytest
 
 from ratecast.rates.tables import Series
 from training.dataset import PairHistory
-from training.fit import ForestSettings
+from training.forests import ForestSettings
 from training.train import train
 from training.train_options import TrainOptions
 

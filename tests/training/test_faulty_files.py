@@ -11,7 +11,7 @@ import pytest
 from ratecast.errors import UsageError
 from ratecast.model.bundle import MANIFEST
 from ratecast.rates.tables import RateTable, load_ecb, series
-from training.fit import ForestSettings
+from training.forests import ForestSettings
 from training.train import train
 from training.train_options import TrainOptions
 

@@ -11,7 +11,8 @@ from ratecast.rates.tables import Series
 from training.conformal import conformal_quantile
 from training.dataset import build_rows
 from training.evaluate import measure, outcomes_of
-from training.fit import ForestSettings, fit_model, grow_forest
+from training.fit import fit_model
+from training.forests import ForestSettings
 from training.shrinkage import fit_shrinkage
 
 
@@ -135,6 +136,6 @@ def test_ranges_come_from_days_the_forest_never_saw_when_it_moves_the_forecast(i
     assert model.shrinkage.lambda_ > 0
     rows = build_rows([history.until(until) for history in histories], model.sigmas)
     early, later = rows.where(rows.date <= model.split), rows.where(rows.date > model.split)
-    unseen = grow_forest(early, small_forest).predict(later.inputs)
+    unseen = grow_centre(early, small_forest).predict(later.inputs)
     scores = np.abs(later.target / later.sigma - model.shrinkage.lambda_ * unseen)  # 95: scaled by sigma
     assert model.quantiles["95"][61] == pytest.approx(conformal_quantile(scores, 0.95), rel=1e-9)

@@ -16,7 +16,7 @@ from ratecast.model.features import FEATURE_NAMES
 from ratecast.rates.tables import Series
 from training.build_stats import pair_stats
 from training.dataset import PairHistory
-from training.fit import ForestSettings
+from training.forests import ForestSettings
 from training.train import train
 from training.train_options import TrainOptions
 
