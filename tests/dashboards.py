@@ -48,6 +48,12 @@ def panels(dashboard: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [panel for panel in dashboard["panels"] if panel["type"] != "row"]
 
 
+def panel_of(title: str) -> dict[str, Any]:
+    """Returns the one panel of this title."""
+    (panel,) = [panel for board in dashboards() for panel in panels(board) if panel["title"] == title]
+    return panel
+
+
 def queries(dashboard: Mapping[str, Any]) -> Iterator[Query]:
     """Every query of its panels and annotations."""
     for panel in panels(dashboard):
