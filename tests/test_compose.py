@@ -1,4 +1,4 @@
-"""The container stack: what its files promise, checked without a Docker engine; with one, Compose's own opinion too."""
+"""The files of the compose stack, checked without a Docker engine."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Values at which panels turn yellow and red.
 
 A colour cannot be a query, so these repeat the thresholds of the alerts, the group ratecast-budgets in
-`prometheus/rules/recording.yml`. Change both together: `tests/monitoring/test_dashboard_panels.py` compares them.
+`prometheus/rules/recording.yml`. Change both together: `tests/monitoring/test_panel_thresholds.py` compares them.
 """
 
 from __future__ import annotations

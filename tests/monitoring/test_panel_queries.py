@@ -16,7 +16,7 @@ from tests import dashboards
 from tests.dashboards import SELECTOR, metric_names, panel_of, panels, queries, steps
 
 EXTERNAL = {"ALERTS"}  # made by Prometheus itself
-# What the panels use of `recording.yml`, and its labels.
+# Recorded series that the panels use, with their labels.
 RECORDED = {
     "ratecast:consumer_lag_records:max": {"topic", "partition"},
     "ratecast:consumer_lag_seconds:max_30s": {"job", "instance", "topic", "partition"},
@@ -32,14 +32,14 @@ RECORDED = {
     "ratecast:budget:interval_coverage_standard_errors": set(),
     "ratecast:budget:forecast_error_ratio": set(),
 }
-# Shown whatever is chosen: they are of all workers together, or of none.
-OF_THE_FLEET = {
+# Queries for all workers together, which ignore the chosen worker.
+OF_ALL_WORKERS = {
     "ratecast-overview / Predictions flowing / A",
     "ratecast-overview / Dead-letter ratio by code / A",
     "ratecast-overview / Drift ratio over time / C",
     "ratecast-model / Time since the last training day / A",
 }
-# Windows that do not follow the graph: those of the gauge, or of the alert, that the panel repeats.
+# Fixed windows, equal to those of the gauge or the alert that the panel repeats.
 WINDOWS = {
     "ratecast-overview / Drift ratio / A": {"5m"},
     "ratecast-overview / Predictions flowing / A": {"2m"},
@@ -55,7 +55,7 @@ def expressions(title):
 
 @pytest.fixture(scope="module")
 def labels() -> dict[str, set[str]]:
-    """Name of every series that a worker can expose or a rule used here records -> its labels."""
+    """The labels of every series that a worker can export or that a rule used here records."""
     registry = CollectorRegistry()
     WorkerMetrics(registry, list)
     ProcessCollector(registry=registry)
@@ -63,13 +63,13 @@ def labels() -> dict[str, set[str]]:
     found: dict[str, set[str]] = dict(RECORDED)
     for collector in list(registry._collector_to_names):
         for family in getattr(collector, "describe", collector.collect)():
-            own = set(getattr(family, "_labelnames", None) or getattr(collector, "_labelnames", None) or ())
+            names = set(getattr(family, "_labelnames", None) or getattr(collector, "_labelnames", None) or ())
             endings = {"counter": ["_total"], "histogram": ["_bucket", "_sum", "_count"]}.get(
                 family.type, [""]
             )
             for ending in endings:
                 found[family.name + ending] = (
-                    own | {"instance", "job"} | ({"le"} if "bucket" in ending else set())
+                    names | {"instance", "job"} | ({"le"} if "bucket" in ending else set())
                 )
     return found
 
@@ -91,7 +91,7 @@ def test_the_rules_record_what_the_panels_use():
 @pytest.mark.parametrize(("board", "query"), QUERIES)
 def test_a_query_filters_by_every_variable_its_metrics_have_a_label_for(board, query, labels):
     variables = {variable["name"] for variable in board["templating"]["list"]} - {"datasource"}
-    assert query.selective == (query.where not in OF_THE_FLEET)
+    assert query.selective == (query.where not in OF_ALL_WORKERS)
     for name, matchers in SELECTOR.findall(query.expr):
         for variable in variables & labels.get(name, {"instance", "pair"}):
             assert f'{variable}=~"${variable}' in matchers, name
@@ -108,19 +108,19 @@ def test_windows_follow_the_graph(board, query):
         assert windows <= ({"$__range", "$__rate_interval"} if query.instant else {"$__rate_interval"})
 
 
-def test_lag_is_what_the_brokers_say_of_partitions_that_no_worker_owns():
+def test_lag_comes_from_the_brokers_for_partitions_that_no_worker_owns():
     selected = 'ratecast:consumer_lag_records:max{partition=~"$partition"}'
     assert expressions("Record lag") == [f"sum({selected})"]
     assert expressions("Record lag by partition") == [selected]
 
 
-def test_a_single_number_is_of_now_and_not_the_last_one_of_a_worker_that_is_gone():
+def test_a_single_number_is_the_current_one_and_not_the_last_one_of_a_worker_that_is_gone():
     tiles = [panel for board in ALL for panel in panels(board) if panel["type"] == "stat"]
     assert len(tiles) > 10
     assert all(target["instant"] and not target.get("range") for tile in tiles for target in tile["targets"])
 
 
-def test_only_the_test_that_is_judged_counts_as_drift():
+def test_only_the_test_that_fires_alerts_counts_as_drift():
     (expr,) = expressions("Pairs over their drift threshold")
     selected = SELECTOR.findall(expr)
     assert [name for name, _ in selected] == [
@@ -131,7 +131,7 @@ def test_only_the_test_that_is_judged_counts_as_drift():
     assert all('test="ks"' in matchers for _, matchers in selected)
 
 
-def test_the_first_line_says_whether_predictions_flow_how_late_how_far_behind_and_whether_the_model_fits():
+def test_the_first_line_shows_throughput_latency_lag_and_whether_the_model_fits():
     first, *_ = tiles = panels(dashboards.load(frame.OVERVIEW_UID))
     line = [tile["title"] for tile in tiles if tile["gridPos"]["y"] == first["gridPos"]["y"]]
     assert line == [

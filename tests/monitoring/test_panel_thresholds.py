@@ -14,7 +14,7 @@ from tests import dashboards
 from tests.dashboards import panel_of, panels, steps
 
 RECORDING = Path(build.__file__).parents[1] / "prometheus/rules/recording.yml"
-# Panel -> colour -> the budget that it begins at. Every panel is in one of the three: a new one must decide.
+# The threshold at which each colour of a panel begins. Every panel must be in one of these three collections.
 BUDGETED = {
     "Scoring p95": {"red": "inference_latency_seconds"},
     "Scoring latency": {"red": "inference_latency_seconds"},
@@ -42,7 +42,7 @@ BUDGETED = {
     "Rate age by pair": {"yellow": "rate_age_seconds"},
     "Time since the last training day": {"red": "model_age_seconds"},
 }
-# Colours that no budget gives: one too many or too few, a word, a share of another threshold, where data begins.
+# Colours without a threshold in the rules: counts that must be 0 or 1, words, ratios to another threshold.
 COLOURED_BY_MEANING = {
     "Predictions flowing", "Pairs with poor forecasts", "Alerts firing", "Workers", "Partitions without owner", "Dead letters",
     "Scoring errors by worker", "Records held back by partition", "Blocked partitions by worker",
@@ -51,7 +51,7 @@ COLOURED_BY_MEANING = {
     "Messages in the accuracy window", "Messages in the drift window",
     "Drift by KS over threshold", "Drift by PSI over threshold", "Drift score over threshold",
 }  # fmt: skip
-# Counts and rates of which no number is bad in itself, distributions, and lists.
+# Counts and rates without a bad value, distributions, and lists.
 WITHOUT_THRESHOLDS = {
     "Prediction rate", "Predictions", "Drifted messages", "Active alerts",
     "Outcomes per second", "Outcomes in the time range", "Dead letters by code", "Records consumed by partition", "Transactions by outcome",
@@ -63,7 +63,7 @@ WITHOUT_THRESHOLDS = {
 
 
 def budgets() -> dict[str, float]:
-    """Name of every budget of `recording.yml`, with its severity or level if it has one -> value."""
+    """Returns the value of every threshold in `recording.yml` by name, with its severity or level if it has one."""
     (group,) = [
         group
         for group in yaml.safe_load(RECORDING.read_text())["groups"]
@@ -83,7 +83,7 @@ def test_thresholds_of_the_first_service_are_kept():
 
 
 @pytest.mark.parametrize(("title", "colours"), BUDGETED.items(), ids=BUDGETED)
-def test_a_colour_begins_at_the_budget_of_its_alert(title, colours):
+def test_a_colour_begins_at_the_threshold_of_its_alert(title, colours):
     known = budgets()
     begins = dict(steps(panel_of(title)))
     assert {color: begins[color] for color in colours} == {
@@ -92,7 +92,7 @@ def test_a_colour_begins_at_the_budget_of_its_alert(title, colours):
 
 
 @pytest.mark.parametrize("level", ["80", "95"])
-def test_coverage_is_red_where_a_full_window_is_due_for_an_alert(level):
+def test_coverage_is_red_where_a_full_window_fires_an_alert(level):
     known = budgets()
     target = known[f"interval_coverage_ratio {level}"]
     error = math.sqrt(target * (1 - target) / accuracy.WINDOW_MESSAGES)
@@ -101,7 +101,7 @@ def test_coverage_is_red_where_a_full_window_is_due_for_an_alert(level):
     assert red == pytest.approx([target - off, target + off], abs=1e-4)
 
 
-def test_every_panel_has_thresholds_or_is_known_to_need_none():
+def test_every_panel_has_thresholds_or_is_listed_as_having_none():
     by_title = {panel["title"]: steps(panel) for board in dashboards.dashboards() for panel in panels(board)}
     assert {title for title, found in by_title.items() if not found} == WITHOUT_THRESHOLDS
     assert {title for title, found in by_title.items() if found} == BUDGETED.keys() | COLOURED_BY_MEANING
