@@ -24,3 +24,12 @@ OLD = 400.0 * DAY  # age of the model: newest scored rate minus last training da
 
 # Yellow starts at half the threshold of the alert.
 SLOW, SLOW_TO_COMMIT, DRIFTING = TOO_SLOW / 2, TOO_SLOW_TO_COMMIT / 2, DRIFTED / 2
+
+
+def percent(share: float) -> str:
+    """Returns a share in the notation of the descriptions.
+
+    >>> percent(0.3)
+    '30 %'
+    """
+    return f"{share * 100:g} %"

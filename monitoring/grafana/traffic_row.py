@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from monitoring.grafana.limits import ABORTED, DEAD_LETTERS
+from monitoring.grafana.limits import ABORTED, DEAD_LETTERS, percent
 from monitoring.grafana.panels import about, bars, lines, now, pie, query, third, with_lines_at
 from monitoring.grafana.promql import INSTANCE, PARTITION, increase, mean, quantile, rate, select, total
 
@@ -114,7 +114,7 @@ def _failures() -> Row:
                     "Dead-letter ratio by code",
                     about(
                         "Share of each dead-letter code among all outcomes of 15 minutes, over all workers.",
-                        f"0. An alert fires above the dashed line, {DEAD_LETTERS:.0%}, once there are more than two such "
+                        f"0. An alert fires above the dashed line, {percent(DEAD_LETTERS)}, once there are more than two such "
                         "messages.",
                         "Look at samples with `ratecast dead-letters list --code CODE`.",
                     ),
@@ -131,7 +131,7 @@ def _failures() -> Row:
                     about(
                         "Share of each worker's transactions in the last two minutes that were aborted.",
                         f"0, and briefly more when a broker restarts. An alert fires after five minutes above the dashed "
-                        f"line, {ABORTED:.0%}.",
+                        f"line, {percent(ABORTED)}.",
                         "The worker's log names the partition and the error. Check the brokers first.",
                     ),
                     "percentunit",
