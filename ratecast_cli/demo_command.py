@@ -25,7 +25,7 @@ _LOG_EVERY_SECONDS = 2.0
 _WATCH_SECONDS = 0.2
 _NEXT = (
     "next      start the parts yourself, each in its own terminal: `ratecast broker`, `ratecast worker`, "
-    "`ratecast tail`, `ratecast replay --rate 20/s`"
+    "`ratecast tail`, `ratecast replay --from 2025-01-01 --rate 20/s`"
 )
 
 
