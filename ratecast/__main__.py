@@ -1,4 +1,4 @@
-"""``python -m ratecast``: hands over to the command line, which stands on a floor above this package."""
+"""``python -m ratecast`` runs the command line. It is a separate package, because it imports this one."""
 
 import runpy
 

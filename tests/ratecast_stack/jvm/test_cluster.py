@@ -141,7 +141,7 @@ def test_another_process_that_was_quicker_does_no_harm(programs, tmp_path: Path)
 @pytest.mark.usefixtures("_one_jar")
 def test_a_failing_maven_is_quoted_and_leaves_nothing(programs, tmp_path: Path) -> None:
     programs("mvn", "echo '[INFO] Scanning'; echo '[ERROR] Could not resolve it'; exit 1")
-    with pytest.raises(OperationError, match=r"could not fetch Apache Kafka [\d.]+: Could not resolve it"):
+    with pytest.raises(OperationError, match=r"could not download Apache Kafka [\d.]+: Could not resolve it"):
         kafka_jars.class_path(tmp_path / "cache")
     assert list((tmp_path / "cache").iterdir()) == []
 
