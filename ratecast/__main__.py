@@ -1,4 +1,4 @@
-"""``python -m ratecast`` runs the command line. It is a separate package, because it imports this one."""
+"""``python -m ratecast`` runs the command line, which is in the package ``ratecast_cli``."""
 
 import runpy
 
