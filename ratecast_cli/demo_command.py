@@ -119,7 +119,7 @@ def _finish(summary: Summary, stack: LocalStack, *, json: bool, keep_running: bo
             console.out.print(
                 "The model was trained on these rates, so its ranges look better than they are."
             )
-        console.out.print(f"report    {report}", markup=False, soft_wrap=True)
+        console.line(f"report    {report}")
     if not keep_running:
         say(_NEXT)
         return
