@@ -179,8 +179,8 @@ def test_a_level_that_left_training_for_good_asks_for_a_retraining():
     pair = one(rows(rates))
     assert found_in(pair) == [(Action.RETRAIN, "level_left")]
     assert pair.verdict == (
-        "retrain the model: EUR/GBP has left the rates of training (60 of the newest 60 messages are outside "
-        "0.595 to 1.105); its returns are as in training"
+        "retrain the model: the rate of EUR/GBP has left the range seen in training (60 of the newest 60 messages are "
+        "outside 0.595 to 1.105); its returns are as in training"
     )
     since = int(np.flatnonzero([str(pair.messages.day(r)) == pair.findings[0].first for r in range(300)])[0])
     assert pair.messages.rates[since] > 1.105
