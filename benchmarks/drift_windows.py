@@ -50,10 +50,10 @@ def windows_table(bundle: Bundle, series: Mapping[str, Series]) -> list[list[str
                     delays[test].append(float(np.argmax(over)) if over.any() else np.inf)
     rows = []
     for test in DRIFT_TESTS[::-1]:
-        clean, wild = shares[test, 1], shares[test, 3]
+        clean, volatile = shares[test, 1], shares[test, 3]
         most = ", ".join(
             f"{p} {100 * s:.0f}" for p, s in sorted(clean.items(), key=lambda i: -i[1])[:3] if s > 0.005
         )
-        means = [f"{100 * np.mean(list(of.values())):.1f}" for of in (clean, wild)]
+        means = [f"{100 * np.mean(list(of.values())):.1f}" for of in (clean, volatile)]
         rows.append([test.upper(), means[0], most, means[1], f"{np.median(delays[test]):.0f}"])
     return rows

@@ -1,4 +1,4 @@
-"""Figures against values worked out by hand."""
+"""Metrics compared with values computed by hand."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_diebold_mariano_holds_its_size():
 
 
 @pytest.mark.parametrize("advantage", [np.zeros(10), np.ones(1), np.zeros(0)])
-def test_diebold_mariano_says_nothing_where_nothing_differs(advantage):
+def test_diebold_mariano_has_no_result_where_nothing_differs(advantage):
     assert diebold_mariano(advantage) is None
 
 
@@ -82,7 +82,7 @@ def test_winkler_score_by_hand():
     assert winkler_score(np.array([0.5, -3.0]), np.array([1.0, 2.0]), 0.95) == pytest.approx((2 + 4 + 40) / 2)
 
 
-def test_direction_counts_moves_only_and_stands_beside_the_commoner_sign():
+def test_direction_counts_moves_only_and_has_the_share_of_the_commoner_sign():
     found = direction(np.array([1.0, 1, 1, -1, 1]), np.array([1.0, 2, -1, -1, 0]), 100)
     assert found.correct == 0.75
     assert found.majority == 0.5
@@ -101,7 +101,7 @@ def test_metrics_by_hand():
     assert found.winkler_ratio["95"] == pytest.approx(8.0 / ((4 * 2 + 40 * 2) / 4))
 
 
-def test_pooled_evidence_is_one_loss_a_day():
+def test_pooled_pairs_count_as_one_loss_a_day():
     rng = np.random.default_rng(2)
     actual, step = rng.normal(size=300), rng.normal(0, 0.1, 300)
     alone = measure(outcomes(actual, step, [1, 2]))
