@@ -86,7 +86,7 @@ class FittedModel:
 
 
 def learnable_rows(histories: Sequence[PairHistory], until: np.datetime64) -> int:
-    """How many rows ``fit_model`` would find at the end of ``until``."""
+    """Returns how many rows `fit_model` would have at the end of ``until``."""
     known = [history.until(until) for history in histories]
     return sum(
         max(0, len(stretch.rates) - WINDOW)
@@ -97,7 +97,7 @@ def learnable_rows(histories: Sequence[PairHistory], until: np.datetime64) -> in
 
 
 def min_samples_leaf(rows: int, max_leaf: int) -> int:
-    """2 % of the rows, at least 20 and at most ``max_leaf``: little data must not grow noisy leaves.
+    """Returns 2 % of the rows, at least 20 and at most ``max_leaf``, so that few rows do not give noisy leaves.
 
     >>> min_samples_leaf(130_000, 2000), min_samples_leaf(5_000, 2000), min_samples_leaf(300, 2000)
     (2000, 100, 20)
@@ -106,10 +106,10 @@ def min_samples_leaf(rows: int, max_leaf: int) -> int:
 
 
 def grow_forest(rows: Rows, settings: ForestSettings, jobs: int = 2) -> RandomForestRegressor:
-    """A forest from a row's inputs to its standardised return; predicts on one thread.
+    """Fits a forest from the inputs of a row to its standardised return.
 
-    One thread, because ``n_jobs`` is saved with the model and makes a single row five times slower, and because
-    threads add up the trees in any order, so that the last digit of a prediction would change from run to run.
+    The forest predicts on one thread. ``n_jobs`` is saved with the model, and more threads make the prediction of a
+    single row five times slower. Threads also add up the trees in any order, so the last digit would vary.
     """
     from sklearn.ensemble import RandomForestRegressor
 
