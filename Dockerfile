@@ -1,7 +1,7 @@
 # Two images from one file:
-#   docker build --target worker .     scores, replays, reads topics; no training library, no pip; 187 MB over python:slim
-#   docker build --target training .   the same with scikit-learn, for `ratecast train` and `ratecast retrain`; 477 MB
-# Every package is a wheel whose SHA-256 stands in constraints/. Run them read-only with a tmpfs on /tmp.
+#   docker build --target worker .     scores, replays, reads topics; adds 187 MB to python:slim; no scikit-learn, no pip
+#   docker build --target training .   also has scikit-learn for `ratecast train` and `ratecast retrain`; adds 477 MB
+# Every package is a wheel whose SHA-256 is in constraints/. Run the images read-only with a tmpfs on /tmp.
 
 FROM python:3.11.15-slim-trixie AS tools
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
@@ -23,9 +23,9 @@ COPY training training
 COPY monitoring monitoring
 RUN /opt/build/bin/python -m pip wheel --no-deps --no-build-isolation --wheel-dir /wheels .
 
-# The environments have no pip of their own: the one beside them installs into them. Bytecode is compiled here, once,
-# because the root file system is read-only later; unchecked-hash, because a copied file's time says nothing. The
-# libraries' own tests stay out.
+# The environments have no pip, and the pip outside installs into them. Bytecode is compiled here, because the root file
+# system is read-only later. It is unchecked-hash, because the times of copied files are meaningless. The tests of the
+# libraries are removed.
 FROM tools AS worker-environment
 COPY constraints/worker.txt constraints/
 RUN python -m venv --without-pip /opt/ratecast \
@@ -47,7 +47,7 @@ RUN python -m pip --python /opt/ratecast/bin/python install --no-compile --no-in
  && python -m compileall -q --invalidation-mode unchecked-hash /opt/ratecast/lib
 
 FROM python:3.11.15-slim-trixie AS runtime
-# A new named volume takes owner and mode of the directory it is mounted on.
+# A new named volume gets the owner and mode of the directory that it is mounted on.
 RUN groupadd --system --gid 10001 ratecast \
  && useradd --system --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin ratecast \
  && mkdir /models \
@@ -67,7 +67,7 @@ ENV MPLCONFIGDIR=/tmp/matplotlib
 COPY --from=training-environment /opt/ratecast /opt/ratecast
 CMD ["train"]
 
-# Last, so that it is what `docker build .` gives.
+# The last stage is the default of `docker build .`.
 FROM runtime AS worker
 COPY --from=worker-environment /opt/ratecast /opt/ratecast
 EXPOSE 8000

@@ -29,16 +29,17 @@ $(VENV)/.dev: constraints/dev.txt pyproject.toml
 
 .PHONY: install
 install: $(VENV)/.all ## make .venv with everything a user needs
+	@echo "ratecast is installed in $(VENV). Next: . $(BIN)/activate, then ratecast demo"
 
 .PHONY: demo
-demo: $(VENV)/.all ## from nothing to predictions: train, broker, two workers, replay, summary
+demo: $(VENV)/.all ## see everything work: train, broker, two workers, replay, summary
 	@$(BIN)/ratecast demo
 
 .PHONY: monitoring
-monitoring: $(VENV)/.all ## broker, workers, a feed, Prometheus, Alertmanager; no Docker
+monitoring: $(VENV)/.all ## run a broker, workers, a feed, Prometheus and Alertmanager, without Docker
 	@$(BIN)/python -m ratecast_stack.native
 
-# Their services need not run (RUNLEVEL=1): tests and `make monitoring` start their own.
+# The services are not started (RUNLEVEL=1): tests and `make monitoring` start the programs themselves.
 .PHONY: tools
 tools: ## install Prometheus and Alertmanager, for `make monitoring` and all of `make test` (Debian, Ubuntu; root)
 	@if command -v promtool >/dev/null && command -v amtool >/dev/null; then exit 0; fi; \

@@ -162,7 +162,7 @@ if ($PublishAll) {
     Write-Output "Kafka         127.0.0.1:$(Get-Setting 'KAFKA_HOST_PORT' '9092')"
 }
 else {
-    Write-Output 'Prometheus, Alertmanager and Kafka are not published on this machine; -PublishAll publishes them'
+    Write-Output 'Prometheus, Alertmanager and Kafka are not published; -PublishAll publishes them'
 }
 if (-not $Replay) { Write-Output 'no rates are sent to Kafka yet; -Replay sends real ones' }
 Write-Output 'stop with .\start-monitoring.ps1 -Stop'

@@ -162,7 +162,7 @@ if $host; then
   echo "Alertmanager  http://127.0.0.1:$(setting ALERTMANAGER_PORT 9093)"
   echo "Kafka         127.0.0.1:$(setting KAFKA_HOST_PORT 9092)"
 else
-  echo "Prometheus, Alertmanager and Kafka are not published on this machine; --host publishes them"
+  echo "Prometheus, Alertmanager and Kafka are not published; --host publishes them"
 fi
 if ! $replay; then echo "no rates are sent to Kafka yet; --replay sends real ones"; fi
 echo "stop with ./start-monitoring.sh --stop"

@@ -1,4 +1,4 @@
-"""How often the next rate lay in the range forecast for it, by pair, on years that the model has not seen."""
+"""Measures how often the next rate is inside its range, by pair, on years that the model was not trained on."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ if TYPE_CHECKING:
     from benchmarks.detectors import Detectors
     from ratecast.rates.tables import Series
 
-MOST_POINTS_OFF = 1.5  # promised of every pair and level
+MOST_POINTS_OFF = 1.5  # largest promised difference for every pair and level, in percentage points
 
 
 @dataclass(frozen=True)
 class Coverage:
-    """Of one pair."""
+    """Coverage of the ranges of one pair."""
 
     pair: str
     forecasts: int
     inside: dict[str, float]  # level -> share
 
     def points_off(self, level: str) -> float:
-        """Coverage minus what the level says, in points."""
+        """Returns coverage minus the level, in percentage points."""
         return 100 * self.inside[level] - int(level)
 
 
 def coverage(detectors: Detectors, series: Mapping[str, Series]) -> list[Coverage]:
-    """Score every message after training but the last as a worker does, and look at the next rate."""
+    """Scores every message after training except the last one as a worker does, and compares with the next rate."""
     found = []
     for pair, whole in series.items():
         first, last = after_training(whole), len(whole.rates) - 1
@@ -45,7 +45,8 @@ def coverage(detectors: Detectors, series: Mapping[str, Series]) -> list[Coverag
 
 
 def coverage_table(found: list[Coverage]) -> list[list[str]]:
-    """A row a pair: forecasts, and coverage of each level in %."""
+    """Returns a row for each pair: number of forecasts, and coverage of each level in %."""
     return [
-        [of.pair, f"{of.forecasts:,}", *(f"{100 * of.inside[level]:.1f}" for level in LEVELS)] for of in found
+        [pair.pair, f"{pair.forecasts:,}", *(f"{100 * pair.inside[level]:.1f}" for level in LEVELS)]
+        for pair in found
     ]

@@ -1,6 +1,6 @@
-"""Which detector finds which fault of a feed, how soon, and how often each is wrong; how often ranges hold.
+"""Measures which detector finds which fault of a feed, how soon, and its false alarms; also the coverage of ranges.
 
-See `benchmarks.detectors` for what is measured. ``--write docs/drift.md`` puts the tables between that file's markers.
+`benchmarks.detectors` describes the method. ``--write docs/drift.md`` puts the tables between the markers of that file.
 """
 
 from __future__ import annotations
@@ -38,20 +38,22 @@ if TYPE_CHECKING:
 
     from benchmarks.detectors import Delays
 
-STARTS = 25
+STARTS = 25  # days on which a fault begins
+PROMISE_COLUMNS = ["fault", "promised", "measured", "in the study"]
+COVERAGE_COLUMNS = ["pair", "forecasts", "80 % range, %", "95 % range, %"]
 NEAR_ONE = frozenset({"EUR/USD", "EUR/CHF", "EUR/GBP"})  # their inverse is a plausible rate
 
 
 @dataclass(frozen=True)
 class Promise:
-    """What the feed checks are to find at least, and what the study that chose them found (``MODELLING.md``'s).
+    """What the feed checks must find at least, and what they found in the study that chose them (``MODELLING.md``).
 
     Attributes:
         fault: title of a case.
-        within: in so many messages from the first faulty one.
-        share: of the feeds, at least.
-        study: what the study's detectors found; 12 pairs x 25 days, trained to 2017.
-        detector: who.
+        within: number of messages, from the first faulty one, in which it must be found.
+        share: share of the feeds in which it must be found.
+        study: result of the study, on 12 pairs x 25 days with a model trained to 2017.
+        detector: name of the detector.
         leave_out: pairs that are not counted.
     """
 
@@ -76,32 +78,34 @@ CLEAN_PROMISES = ((ANY, 0.0005, "0 %, jump; 0.004 %, powers of ten"), ("volatili
 
 
 def promises_table(found: Mapping[str, Delays], clean: Mapping[str, NDArray[np.bool_]]) -> list[list[str]]:
-    """A row a promise: what was promised, measured, and found by the study."""
+    """Returns a row for each promise: the promise, the measured share and the result of the study."""
     rows = []
     for promise in PROMISES:
-        where = " (pairs away from 1)" if promise.leave_out else ""
+        where = " (without pairs near 1)" if promise.leave_out else ""
         when = "at the first faulty message" if promise.within == 1 else f"within {promise.within} messages"
         share = found[promise.fault].found(promise.detector, promise.within, promise.leave_out)
-        least = f"at least {100 * promise.share:.0f} %" if promise.share else "none"
+        least = f"at least {100 * promise.share:.0f} %" if promise.share else "no promise"
         rows.append([f"{promise.fault}{where}, {when}", least, f"{100 * share:.1f} %", promise.study])
     for detector, most, study in CLEAN_PROMISES:
         measured = f"{100 * clean[detector].mean():.3f} %"
-        rows.append([f"clean messages: {detector}", f"at most {100 * most:g} %", measured, study])
+        rows.append(
+            [f"false alarms on clean messages: {detector}", f"at most {100 * most:g} %", measured, study]
+        )
     return rows
 
 
 def faults_table(found: Mapping[str, Delays]) -> tuple[list[list[str]], list[str]]:
-    """A row a detector, a column a fault; and in which pairs a fault was missed."""
+    """Returns a row for each detector with a column for each fault, and the pairs in which a fault was missed."""
     rows = [[name, *(_cell(found[case.title].by_detector[name]) for case in CASES)] for name in DETECTORS]
     notes = []
     for title, of_case in found.items():
         missed = [
             p for p, delay in zip(of_case.pairs, of_case.by_detector[ANY], strict=True) if np.isinf(delay)
         ]
-        if missed and title != "volatility x5":  # which is no fault of the feed
+        if missed and title != "volatility x5":  # this one is not a fault of the feed
             counts = sorted({pair: missed.count(pair) for pair in missed}.items(), key=lambda item: -item[1])
             worst = ", ".join(f"{pair} {count}" for pair, count in counts)
-            notes.append(f"{title}: not found in {worst} of {STARTS} each")
+            notes.append(f"{title} was missed in this many of {STARTS} feeds: {worst}")
     return rows, notes
 
 
@@ -114,7 +118,7 @@ def _cell(found: NDArray[np.float64]) -> str:
 
 
 def clean_table(marks: Mapping[str, Mapping[str, NDArray[np.bool_]]]) -> list[list[str]]:
-    """A row a detector: share of clean messages marked, in %, the pair marked most, and its share."""
+    """Returns a row for each detector: share of clean messages with an alarm, the worst pair, and its share, in %."""
     rows = []
     for name, by_pair in marks.items():
         pooled = np.concatenate(list(by_pair.values()))
@@ -125,13 +129,13 @@ def clean_table(marks: Mapping[str, Mapping[str, NDArray[np.bool_]]]) -> list[li
 
 
 def markdown(header: list[str], rows: list[list[str]]) -> str:
-    """A table."""
+    """Returns a Markdown table."""
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 
 
 def report(models_dir: Path) -> str:
-    """All tables and what they are."""
+    """Returns all tables with their captions."""
     bundle, table = load(models_dir), load_ecb()
     detectors = Detectors(bundle)
     series = clean_series(table, detectors.forecaster.pairs)
@@ -143,40 +147,38 @@ def report(models_dir: Path) -> str:
     pooled = {name: np.concatenate(list(by_pair.values())) for name, by_pair in marks.items()}
     detected, notes = faults_table(found)
     intro = (
-        f"Faults: {len(series)} pairs x {STARTS} days = {len(series) * STARTS} of each. In a cell: share found "
-        f"within {MESSAGES} messages, % / share found at the first faulty message, % / median delay of those found, "
-        "in messages."
+        f"Each fault was planted {len(series) * STARTS} times: in {len(series)} pairs on {STARTS} days. A cell shows three "
+        f"figures: the share found within {MESSAGES} messages in %, the share found at the first faulty message in %, and "
+        "the median delay of those found in messages. A single 0 means that the detector never found the fault."
     )
     return "\n\n".join(
         (
-            markdown(["what", "promised", "measured", "the study"], promises_table(found, pooled)),
+            markdown(PROMISE_COLUMNS, promises_table(found, pooled)),
             intro,
             markdown(["detector", *(case.title for case in CASES)], detected),
-            *(f"- {note}" for note in notes),
-            f"Clean: all {len(pooled[ANY]):,} messages of the same pairs from 2021 on.",
-            markdown(["detector", "marked, %", "most in, %"], clean_table(marks)),
-            f"Windows of {WINDOW_MESSAGES} returns of each pair held against training, share over the threshold.",
+            "\n".join(f"- {note}" for note in notes),
+            f"False alarms on all {len(pooled[ANY]):,} clean messages of these pairs from 2021 on:",
+            markdown(["detector", "messages with an alarm, %", "worst pair, %"], clean_table(marks)),
+            (
+                f"Drift scores: share of windows of {WINDOW_MESSAGES} returns above the threshold, with clean rates and "
+                "with three times the volatility. The last column is the median number of messages until three times "
+                "the volatility is found."
+            ),
             markdown(
-                [
-                    "test",
-                    "clean rates, %",
-                    "most in, %",
-                    "volatility x3, %",
-                    "messages until x3 is told, median",
-                ],
+                ["test", "clean rates, %", "worst pairs, %", "volatility x3, %", "messages until found"],
                 windows_table(bundle, series),
             ),
             (
-                "Ranges: share of next rates inside, all messages from 2021 on. Promised: every pair within "
-                f"{MOST_POINTS_OFF} points."
+                "Coverage: share of next rates inside the range, for all messages from 2021 on. It must be within "
+                f"{MOST_POINTS_OFF} percentage points of the level for every pair."
             ),
-            markdown(["pair", "forecasts", "80 % range, %", "95 % range, %"], coverage_table(ranges)),
+            markdown(COVERAGE_COLUMNS, coverage_table(ranges)),
         )
     )
 
 
 def train(models_dir: Path) -> None:
-    """The model under test."""
+    """Train the model to measure."""
     from training.train import train as run
     from training.train_options import TrainOptions
 
@@ -188,9 +190,13 @@ def train(models_dir: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--models-dir", type=Path, help="a model trained to 2020-12-31 (default: train one)")
     parser.add_argument(
-        "--write", type=Path, metavar="PATH", help="put the tables between the file's markers"
+        "--models-dir",
+        type=Path,
+        help="use the current model in this directory, trained to 2020-12-31 (default: train one)",
+    )
+    parser.add_argument(
+        "--write", type=Path, metavar="PATH", help="write the tables between the markers of this file"
     )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:

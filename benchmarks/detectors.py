@@ -1,7 +1,7 @@
-"""Every detector of feed faults on one bundle, and feeds with a fault planted: what `benchmarks.detection` measures.
+"""Runs every detector of feed faults on clean feeds and on feeds with planted faults, for `benchmarks.detection`.
 
-A model is trained to the end of 2020. From 2021 on each fault begins on some days in the feed of each of its pairs;
-the 60 messages from the first faulty one on are checked. Rates are the ECB's; only the faults are made.
+The model is trained to the end of 2020. From 2021 on each fault begins on some days in the feed of each pair. The 60
+messages from the first faulty one on are checked. Rates are the ECB's; only the faults are invented.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ RETURNS = [name.startswith("return") for name in FEATURE_NAMES]
 
 @dataclass(frozen=True)
 class Case:
-    """A fault as the table's columns have it."""
+    """A planted fault and its title in the tables."""
 
     title: str
     kind: FaultKind
@@ -63,14 +63,14 @@ CASES = (
 
 
 class Detectors:
-    """Every detector on one bundle."""
+    """All detectors, with the limits of one bundle."""
 
     def __init__(self, bundle: Bundle) -> None:
         self.forecaster = Forecaster.from_bundle(bundle)
         self.checker = QualityChecker.from_stats(bundle.stats)
 
     def prepared(self, series: Series, first: int, stop: int) -> tuple[Windows, Quality]:
-        """Messages whose newest rates are ``first`` to ``stop`` as a worker prepares them, and what is odd about them."""
+        """Returns the messages whose newest rates are ``first`` to ``stop``, as a worker prepares them, and their alerts."""
         histories = sliding_window_view(series.rates, WINDOW)[first - WINDOW + 1 : stop - WINDOW + 1]
         pair = np.full(len(histories), self.forecaster.pair_index[series.pair], dtype=np.intp)
         numbers = series.dates.astype(np.int64).astype(np.float64)
@@ -84,7 +84,7 @@ class Detectors:
         return windows.without(quality.ignored_returns), quality
 
     def fired(self, series: Series, first: int, count: int) -> dict[str, NDArray[np.bool_]]:
-        """Detector -> whether it marks the messages whose newest rates are ``first`` to ``first + count``."""
+        """Returns detector -> whether it marks the messages whose newest rates are ``first`` to ``first + count``."""
         windows, quality = self.prepared(series, first, min(first + count, len(series.rates)))
         drifted = self.forecaster.forecast(windows).drifted
         found = {name: np.zeros(len(windows), dtype=np.bool_) for name in DETECTORS}
@@ -97,26 +97,26 @@ class Detectors:
 
 
 def clean_series(table: rates.RateTable, pairs: tuple[str, ...]) -> dict[str, Series]:
-    """The newest stretch of each pair."""
+    """Returns the newest stretch of each pair."""
     return {pair: rates.series(table, pair)[-1] for pair in pairs}
 
 
 def start_days(series: dict[str, Series], count: int) -> list[np.datetime64]:
-    """Days spread evenly over the years after training that every pair has MESSAGES rates from."""
+    """Returns days spread evenly over the years after training, with at least MESSAGES rates of each pair after them."""
     days = next(iter(series.values())).dates
     first = after_training(next(iter(series.values())))
     return [days[i] for i in np.linspace(first + 5, len(days) - MESSAGES - 40, count).astype(int)]
 
 
 def after_training(series: Series) -> int:
-    """Index of the first rate that the model under test has not seen."""
+    """Returns the index of the first rate after training."""
     return int(np.searchsorted(series.dates, np.datetime64(TRAINED_UNTIL), "right"))
 
 
 def injected(
     series: dict[str, Series], case: Case, day: np.datetime64, table: rates.RateTable
 ) -> Iterator[tuple[Series, int]]:
-    """Each pair's series with the fault, and the index of the first rate that shows it."""
+    """Yields the series of each pair with the fault, and the index of the first faulty rate."""
     near = {}
     for pair, whole in series.items():
         at = int(np.searchsorted(whole.dates, day))
@@ -129,13 +129,13 @@ def injected(
 
 @dataclass(frozen=True)
 class Delays:
-    """How late each detector was for one fault, a column a feed; inf where it said nothing in MESSAGES messages."""
+    """Delay of each detector for one fault in each feed; inf if it marks none of MESSAGES messages."""
 
-    pairs: tuple[str, ...]  # of each feed
+    pairs: tuple[str, ...]  # pair of each feed
     by_detector: dict[str, NDArray[np.float64]]  # detector -> (n,), 0 is the first faulty message
 
     def found(self, detector: str, within: int = MESSAGES, leave_out: frozenset[str] = frozenset()) -> float:
-        """Share of the feeds, of all but some pairs, in which it spoke within so many messages."""
+        """Returns the share of feeds in which the detector finds the fault within ``within`` messages."""
         counted = np.array([pair not in leave_out for pair in self.pairs])
         return float((self.by_detector[detector][counted] < within).mean())
 
@@ -143,7 +143,7 @@ class Delays:
 def delays(
     detectors: Detectors, table: rates.RateTable, series: dict[str, Series], case: Case, starts: int
 ) -> Delays:
-    """Plant one fault on so many days in every pair, and see who finds it when."""
+    """Plants one fault on ``starts`` days in every pair, and returns when each detector finds it."""
     pairs: list[str] = []
     found: dict[str, list[float]] = {name: [] for name in DETECTORS}
     for day in start_days(series, starts):
@@ -156,7 +156,7 @@ def delays(
 
 
 def clean_marks(detectors: Detectors, series: dict[str, Series]) -> dict[str, dict[str, NDArray[np.bool_]]]:
-    """Detector -> pair -> which of all messages after training it marks though nothing is wrong."""
+    """Returns detector -> pair -> which of the clean messages after training it marks."""
     marks: dict[str, dict[str, NDArray[np.bool_]]] = {name: {} for name in DETECTORS}
     for pair, whole in series.items():
         first = after_training(whole)

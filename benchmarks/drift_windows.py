@@ -1,4 +1,4 @@
-"""How often windowed drift is over its threshold, for clean rates and for rates three times as wild."""
+"""Measures how often drift scores are above their threshold, with clean rates and with three times the volatility."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def window_counts(values: NDArray[np.float64], reference: FeatureReference, length: int) -> NDArray[np.int64]:
-    """Values of each full window in the reference's bins, ``(n - length + 1, bins)``."""
+    """Counts the values of each full window in the reference's bins, ``(n - length + 1, bins)``."""
     one_hot = np.eye(len(reference.counts), dtype=np.int64)[np.searchsorted(reference.edges, values)]
     seen = np.concatenate((np.zeros((1, one_hot.shape[1]), dtype=np.int64), np.cumsum(one_hot, axis=0)))
     counts: NDArray[np.int64] = seen[length:] - seen[:-length]
@@ -29,9 +29,9 @@ def window_counts(values: NDArray[np.float64], reference: FeatureReference, leng
 
 
 def windows_table(bundle: Bundle, series: Mapping[str, Series]) -> list[list[str]]:
-    """A row a test of windowed drift: share of full windows over its threshold, clean and three times as wild."""
+    """Returns a row for each test: share of full windows above its threshold, clean and with three times the volatility."""
     shares: dict[tuple[str, int], dict[str, float]] = {(test, k): {} for test in DRIFT_TESTS for k in (1, 3)}
-    told: dict[str, list[float]] = {test: [] for test in DRIFT_TESTS}
+    delays: dict[str, list[float]] = {test: [] for test in DRIFT_TESTS}
     for pair, whole in series.items():
         reference = bundle.stats.feature_drift[pair]["return_1"]
         returns = np.diff(np.log(whole.rates))
@@ -39,7 +39,7 @@ def windows_table(bundle: Bundle, series: Mapping[str, Series]) -> list[list[str
         for factor in (1, 3):
             later = factor * returns[first:]
             counts = window_counts(later, reference, WINDOW_MESSAGES)
-            # And while they fill: the window before training's end still holds clean returns.
+            # The first windows still contain clean returns of the days before.
             filling = np.concatenate((returns[first - WINDOW_MESSAGES : first], later))
             path = window_counts(filling, reference, WINDOW_MESSAGES)
             for test, scores in drift_scores(counts, np.array(reference.counts)).items():
@@ -47,13 +47,13 @@ def windows_table(bundle: Bundle, series: Mapping[str, Series]) -> list[list[str
                 shares[test, factor][pair] = float((scores > limit).mean())
                 if factor == 3:
                     over = drift_scores(path, np.array(reference.counts))[test] > limit
-                    told[test].append(float(np.argmax(over)) if over.any() else np.inf)
+                    delays[test].append(float(np.argmax(over)) if over.any() else np.inf)
     rows = []
     for test in DRIFT_TESTS[::-1]:
-        clean, wild = shares[test, 1], shares[test, 3]
+        clean, volatile = shares[test, 1], shares[test, 3]
         most = ", ".join(
             f"{p} {100 * s:.0f}" for p, s in sorted(clean.items(), key=lambda i: -i[1])[:3] if s > 0.005
         )
-        means = [f"{100 * np.mean(list(of.values())):.1f}" for of in (clean, wild)]
-        rows.append([test.upper(), means[0], most, means[1], f"{np.median(told[test]):.0f}"])
+        means = [f"{100 * np.mean(list(of.values())):.1f}" for of in (clean, volatile)]
+        rows.append([test.upper(), means[0], most, means[1], f"{np.median(delays[test]):.0f}"])
     return rows

@@ -1,4 +1,4 @@
-"""The yardstick: a plain aiokafka transactional echo, one ``send`` a record, as its documentation shows it."""
+"""A plain transactional echo with aiokafka to compare with: one ``send`` per record, as in its documentation."""
 
 from __future__ import annotations
 

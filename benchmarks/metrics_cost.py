@@ -1,7 +1,7 @@
-"""What a worker's metrics cost: every call of a batch's way, timed beside the scoring of the same batch.
+"""Measures what a worker's metrics cost: the time of all metrics calls for a batch, and of scoring the batch.
 
-On a busy machine two runs of a worker differ by more than its metrics; here both are measured in turn, in one process,
-on the same real messages. Publishing is left out, so shares are upper bounds.
+On a busy machine two runs of a worker differ by more than the cost of its metrics. Here both are measured alternately
+in one process on the same messages of real rates. Publishing is left out, so the shares are upper bounds.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ MESSAGES = 20_000
 
 
 def measure(bundle: Bundle, records: Sequence[Record], size: int) -> dict[str, float]:
-    """Microseconds a message of each step, and milliseconds of a scrape."""
+    """Returns microseconds per message of each step, and milliseconds of a scrape."""
     registry = CollectorRegistry()
     metrics = WorkerMetrics(registry, list)
     metrics.model_loaded(bundle.stats)
@@ -70,7 +70,7 @@ def main() -> None:
         bundle = load(load_settings().models_dir)
     except RatecastError as error:
         sys.exit(str(error))
-    logging.disable(logging.WARNING)  # what the rates since 2017 tell about a model is not the question
+    logging.disable(logging.WARNING)  # warnings about drift of these rates do not matter here
     plan = histories.plan(load_ecb(), list(bundle.stats.pairs), start=dt.date(2017, 1, 1))
     now = int(time.time() * 1000)
     records = [
@@ -89,15 +89,19 @@ def main() -> None:
         )
         for offset, message in enumerate(plan.messages(0, min(MESSAGES, len(plan))))
     ]
-    table = Table("messages a batch", "scoring us", "counting us", "drift, accuracy us", "share", "scrape ms")
+    table = Table(
+        "messages per batch", "scoring us", "counting us", "drift, accuracy us", "metrics' share", "scrape ms"
+    )
     for size in BATCHES:
         cost = measure(bundle, records, size)
-        own = cost["counting"] + cost["drift and accuracy"]
+        metrics = cost["counting"] + cost["drift and accuracy"]
         figures = cost["scoring"], cost["counting"], cost["drift and accuracy"]
-        share = f"{100 * own / (own + cost['scoring']):.1f} %"
+        share = f"{100 * metrics / (metrics + cost['scoring']):.1f} %"
         table.add_row(f"{size:,}", *(f"{figure:.2f}" for figure in figures), share, f"{cost['scrape']:.1f}")
     console = Console()
-    console.print(f"{len(records):,} messages of 61 rates, {len(bundle.stats.pairs)} pairs; us a message")
+    console.print(
+        f"{len(records):,} messages of 61 rates, {len(bundle.stats.pairs)} pairs; times per message"
+    )
     console.print(table)
 
 

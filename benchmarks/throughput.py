@@ -1,8 +1,8 @@
-"""Throughput and latency of the worker beside a plain client, in one run on one broker.
+"""Measures throughput and latency of the worker and of a plain client in one run on one broker.
 
-Both are one process on the same topic of real 61-rate messages. A run ends when all outputs are committed; it
-begins with the first of them, so that start-up does not count. Runs alternate; medians are printed. Processor time
-is the process's own, from the same first output on: on a busy machine it scatters less than messages a second.
+Each program is one process that reads the same topic of messages with 61 real rates. A run is measured from the first
+committed output to the last one, so that start-up does not count. Runs alternate, and medians are printed. Processor
+time is that of the process over the same period: on a busy machine it varies less than messages per second.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ PEERS = "peers, same forest, measured once by the authors: FastStream 73, Quix S
 
 @contextmanager
 def running(program: str, settings: Settings, output: str) -> Iterator[subprocess.Popen[bytes]]:
-    """The worker or the echo as a process, reading the input topic from its beginning, writing to ``output``."""
+    """Runs the worker or the echo as a process that reads the input topic from its beginning and writes to ``output``."""
     group = f"bench-{uuid.uuid4().hex[:8]}"
     environment = {
         **os.environ,
@@ -71,7 +71,7 @@ def running(program: str, settings: Settings, output: str) -> Iterator[subproces
 
 
 def cpu_seconds(process: subprocess.Popen[bytes]) -> float:
-    """Processor time a running process has used, in the system and outside it; NaN where there is no /proc."""
+    """Returns the user and system time that a running process has used in seconds; NaN without /proc."""
     try:
         fields = Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()
     except OSError:
@@ -80,7 +80,7 @@ def cpu_seconds(process: subprocess.Popen[bytes]) -> float:
 
 
 async def throughput(program: str, settings: Settings, messages: int) -> tuple[float, float]:
-    """Messages a second, and microseconds of processor a message, from the first committed output to the last."""
+    """Returns messages per second, and microseconds of processor time per message."""
     output = await new_output(settings)
     partitions = [TopicPartition(output, number) for number in range(settings.topic_partitions)]
     consumer = AIOKafkaConsumer(**client_options(settings), isolation_level="read_committed")
@@ -96,7 +96,7 @@ async def throughput(program: str, settings: Settings, messages: int) -> tuple[f
                 if seen and first is None:
                     first = time.perf_counter(), cpu_seconds(process), seen
             if first is None or first[2] == messages:
-                raise SystemExit("all messages came in one batch: raise --messages")
+                raise SystemExit("all messages came in one batch: use more --messages")
             counted = messages - first[2]
             used = cpu_seconds(process) - first[1]
             return counted / (time.perf_counter() - first[0]), 1e6 * used / counted
@@ -105,21 +105,21 @@ async def throughput(program: str, settings: Settings, messages: int) -> tuple[f
 
 
 async def latency(program: str, settings: Settings, lone: int) -> list[float]:
-    """Milliseconds from sending a lone message until its output can be read, after a warm-up."""
-    own = settings.model_copy(update={"input_topic": f"lone-{uuid.uuid4().hex[:8]}"})
-    output = await new_output(own)
+    """Returns milliseconds from sending a single message until its output can be read, after a warm-up."""
+    lone_settings = settings.model_copy(update={"input_topic": f"lone-{uuid.uuid4().hex[:8]}"})
+    output = await new_output(lone_settings)
     table = load_ecb()
     plan = histories.plan(table, ["EUR/GBP"])
-    consumer = AIOKafkaConsumer(output, **client_options(own), isolation_level="read_committed")
-    producer = AIOKafkaProducer(**client_options(own), acks="all")
+    consumer = AIOKafkaConsumer(output, **client_options(lone_settings), isolation_level="read_committed")
+    producer = AIOKafkaProducer(**client_options(lone_settings), acks="all")
     await consumer.start()
     await producer.start()
     took = []
     try:
-        with running(program, own, output):
+        with running(program, lone_settings, output):
             for message in plan.messages(0, lone + 20):
                 sent = time.perf_counter()
-                await producer.send(own.input_topic, message.value, key=message.key)
+                await producer.send(lone_settings.input_topic, message.value, key=message.key)
                 await asyncio.wait_for(consumer.getone(), 60)
                 took.append((time.perf_counter() - sent) * 1000)
     finally:
@@ -129,7 +129,7 @@ async def latency(program: str, settings: Settings, lone: int) -> list[float]:
 
 
 async def new_output(settings: Settings) -> str:
-    """A fresh output topic; the others are created too when missing."""
+    """Creates a new output topic, and the other topics if they are missing."""
     output = f"out-{uuid.uuid4().hex[:8]}"
     await ensure_topics(settings.model_copy(update={"output_topic": output}))
     return output
@@ -150,9 +150,11 @@ async def compare(settings: Settings, options: argparse.Namespace, console: Cons
             rate, used = await throughput(program, settings, total)
             results.append(rate)
             cpu[program].append(used)
-            console.print(f"round {number + 1}: {program} {rate:,.0f} msg/s, {used:.1f} us of processor each")
+            console.print(
+                f"round {number + 1}: {program} {rate:,.0f} msg/s, {used:.1f} us of processor time per message"
+            )
     lone = {program: await latency(program, settings, options.lone) for program in rounds}
-    table = Table("", "msg/s (median)", "min", "max", "cpu us", "lone message p50 ms", "p99 ms")
+    table = Table("", "msg/s (median)", "min", "max", "cpu us", "single message p50 ms", "p99 ms")
     for program, results in rounds.items():
         cuts = statistics.quantiles(lone[program], n=100)
         cells: list[Any] = [statistics.median(results), min(results), max(results)]
@@ -173,11 +175,18 @@ async def compare(settings: Settings, options: argparse.Namespace, console: Cons
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--messages", type=int, default=18_000, help="at least so many (default: %(default)s)"
+        "--messages",
+        type=int,
+        default=18_000,
+        help="least number of messages in a run (default: %(default)s)",
     )
-    parser.add_argument("--rounds", type=int, default=3, help="of each program (default: %(default)s)")
-    parser.add_argument("--lone", type=int, default=300, help="lone messages (default: %(default)s)")
-    parser.add_argument("--bootstrap-servers", help="a running broker (default: an embedded one)")
+    parser.add_argument("--rounds", type=int, default=3, help="runs of each program (default: %(default)s)")
+    parser.add_argument(
+        "--lone", type=int, default=300, help="single messages to measure latency with (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--bootstrap-servers", help="use this running broker (default: start an embedded one)"
+    )
     options = parser.parse_args()
     console = Console()
     base = load_settings(topic_partitions=4, input_topic=f"in-{uuid.uuid4().hex[:8]}")

@@ -1,4 +1,4 @@
-"""The worker without any counting, to see what its metrics cost. Not for use."""
+"""A worker whose metrics count nothing, to measure what metrics cost. For this benchmark only."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import time
 from collections import Counter as Tally
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -45,11 +46,11 @@ class WorkerMetrics:
     """
 
     def __init__(self, registry: CollectorRegistry, partitions: Callable[[], Iterable[PartitionLag]]) -> None:
-        self._prediction_requests = Counter(
-            "prediction_requests_total",
-            "Messages for which a prediction was published.",
-            ["pair"],
-            registry=registry,
+        counter, gauge = partial(Counter, registry=registry), partial(Gauge, registry=registry)
+        by_pair, by_partition = ["pair"], ["topic", "partition"]
+
+        self._prediction_requests = counter(
+            "prediction_requests_total", "Messages for which a prediction was published.", by_pair
         )
         self._inference_latency = BatchHistogram(
             "inference_latency_seconds",
@@ -57,23 +58,17 @@ class WorkerMetrics:
             LATENCY_BUCKETS,
             registry,
         )
-        self._drift_requests = Counter(
-            "data_drift_requests_total",
-            "Scored messages in which a feature drifted (`is_drift`).",
-            ["pair"],
-            registry=registry,
+        self._drift_requests = counter(
+            "data_drift_requests_total", "Scored messages in which a feature drifted (`is_drift`).", by_pair
         )
         self._drift_share = RollingShare(DRIFT_WINDOW_SECONDS)
-        Gauge(
-            "data_drift_ratio",
-            "Share of the messages of the last five minutes that drifted.",
-            registry=registry,
+        gauge(
+            "data_drift_ratio", "Share of the messages of the last five minutes that drifted."
         ).set_function(lambda: self._drift_share.value(time.monotonic()))
-        self.http_requests = Counter(
+        self.http_requests = counter(
             "http_requests_total",
             "Requests to the worker's HTTP server.",
             ["method", "endpoint", "status"],
-            registry=registry,
         )
         self._message_latency = BatchHistogram(
             "message_latency_seconds",
@@ -81,88 +76,67 @@ class WorkerMetrics:
             LATENCY_BUCKETS,
             registry,
         )
-        self._consumed = Counter(
-            "messages_consumed_total",
-            "Records read from the input topic.",
-            ["topic", "partition"],
-            registry=registry,
+        self._consumed = counter(
+            "messages_consumed_total", "Records read from the input topic.", by_partition
         )
-        self._published = Counter(
-            "predictions_published_total", "Predictions published and committed.", registry=registry
-        )
-        self._dead_letters = Counter(
-            "dead_letters_total",
-            "Dead letters published and committed, by error code.",
-            ["code"],
-            registry=registry,
+        self._published = counter("predictions_published_total", "Predictions published and committed.")
+        self._dead_letters = counter(
+            "dead_letters_total", "Dead letters published and committed, by error code.", ["code"]
         )
         self._batch_size = BatchHistogram(
             "batch_size_records", "Records read in one batch.", BATCH_BUCKETS, registry
         )
-        self._transactions = Counter(
-            "transactions_total", "Ended transactions, by outcome.", ["outcome"], registry=registry
+        self._transactions = counter("transactions_total", "Ended transactions, by outcome.", ["outcome"])
+        self.rebalances = counter(
+            "rebalances_total", "Partition assignments received from the consumer group."
         )
-        self.rebalances = Counter(
-            "rebalances_total", "Partition assignments received from the consumer group.", registry=registry
-        )
-        self.assigned_partitions = Gauge(
-            "assigned_partitions", "Partitions assigned to this worker.", registry=registry
-        )
-        self._model_info = Gauge(
+        self.assigned_partitions = gauge("assigned_partitions", "Partitions assigned to this worker.")
+        self._model_info = gauge(
             "model_info",
             "Version of the model in use; the value is always 1.",
             ["version", "trained_until", "runtime"],
-            registry=registry,
         )
-        self._model_loaded = Gauge(
+        self._model_loaded = gauge(
             "model_loaded_timestamp_seconds",
             "Time at which the model in use was loaded, in seconds since the epoch.",
-            registry=registry,
         )
-        self._model_trained_until = Gauge(
+        self._model_trained_until = gauge(
             "model_trained_until_timestamp_seconds",
             "Day of the newest rate that the model in use was trained on: midnight UTC, in seconds since the epoch.",
-            registry=registry,
         )
-        self._model_reloads = Counter(
+        self._model_reloads = counter(
             "model_reloads_total",
             "New models that a running worker loaded or rejected (outcome `refused`).",
             ["outcome"],
-            registry=registry,
         )
-        self._alerts = Counter(
+        self._alerts = counter(
             "data_quality_alerts_total",
             "Data-quality alerts about the newest rate of a message, by kind of alert.",
             ["pair", "alert"],
-            registry=registry,
         )
         self._live = LiveMonitor()
         FeatureDriftCollector(self._live.feature_scores, registry)
         AccuracyCollector(self._live.accuracy.summaries, self._live.accuracy.tally, registry)
-        self.model_refused = Gauge(
-            "model_refused",
-            "1 while `models/current` names a model that this worker rejects.",
-            registry=registry,
+        self.model_refused = gauge(
+            "model_refused", "1 while `models/current` names a model that this worker rejects."
         )
-        self._scoring_errors = Counter(
-            "scoring_errors_total", "Records for which scoring failed unexpectedly.", registry=registry
+        self._scoring_errors = counter(
+            "scoring_errors_total", "Records for which scoring failed unexpectedly."
         )
-        self._lost_to_retention = Counter(
+        self._lost_to_retention = counter(
             "records_lost_to_retention_total",
             "Records that Kafka deleted by retention before they were scored.",
-            registry=registry,
         )
-        self.join_refused = Gauge(
-            "group_join_refused", "1 while the consumer group refuses this worker.", registry=registry
-        )
-        self.blocked_partitions = Gauge(
-            "blocked_partitions",
-            "Partitions that are stopped at a record batch that cannot be read.",
-            registry=registry,
+        self.join_refused = gauge("group_join_refused", "1 while the consumer group refuses this worker.")
+        self.blocked_partitions = gauge(
+            "blocked_partitions", "Partitions that are stopped at a record batch that cannot be read."
         )
         self._rate_age = RateAge(registry)
         LagCollector(partitions, registry)
-        # Series start at zero, because `rate()` misses the first event of a series that begins with it.
+        self._start_series_at_zero()
+
+    def _start_series_at_zero(self) -> None:
+        """Create the series of closed sets of labels, because `rate()` misses the first event of a new series."""
         for code in ErrorCode:
             self._dead_letters.labels(code.value)
         for outcome in TRANSACTION_OUTCOMES:

@@ -88,9 +88,9 @@ def run() -> None:
         # Help, Ctrl-C and typer.Exit come back as a code; our commands themselves return nothing.
         code = app(sys.argv[1:] or ["--help"], prog_name="ratecast", standalone_mode=False)
     except typer.TyperException as error:
-        from ratecast_cli.usage_errors import in_plain_words
+        from ratecast_cli.usage_errors import plain_message
 
-        console.fail(in_plain_words(error))
+        console.fail(plain_message(error))
         sys.exit(error.exit_code)
     except (typer.Abort, KeyboardInterrupt):  # a command that leaves something half done reports it itself
         console.warn("interrupted")

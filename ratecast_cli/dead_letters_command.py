@@ -35,8 +35,8 @@ def register(app: typer.Typer) -> None:
     group.callback(invoke_without_command=True)(_help)
     group.command(
         "list",
-        help="Count the dead letters by error code. For each code the newest one is shown, with its place on the "
-        "dead-letter topic and the place its message came from. "
+        help="Count the dead letters by error code. For each code the newest one is shown, with its offset on the "
+        "dead-letter topic and the offset of its message on the input topic. "
         "`ratecast tail dead-letters --from-beginning --no-follow` shows all of them.",
         short_help="Count the dead letters by error code and show the newest.",
         epilog="Example: ratecast dead-letters list --code unknown_pair --limit 5",
@@ -107,7 +107,7 @@ def redeliver(  # noqa: PLR0913 - each argument is an option of the command
         bool,
         typer.Option(
             "--again",
-            help="Also redeliver dead letters that were redelivered before. Each copy gets a prediction.",
+            help="Also redeliver dead letters that were redelivered before. Each copy is scored.",
         ),
     ] = False,
     dry_run: Annotated[

@@ -25,7 +25,7 @@ _LOG_EVERY_SECONDS = 2.0
 _WATCH_SECONDS = 0.2
 _NEXT = (
     "next      start the parts yourself, each in its own terminal: `ratecast broker`, `ratecast worker`, "
-    "`ratecast tail`, `ratecast replay --rate 20/s`"
+    "`ratecast tail`, `ratecast replay --from 2025-01-01 --rate 20/s`"
 )
 
 
@@ -119,7 +119,7 @@ def _finish(summary: Summary, stack: LocalStack, *, json: bool, keep_running: bo
             console.out.print(
                 "The model was trained on these rates, so its ranges look better than they are."
             )
-        console.out.print(f"report    {report}", markup=False, soft_wrap=True)
+        console.line(f"report    {report}")
     if not keep_running:
         say(_NEXT)
         return

@@ -47,7 +47,7 @@ def unresolved(bootstrap_servers: str) -> list[str]:
     names = []
     for server in bootstrap_servers.split(","):
         host, _, port = server.strip().rpartition(":")
-        if not host or port.endswith("]"):  # no port given; an IPv6 address stands in brackets
+        if not host or port.endswith("]"):  # without a port; brackets enclose an IPv6 address
             host, port = server.strip(), _DEFAULT_PORT
         try:
             socket.getaddrinfo(host.strip("[]"), port)

@@ -1,4 +1,4 @@
-"""Errors of the command line's parser in the words of this program."""
+"""Errors of the command line's parser, which would otherwise show the texts of typer and pydantic."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _RULES = {
 }
 
 
-def in_plain_words(error: typer.TyperException) -> str:
+def plain_message(error: typer.TyperException) -> str:
     """Returns one line that names the option, the value and what it must be."""
     cause = error.__cause__
     if not isinstance(error, typer.BadParameter) or not isinstance(cause, ValidationError):

@@ -1,4 +1,4 @@
-"""The committed dashboards, taken apart: panels, queries, and what a query names."""
+"""Reads the committed dashboards: panels, queries, and the metrics in a query."""
 
 from __future__ import annotations
 
@@ -28,28 +28,34 @@ class Query:
 
     @property
     def selective(self) -> bool:
-        """Whether it depends on what is chosen, and not on the time shown only."""
+        """Whether the query depends on the chosen worker, pair or partition."""
         return any(f"${variable}" in self.expr for variable in ("instance", "pair", "partition"))
 
 
 def load(name: str) -> dict[str, Any]:
-    """A dashboard by its uid."""
+    """Returns a dashboard by its uid."""
     content: dict[str, Any] = json.loads((DIRECTORY / f"{name}.json").read_text())
     return content
 
 
 def dashboards() -> list[dict[str, Any]]:
-    """Every dashboard."""
+    """Returns every dashboard."""
     return [load(path.stem) for path in FILES]
 
 
 def panels(dashboard: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Its panels without the rows between them."""
+    """Returns the panels of a dashboard without its rows."""
     return [panel for panel in dashboard["panels"] if panel["type"] != "row"]
 
 
+def panel_of(title: str) -> dict[str, Any]:
+    """Returns the one panel of this title."""
+    (panel,) = [panel for board in dashboards() for panel in panels(board) if panel["title"] == title]
+    return panel
+
+
 def queries(dashboard: Mapping[str, Any]) -> Iterator[Query]:
-    """Every query of its panels and annotations."""
+    """Yields every query of the panels and annotations of a dashboard."""
     for panel in panels(dashboard):
         for target in panel["targets"]:
             where = f"{dashboard['uid']} / {panel['title']} / {target['refId']}"
@@ -59,7 +65,7 @@ def queries(dashboard: Mapping[str, Any]) -> Iterator[Query]:
 
 
 def steps(panel: Mapping[str, Any]) -> list[tuple[str, float | None]]:
-    """Its colours by value, or those of the one column that has some; empty when it is of one colour."""
+    """Returns the colours of a panel or of its one coloured column by value, or nothing for a single colour."""
     fields = panel["fieldConfig"]
     levels = [fields["defaults"].get("thresholds", {"steps": []})["steps"]]
     levels += [
@@ -73,7 +79,7 @@ def steps(panel: Mapping[str, Any]) -> list[tuple[str, float | None]]:
 
 
 def metric_names(expr: str) -> set[str]:
-    """The metrics that an expression names.
+    """Returns the metrics in an expression.
 
     >>> sorted(metric_names('sum by (pair) (rate(a_total{x="b{c}"}[5m])) / on (pair) group_left () b offset 1m'))
     ['a_total', 'b']

@@ -90,12 +90,12 @@ def start(
     """Run a copy of the start script with fake programs first in the PATH."""
     for name in ("start-monitoring.sh", "docker-compose.yml", "docker-compose.host.yml"):
         shutil.copy(ROOT / name, tmp_path)
-    ours = tmp_path / "bin"
-    ours.mkdir(exist_ok=True)
+    fakes = tmp_path / "bin"
+    fakes.mkdir(exist_ok=True)
     for name, text in programs.items():
-        (ours / name).write_text(f"#!/bin/sh\n{text}\n")
-        (ours / name).chmod(0o755)
-    environment = {"PATH": f"{ours}:{os.environ['PATH']}", "GRAFANA_PORT": "1", **(settings or {})}
+        (fakes / name).write_text(f"#!/bin/sh\n{text}\n")
+        (fakes / name).chmod(0o755)
+    environment = {"PATH": f"{fakes}:{os.environ['PATH']}", "GRAFANA_PORT": "1", **(settings or {})}
     command = [tmp_path / "start-monitoring.sh", *arguments]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 

@@ -92,7 +92,7 @@ class Evaluation:
     pairs: dict[str, Metrics]  # on the test days
     walk_forward: Metrics | None
     years: dict[int, Metrics]
-    outcomes: Outcomes  # of the test days, for pictures
+    outcomes: Outcomes  # of the test days, for figures
 
 
 def wilson_interval(hits: float, n: float, z: float = 1.959964) -> tuple[float, float]:

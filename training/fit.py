@@ -99,7 +99,7 @@ class FittedModel:
 
 
 def learnable_rows(histories: Sequence[PairHistory], until: np.datetime64) -> int:
-    """How many rows ``fit_model`` would find at the end of ``until``."""
+    """Returns how many rows `fit_model` would have at the end of ``until``."""
     known = [history.until(until) for history in histories]
     return sum(
         max(0, len(stretch.rates) - WINDOW)

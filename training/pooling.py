@@ -93,6 +93,6 @@ def sentences(histories: Sequence[PairHistory], rows: Rows, left_out: Mapping[in
     if left_out:
         effect = "It gets forecasts, but the forest, the common quantiles and the common limits are fitted without it."
     else:
-        effect = "It was used all the same, as too few rates would be left. Its figures do not hold for other pairs."
+        effect = "It was used all the same, as too few rates would be left. Its figures may not apply to other pairs."
         left_out = unusual_pairs(rows, len(histories))
     return tuple(f"{histories[i].pair} is {reason}. {effect}" for i, reason in left_out.items())

@@ -27,9 +27,8 @@ if TYPE_CHECKING:
 JUMP_BUDGET = 3e-4
 CONE_BUDGET = 1e-4
 REGIME_BUDGET = 5e-3
-HELD_BACK_SHARE = (
-    0.25  # newest part of each stretch for the regime threshold; its sigma comes from the days before
-)
+# Newest part of each stretch, for the regime threshold. Its sigma comes from the days before.
+HELD_BACK_SHARE = 0.25
 # Only recent days show how long a rate may stand still now: the pair may have been pegged ten years ago.
 RECENT_DAYS = 3 * 365
 # Used if no rate comes after a year's end. The values of the ECB's 20 default pairs are 6 to 11.

@@ -60,11 +60,11 @@ def error_ratios(pairs: Mapping[str, Metrics]) -> str:
     axis.axvline(1.0, color="black", lw=1.2, label="last rate used as forecast")
     where = np.arange(len(names))
     forest = [pairs[name].forest_mae_ratio for name in names]
-    served = [pairs[name].mae_ratio for name in names]
+    model = [pairs[name].mae_ratio for name in names]
     axis.plot(forest, where, "o", color=ORANGE, ms=5, label="forest alone")
-    axis.plot(served, where, "D", color=BLUE, ms=4, label="the model's forecast")
+    axis.plot(model, where, "D", color=BLUE, ms=4, label="the model's forecast")
     axis.set_yticks(where, names)
-    axis.set_xlim(*limits_around_one(forest + served, 0.002))
+    axis.set_xlim(*limits_around_one(forest + model, 0.002))
     axis.set_xlabel("mean absolute error / error of the last rate (left of the line is better)", fontsize=8)
     axis.ticklabel_format(axis="x", useOffset=False)
     axis.grid(axis="y", lw=0.3)

@@ -87,7 +87,7 @@ def _changes() -> Row:
         bars(
             "Changes of accuracy",
             about(
-                "Times at which the size of a pair's errors changed for good (Page-Hinkley test), for better or for worse.",
+                "Times at which a pair's errors became lastingly larger or smaller (Page-Hinkley test).",
                 "About one in 5,000 messages of a pair, by chance.",
                 "Several pairs at once: the market changed, or a new model was loaded (purple mark). Watch the coverage.",
             ),

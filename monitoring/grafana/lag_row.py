@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from monitoring.grafana.limits import BEHIND, LATE, TOO_LATE
-from monitoring.grafana.panels import about, lines, query, third, with_lines_at
+from monitoring.grafana.panels import about, by_worker, lines, query, third, with_lines_at
 from monitoring.grafana.promql import LAG, LAG_SECONDS, PARTITION, select
 
 if TYPE_CHECKING:
@@ -74,35 +74,27 @@ def _unreadable() -> Row:
             ),
             ("yellow", 1),
         ),
-        with_lines_at(
-            third(
-                lines(
-                    "Blocked partitions by worker",
-                    about(
-                        "Partitions that are stopped at a batch that cannot be read.",
-                        "0. An alert fires after two minutes at the dashed line, 1.",
-                        "The worker's /ready page names the partition and the reason.",
-                    ),
-                    "short",
-                    query(select("blocked_partitions"), "{{instance}}"),
-                )
+        by_worker(
+            "Blocked partitions by worker",
+            about(
+                "Partitions that are stopped at a batch that cannot be read.",
+                "0. An alert fires after two minutes at the dashed line, 1.",
+                "The worker's /ready page names the partition and the reason.",
             ),
+            "short",
+            select("blocked_partitions"),
             ("red", 1),
         ),
-        with_lines_at(
-            third(
-                lines(
-                    "Records lost to retention",
-                    about(
-                        "Records that retention deleted before they were scored, counted over an hour by the worker that "
-                        "found the loss.",
-                        "0. An alert fires from the dashed line, 1.",
-                        "Give the topic a longer retention at once, then add workers.",
-                    ),
-                    "short",
-                    query(select("ratecast:records_lost_to_retention:increase_1h"), "{{instance}}"),
-                )
+        by_worker(
+            "Records lost to retention",
+            about(
+                "Records that retention deleted before they were scored, counted over an hour by the worker that "
+                "found the loss.",
+                "0. An alert fires from the dashed line, 1.",
+                "Give the topic a longer retention at once, then add workers.",
             ),
+            "short",
+            select("ratecast:records_lost_to_retention:increase_1h"),
             ("red", 1),
         ),
     ]

@@ -1,7 +1,7 @@
 """Values at which panels turn yellow and red.
 
 A colour cannot be a query, so these repeat the thresholds of the alerts, the group ratecast-budgets in
-`prometheus/rules/recording.yml`. Change both together: `tests/monitoring/test_dashboard_panels.py` compares them.
+`prometheus/rules/recording.yml`. Change both together: `tests/monitoring/test_panel_thresholds.py` compares them.
 """
 
 from __future__ import annotations
@@ -24,3 +24,12 @@ OLD = 400.0 * DAY  # age of the model: newest scored rate minus last training da
 
 # Yellow starts at half the threshold of the alert.
 SLOW, SLOW_TO_COMMIT, DRIFTING = TOO_SLOW / 2, TOO_SLOW_TO_COMMIT / 2, DRIFTED / 2
+
+
+def percent(share: float) -> str:
+    """Returns a share in the notation of the descriptions.
+
+    >>> percent(0.3)
+    '30 %'
+    """
+    return f"{share * 100:g} %"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from monitoring.grafana.limits import DRIFTED, DRIFTING
+from monitoring.grafana.limits import DRIFTED, DRIFTING, percent
 from monitoring.grafana.panels import about, lines, query, with_lines_at
 from monitoring.grafana.promql import PAIR, rate, select
 
@@ -24,7 +24,7 @@ def drift() -> Row:
                     "Share of messages with a feature outside the range of their pair in training. It is shown for the "
                     "selected pairs at each moment, for all pairs of each worker over five minutes, and for all workers "
                     "over a day.",
-                    f"Under the lower dashed line, {DRIFTING:.0%}. An alert fires above the upper one, {DRIFTED:.0%}. "
+                    f"Under the lower dashed line, {percent(DRIFTING)}. An alert fires above the upper one, {percent(DRIFTED)}. "
                     "Workers differ because they own different pairs.",
                     "If only levels drift (lag_1 to lag_3), the model is old: run `ratecast retrain`. If returns drift, "
                     "check the data-quality alerts first.",

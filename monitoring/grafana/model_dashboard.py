@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from monitoring.grafana.accuracy_row import ERROR_RATIO, accuracy
 from monitoring.grafana.feature_drift_row import feature_drift
 from monitoring.grafana.frame import MODEL_UID, board
-from monitoring.grafana.limits import DAY, DRIFTED_PAIRS, OFF_TARGET, STALE, WORSE_THAN_LAST_RATE
+from monitoring.grafana.limits import DAY, DRIFTED_PAIRS, OFF_TARGET, STALE, WORSE_THAN_LAST_RATE, percent
 from monitoring.grafana.model_row import models_in_use, reloads_and_age
 from monitoring.grafana.panels import about, single
 from monitoring.grafana.promql import PAIR, select, total
@@ -99,7 +99,7 @@ def _data_now() -> Row:
                 "Share of pairs with a return whose last 250 to 500 values are farther from training, by the KS test, than "
                 "99.5 % of training's windows.",
                 "0 to 5 %. Pairs move together, and up to 5 % of windows without a fault exceed the threshold. Yellow from "
-                f"10 %, red from {DRIFTED_PAIRS:.0%}, the threshold of the alert.",
+                f"10 %, red from {percent(DRIFTED_PAIRS)}, the threshold of the alert.",
                 "The row Drift against training shows the pairs. If it lasts, run `ratecast retrain`.",
             ),
             "percentunit",
@@ -113,8 +113,9 @@ def _data_now() -> Row:
             about(
                 "Messages in the selected time range whose newest rate looks wrong. Weekends that repeat Friday's rate "
                 "(carried_forward) do not count.",
-                "Few. A volatility regime is the market, and a jump may be.",
-                "Every other code is a fault of the feed and fires an alert. The row Data quality shows pair and code.",
+                "Few. A volatility_regime is the market, and a jump may be.",
+                "All other codes are faults of the feed. Every code except volatility_regime fires an alert. The row Data "
+                "quality shows the pair and the code.",
             ),
             "short",
             total("data_quality_alerts_total", FAULTS),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from monitoring.grafana.limits import DAY, OLD
-from monitoring.grafana.panels import about, bars, lines, query, third, with_lines_at
+from monitoring.grafana.panels import about, bars, by_worker, lines, query, third, with_lines_at
 from monitoring.grafana.promql import increase, select
 from monitoring.grafana.table_panels import rows
 
@@ -51,17 +51,15 @@ def reloads_and_age() -> Row:
             "short",
             query(increase("model_reloads_total", by="outcome"), "{{outcome}}"),
         ).span(8),
-        third(
-            lines(
-                "Time since the model was loaded",
-                about(
-                    "How long each worker has used its model. It returns to 0 when a new model is loaded.",
-                    "Equal for all workers, and less for a worker that started later.",
-                    "A worker that keeps returning to 0 restarts again and again. See its log.",
-                ),
-                "s",
-                query(f"time() - {select('model_loaded_timestamp_seconds')}", "{{instance}}"),
-            )
+        by_worker(
+            "Time since the model was loaded",
+            about(
+                "How long each worker has used its model. It returns to 0 when a new model is loaded.",
+                "Equal for all workers, and less for a worker that started later.",
+                "A worker that keeps returning to 0 restarts again and again. See its log.",
+            ),
+            "s",
+            f"time() - {select('model_loaded_timestamp_seconds')}",
         ),
         with_lines_at(
             third(

@@ -14,6 +14,7 @@ from monitoring.grafana.limits import (
     TOO_LATE,
     TOO_SLOW,
     TOO_SLOW_TO_COMMIT,
+    percent,
 )
 from monitoring.grafana.panels import about, single, words
 from monitoring.grafana.promql import (
@@ -163,8 +164,8 @@ def _fit() -> list[Tile]:
             "Drift ratio",
             about(
                 "Share of the messages of the last five minutes with a feature outside the range of their pair in training.",
-                f"Under {DRIFTING:.0%}, and more with a model that was trained long ago. Yellow from {DRIFTING:.0%}, red "
-                f"from {DRIFTED:.0%}.",
+                f"Under {percent(DRIFTING)}, and more with a model that was trained long ago. Yellow from {percent(DRIFTING)}, red "
+                f"from {percent(DRIFTED)}.",
                 "Drift is not error: look at the coverage first. Then run `ratecast retrain`.",
             ),
             "percentunit",

@@ -21,7 +21,6 @@ _HEAD = """\
 This page lists each panel with what it shows, what is normal, and what to do otherwise. Grafana shows the same text at the icon
 beside a panel's title.
 """
-_TABLE = "\n| panel | shows | normal | otherwise | runbooks |\n|---|---|---|---|---|\n"
 
 
 def page(dashboards: Iterable[Dashboard]) -> str:
@@ -33,12 +32,14 @@ def _section(dashboard: Dashboard) -> Iterator[str]:
     yield f"\n## {dashboard.title}\n\n{dashboard.description}\n"
     for panel in dashboard.panels or []:
         if isinstance(panel, RowPanel):
-            yield f"\n### {panel.title}\n{_TABLE}"
+            yield f"\n### {panel.title}\n"
         else:
-            yield _line(str(panel.title), str(panel.description))
+            yield _panel(str(panel.title), str(panel.description))
 
 
-def _line(title: str, description: str) -> str:
-    parts = [part.rpartition(":** ")[2] for part in description.split("\n\n")]
-    links = " ".join(f"[{alert}]({alert}.md)" for alert in runbooks.ALERTS.get(title, ()))
-    return f"| {' | '.join([title, *parts, links])} |\n"
+def _panel(title: str, description: str) -> str:
+    shows, normal, otherwise = description.split("\n\n")
+    parts = [normal, otherwise]
+    if alerts := runbooks.ALERTS.get(title):
+        parts.append("**Runbooks:** " + ", ".join(f"[{alert}]({alert}.md)" for alert in alerts))
+    return f"\n#### {title}\n\n{shows}\n\n" + "".join(f"- {part}\n" for part in parts)

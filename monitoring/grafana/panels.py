@@ -161,6 +161,14 @@ def third(panel: timeseries.Panel) -> timeseries.Panel:
     return panel.min(0).span(8)
 
 
+def by_worker(
+    title: str, description: str, unit: str, expr: str, *limits: tuple[str, float]
+) -> timeseries.Panel:
+    """One line for each worker, for three panels side by side, with a dashed line at each threshold."""
+    panel = third(lines(title, description, unit, query(expr, "{{instance}}")))
+    return with_lines_at(panel, *limits) if limits else panel
+
+
 def distribution(title: str, description: str, unit: str, buckets: str) -> heatmap.Panel:
     """The buckets of a classic histogram over time, 12 by 9 on the grid.
 

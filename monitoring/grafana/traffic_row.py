@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from monitoring.grafana.limits import ABORTED, DEAD_LETTERS
-from monitoring.grafana.panels import about, bars, lines, now, pie, query, third, with_lines_at
+from monitoring.grafana.limits import ABORTED, DEAD_LETTERS, percent
+from monitoring.grafana.panels import about, bars, by_worker, lines, now, pie, query, third, with_lines_at
 from monitoring.grafana.promql import INSTANCE, PARTITION, increase, mean, quantile, rate, select, total
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def _failures() -> Row:
                     "Dead-letter ratio by code",
                     about(
                         "Share of each dead-letter code among all outcomes of 15 minutes, over all workers.",
-                        f"0. An alert fires above the dashed line, {DEAD_LETTERS:.0%}, once there are more than two such "
+                        f"0. An alert fires above the dashed line, {percent(DEAD_LETTERS)}, once there are more than two such "
                         "messages.",
                         "Look at samples with `ratecast dead-letters list --code CODE`.",
                     ),
@@ -124,37 +124,29 @@ def _failures() -> Row:
             ),
             ("red", DEAD_LETTERS),
         ),
-        with_lines_at(
-            third(
-                lines(
-                    "Aborted transaction ratio by worker",
-                    about(
-                        "Share of each worker's transactions in the last two minutes that were aborted.",
-                        f"0, and briefly more when a broker restarts. An alert fires after five minutes above the dashed "
-                        f"line, {ABORTED:.0%}.",
-                        "The worker's log names the partition and the error. Check the brokers first.",
-                    ),
-                    "percentunit",
-                    query(select("ratecast:transactions_aborted:ratio_2m"), "{{instance}}"),
-                )
+        by_worker(
+            "Aborted transaction ratio by worker",
+            about(
+                "Share of each worker's transactions in the last two minutes that were aborted.",
+                f"0, and briefly more when a broker restarts. An alert fires after five minutes above the dashed "
+                f"line, {percent(ABORTED)}.",
+                "The worker's log names the partition and the error. Check the brokers first.",
             ),
+            "percentunit",
+            select("ratecast:transactions_aborted:ratio_2m"),
             ("red", ABORTED),
         ),
-        with_lines_at(
-            third(
-                lines(
-                    "Scoring errors by worker",
-                    about(
-                        "Records of the last 15 minutes on which scoring failed unexpectedly. They became dead letters with "
-                        "the code scoring_failed.",
-                        "0. An alert fires from the dashed line, 1.",
-                        "The program has a bug or the model is faulty. Go back to the previous model or release, and keep "
-                        "the traceback.",
-                    ),
-                    "short",
-                    query(select("ratecast:scoring_errors:increase_15m"), "{{instance}}"),
-                )
+        by_worker(
+            "Scoring errors by worker",
+            about(
+                "Records of the last 15 minutes on which scoring failed unexpectedly. They became dead letters with "
+                "the code scoring_failed.",
+                "0. An alert fires from the dashed line, 1.",
+                "The program has a bug or the model is faulty. Go back to the previous model or release, and keep "
+                "the traceback.",
             ),
+            "short",
+            select("ratecast:scoring_errors:increase_15m"),
             ("red", 1),
         ),
     ]

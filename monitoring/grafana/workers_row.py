@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from monitoring.grafana.panels import about, bars, lines, query, third, with_lines_at
+from monitoring.grafana.panels import about, bars, by_worker, lines, query, third
 from monitoring.grafana.promql import OF_WORKERS, increase, rate, select
 
 if TYPE_CHECKING:
@@ -18,17 +18,15 @@ def workers() -> Row:
 
 def _group() -> Row:
     return [
-        third(
-            lines(
-                "Assigned partitions by worker",
-                about(
-                    "Partitions that each worker owns.",
-                    "Evenly shared and constant. A worker at 0 is a spare: there are more workers than partitions.",
-                    "If lines change often, see the rebalances. If all are 0, the group does not settle: see /ready.",
-                ),
-                "short",
-                query(select("assigned_partitions"), "{{instance}}"),
-            )
+        by_worker(
+            "Assigned partitions by worker",
+            about(
+                "Partitions that each worker owns.",
+                "Evenly shared and constant. A worker at 0 is a spare: there are more workers than partitions.",
+                "If lines change often, see the rebalances. If all are 0, the group does not settle: see /ready.",
+            ),
+            "short",
+            select("assigned_partitions"),
         ),
         bars(
             "Rebalances by worker",
@@ -40,19 +38,15 @@ def _group() -> Row:
             "short",
             query(increase("rebalances_total", by="instance"), "{{instance}}"),
         ).span(8),
-        with_lines_at(
-            third(
-                lines(
-                    "Workers rejected by the group",
-                    about(
-                        "1 while the consumer group rejects a worker.",
-                        "0. An alert fires after a minute at the dashed line, 1.",
-                        "The worker's /ready page shows the broker's error and the remedy.",
-                    ),
-                    "short",
-                    query(select("group_join_refused"), "{{instance}}"),
-                )
+        by_worker(
+            "Workers rejected by the group",
+            about(
+                "1 while the consumer group rejects a worker.",
+                "0. An alert fires after a minute at the dashed line, 1.",
+                "The worker's /ready page shows the broker's error and the remedy.",
             ),
+            "short",
+            select("group_join_refused"),
             ("red", 1),
         ),
     ]
@@ -60,35 +54,26 @@ def _group() -> Row:
 
 def _processes() -> Row:
     return [
-        third(
-            lines(
-                "Memory by worker",
-                about(
-                    "Resident memory of each worker.",
-                    "Constant after the first minutes.",
-                    "A line that only rises is a leak: restart the worker and report it. Exit code 137 means that the memory "
-                    "limit was reached.",
-                ),
-                "bytes",
-                query(select("process_resident_memory_bytes") + OF_WORKERS, "{{instance}}"),
-            )
-        ),
-        with_lines_at(
-            third(
-                lines(
-                    "CPU by worker",
-                    about(
-                        "CPU cores in use. A worker uses at most about one.",
-                        "A fraction of a core, and near the dashed line at 1 during a backlog.",
-                        "Add workers to work off a backlog sooner. More cores for one worker do not help.",
-                    ),
-                    "short",
-                    query(
-                        f"rate({select('process_cpu_seconds_total')}[$__rate_interval]){OF_WORKERS}",
-                        "{{instance}}",
-                    ),
-                )
+        by_worker(
+            "Memory by worker",
+            about(
+                "Resident memory of each worker.",
+                "Constant after the first minutes.",
+                "A line that only rises is a leak: restart the worker and report it. Exit code 137 means that the memory "
+                "limit was reached.",
             ),
+            "bytes",
+            select("process_resident_memory_bytes") + OF_WORKERS,
+        ),
+        by_worker(
+            "CPU by worker",
+            about(
+                "CPU cores in use. A worker uses at most about one.",
+                "A fraction of a core, and near the dashed line at 1 during a backlog.",
+                "Add workers to work off a backlog sooner. More cores for one worker do not help.",
+            ),
+            "short",
+            f"rate({select('process_cpu_seconds_total')}[$__rate_interval]){OF_WORKERS}",
             ("yellow", 1.0),
         ),
         third(

@@ -122,29 +122,19 @@ class Scorer:
             message = "the forecast does not fit a 64-bit floating-point number"
             dead_letters.append(DeadLetter(decoded.records[row], ErrorCode.SCORING_FAILED, message))
             quality.alerts.pop(row, None)
+        pairs = [self._forecaster.pairs[row] for row in decoded.pair_rows]
         kept = np.flatnonzero(finite).tolist()
-        pairs = [self._forecaster.pairs[decoded.pair_rows[row]] for row in kept]
-        scored = (
-            (row, _source(decoded.records[row]), decoded.histories[row], pair)
-            for row, pair in zip(kept, pairs, strict=True)
+        scored = ((row, _source(decoded.records[row]), decoded.histories[row], pairs[row]) for row in kept)
+        values = encode_predictions(
+            scored, forecasts, quality.alerts, self._forecaster.version, now.isoformat(), topic_id
         )
         return ScoredBatch(
             records=[decoded.records[row] for row in kept],
-            pairs=pairs,
-            values=encode_predictions(
-                scored, forecasts, quality.alerts, self._forecaster.version, now.isoformat(), topic_id
-            ),
+            pairs=[pairs[row] for row in kept],
+            values=values,
             drifted=np.any(forecasts.drifted[finite], axis=1),
-            as_of={
-                pair: as_of
-                for row, pair in zip(kept, pairs, strict=True)
-                if (as_of := decoded.histories[row].as_of) is not None
-            },
-            alerts=[
-                (self._forecaster.pairs[decoded.pair_rows[row]], code.value)
-                for row, found in quality.alerts.items()
-                for code in found
-            ],
+            as_of={pairs[row]: as_of for row in kept if (as_of := decoded.histories[row].as_of) is not None},
+            alerts=[(pairs[row], code.value) for row, found in quality.alerts.items() for code in found],
             observations=[observe(self._forecaster, windows, forecasts, quality.faulty(), finite)],
             dead_letters=dead_letters,
         )

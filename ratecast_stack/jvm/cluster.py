@@ -1,4 +1,4 @@
-"""Apache Kafka on the JVM: one broker for a user, three for tests that kill them, none outliving its owner."""
+"""Apache Kafka on the JVM: one broker for a user, three for tests that kill brokers."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ if TYPE_CHECKING:
 
 START_LIMIT_SECONDS = 90.0
 STOP_LIMIT_SECONDS = 10.0
-# The serial collector and the first compiler alone: a start takes 3.5 s instead of 5.6 s.
+# With the serial collector and only the first compiler a start takes 3.5 s instead of 5.6 s.
 _JVM_OPTIONS = ("-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData")
 
 
 class JvmCluster:
-    """Apache Kafka in KRaft mode: each broker also a controller, all on loopback, data kept in one directory.
+    """Apache Kafka in KRaft mode on loopback, with its data in one directory. Each broker is also a controller.
 
-    Brokers are numbered from 1. Start them from a thread that lives as long as they should: the kernel ends a
-    child with the thread that started it.
+    Brokers are numbered from 1. Start them from a thread that lives as long as they should: the kernel ends a child
+    together with the thread that started it.
 
     Args:
-        data_dir: where records, configuration and logs are kept; formatted when new.
+        data_dir: directory of records, configuration and logs; it is formatted if it is new.
         brokers: 1, or 3 with replication 3 and ``min.insync.replicas`` 2.
-        port: where the first broker listens; free ports otherwise.
-        proxied: for each broker the port of a TCP proxy before it. Clients that come in by `proxied_backend`
-            are told these ports, so that all their connections go through the proxies.
-        cache_dir: where the jars are kept; the user's cache when None.
-        progress: told about the first fetch of the jars.
+        port: port of the first broker; the other ports are free ones.
+        proxied: for each broker the port of a TCP proxy in front of it. Brokers advertise these ports to clients that
+            connect through `proxied_backend`, so that all their connections go through the proxies.
+        cache_dir: directory of the jars; the user's cache if None.
+        progress: called during the first download of the jars.
     """
 
     def __init__(
@@ -82,34 +82,33 @@ class JvmCluster:
         return ",".join(self.address(number) for number in self._nodes)
 
     def address(self, number: int) -> str:
-        """``host:port`` of one broker."""
+        """Returns ``host:port`` of one broker."""
         return f"127.0.0.1:{self._nodes[number].port}"
 
     def proxied_backend(self, number: int) -> int:
-        """The port to which the proxy of this broker must connect."""
+        """Returns the port to which the proxy of this broker must connect."""
         port = self._nodes[number].backend_port
         if port is None:
-            raise ValueError("the cluster was made without proxies")
+            raise ValueError("the cluster has no proxies")
         return port
 
     def pid(self, number: int) -> int | None:
-        """A broker's process id while it runs."""
+        """Returns the process id of a broker, or None if it does not run."""
         process = self._processes.get(number)
         return process.pid if process else None
 
     def exit_code(self) -> int | None:
-        """The exit code of a broker that ended by itself; None while all that were started run."""
+        """Returns the exit code of a broker that ended unexpectedly; None while all started brokers run."""
         return next(
             (code for process in self._processes.values() if (code := process.poll()) is not None), None
         )
 
     def start(self) -> None:
-        """Fetch the jars when they are missing, format what is new, start all brokers, wait until they serve.
+        """Download the jars if they are missing, format new directories, start all brokers, wait until they serve.
 
         Raises:
             UsageError: Java or Maven is missing, the port is taken, or the directory is in use.
-            OperationError: the jars are not as they should be, or a broker did not start; the message quotes
-                its log.
+            OperationError: a jar is damaged, or a broker did not start; the message quotes its log.
         """
         if self._fixed_port is not None and is_taken(self._fixed_port):
             raise UsageError(f"port {self._fixed_port} is taken: choose another with --port")
@@ -142,24 +141,24 @@ class JvmCluster:
         for node, process in formatting:
             wait_or_kill(process, START_LIMIT_SECONDS)
             if process.returncode != 0:
-                raise OperationError(f"Apache Kafka could not format {node.directory}: {node.last_words()}")
+                raise OperationError(f"Apache Kafka could not format {node.directory}: {node.last_failure()}")
 
     def _run(self, node: Node, *command: str) -> subprocess.Popen[bytes]:
         with node.log_path.open("ab") as log:
             log.write(NEW_RUN.encode())
             log.flush()
-            # Its directory is its working directory: no path needs escaping in a properties file. SIGKILL, since
-            # on SIGTERM a broker whose controllers are gone as well waits for them for five minutes.
+            # The working directory is the node's directory, so that no path needs escaping in a properties file.
+            # SIGKILL, because after SIGTERM a broker without controllers waits for them for five minutes.
             return start_child([*self._java, *command], stdout=log, stderr=log, cwd=node.directory, kill=True)
 
     def start_broker(self, number: int, *, wait: bool = True) -> None:
-        """Start a broker, again on its port and data, and unless told otherwise wait until it serves."""
+        """Start a broker on its port and data; wait until it serves unless ``wait`` is False."""
         self._processes[number] = self._run(self._nodes[number], "kafka.Kafka", "server.properties")
         if wait:
             self.wait_until_serving(number)
 
     def wait_until_serving(self, *numbers: int) -> None:
-        """Wait until these brokers (all that run, when none is named) answer and each sees all of them.
+        """Wait until these brokers answer and each sees all of them. Without numbers, wait for all running brokers.
 
         Raises:
             OperationError: one ended or did not serve in time; the message quotes its log.
@@ -171,11 +170,11 @@ class JvmCluster:
             while (state := cluster_state(node.port)) is None or not wanted <= state.brokers:
                 process = self._processes.get(number)
                 if process is None or process.poll() is not None or time.monotonic() > deadline:
-                    raise OperationError(f"Apache Kafka did not start: {node.last_words()}")
+                    raise OperationError(f"Apache Kafka did not start: {node.last_failure()}")
                 time.sleep(0.05)
 
     def in_sync(self) -> bool:
-        """Whether every broker is alive and every partition has its leader and all its replicas."""
+        """Returns whether every broker is alive and every partition has its leader and all its replicas."""
         for node in self._nodes.values():
             state = cluster_state(node.port) if node.number in self._processes else None
             if (
@@ -188,23 +187,23 @@ class JvmCluster:
         return True
 
     def kill(self, number: int) -> None:
-        """``kill -9`` a broker."""
+        """Kill a broker with SIGKILL."""
         process = self._processes.pop(number)
         process.kill()
         process.wait()
 
     def stop_broker(self, number: int) -> None:
-        """Stop a broker in order: it hands its leaderships over first."""
+        """Stop a broker in order; it transfers its leaderships first."""
         process = self._processes.pop(number)
         process.terminate()
         wait_or_kill(process, STOP_LIMIT_SECONDS)
 
     def pause(self, number: int) -> None:
-        """Freeze a broker."""
+        """Freeze a broker with SIGSTOP."""
         self._processes[number].send_signal(signal.SIGSTOP)
 
     def resume(self, number: int) -> None:
-        """Let a frozen broker go on."""
+        """Let a frozen broker continue."""
         self._processes[number].send_signal(signal.SIGCONT)
 
     def stop(self) -> None:
@@ -213,7 +212,7 @@ class JvmCluster:
         for process in processes:
             process.terminate()
             if hasattr(signal, "SIGCONT"):
-                process.send_signal(signal.SIGCONT)  # a frozen one hears nothing
+                process.send_signal(signal.SIGCONT)  # a frozen process cannot handle SIGTERM
         deadline = time.monotonic() + STOP_LIMIT_SECONDS
         for process in processes:
             wait_or_kill(process, max(deadline - time.monotonic(), 0.0))
@@ -231,9 +230,12 @@ class JvmCluster:
 
 
 def _lock(data_dir: Path) -> IO[bytes]:
-    """The directory's lock, held while it is open.
+    """Returns the open lock file of a directory; closing it releases the lock.
 
-    Kafka has one of its own but writes to the metadata log before it looks: a second start damaged the first.
+    Kafka has a lock too, but it writes to the metadata log before it checks the lock: a second start damaged the first.
+
+    Raises:
+        UsageError: another process holds the lock.
     """
     make_data_dir(data_dir)
     file = (data_dir / ".lock").open("ab")

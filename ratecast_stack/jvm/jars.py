@@ -1,4 +1,4 @@
-"""Apache Kafka's jars: fetched once by Maven into the user's cache, and never run unless their digests match."""
+"""Apache Kafka's jars: Maven downloads them once into the user's cache; they run only if their checksums match."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from ratecast.errors import OperationError, UsageError
 from ratecast.stages import OnStage, silent
 from ratecast_stack.children import start_child
 
-KAFKA_VERSION = "4.3.1"  # `python -m ratecast_stack.jvm.jars` writes kafka-jars.txt anew after a change
+KAFKA_VERSION = "4.3.1"  # after a change, `python -m ratecast_stack.jvm.jars` updates kafka-jars.txt
 MINIMUM_JAVA = 17
-_LOGGING_VERSION = "2.25.3"  # of the log4j that this Kafka brings; without the bridge its log goes nowhere
+_LOGGING_VERSION = "2.25.3"  # the version of this Kafka's log4j; without this bridge Kafka writes no log
 _COPY_GOAL = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
 _POM = f"""\
 <project>
@@ -38,10 +38,10 @@ _ALTERNATIVE = "or use the embedded engine, or Docker (`docker compose up kafka`
 
 
 def java() -> str:
-    """The path of a Java that can run Kafka.
+    """Returns the path of a Java that can run Kafka.
 
     Raises:
-        UsageError: there is none, or it is too old; the message names what to install and what else would do.
+        UsageError: Java is missing or too old; the message names what to install and the alternatives.
     """
     path = shutil.which("java")
     needed = f"Apache Kafka needs Java {MINIMUM_JAVA} or newer"
@@ -49,7 +49,7 @@ def java() -> str:
         raise UsageError(f"{needed}, and `java` is not installed: install a JRE, {_ALTERNATIVE}")
     shown = subprocess.run([path, "-version"], capture_output=True, text=True, check=False)  # noqa: S603
     version = re.search(r'version "(?:1\.)?(\d+)', shown.stderr)
-    if version is None:  # macOS has a `java` that only says where to get one
+    if version is None:  # on macOS without Java, `java` is a stub that prints where to get it
         raise UsageError(f"{needed}, and {path} does not run: install a JRE, {_ALTERNATIVE}")
     if int(version[1]) < MINIMUM_JAVA:
         raise UsageError(f"{needed}, and {path} is Java {version[1]}: install a newer JRE, {_ALTERNATIVE}")
@@ -57,28 +57,28 @@ def java() -> str:
 
 
 def default_cache_dir() -> Path:
-    """Where the jars are kept: ``$XDG_CACHE_HOME/ratecast``, or ``~/.cache/ratecast``."""
+    """Returns the directory of the jars: ``$XDG_CACHE_HOME/ratecast``, or ``~/.cache/ratecast``."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ratecast"
 
 
 def expected_digests() -> dict[str, str]:
-    """SHA-256 by jar name, as committed."""
+    """Returns the committed SHA-256 checksums by jar name."""
     lines = resources.files("ratecast_stack.jvm").joinpath("kafka-jars.txt").read_text().splitlines()
     return {name: digest for digest, name in (line.split() for line in lines)}
 
 
 def are_cached(cache_dir: Path | None = None) -> bool:
-    """Whether a fetch lies behind; the digests are checked at the start of a broker."""
+    """Returns whether the jars were downloaded. Their checksums are checked when a broker starts."""
     return _home(cache_dir).is_dir()
 
 
 def class_path(cache_dir: Path | None = None, progress: OnStage = silent) -> str:
-    """Kafka's class path, fetched when it is not cached, every jar checked.
+    """Returns Kafka's class path; downloads the jars if they are not cached, and checks every jar.
 
     Raises:
-        UsageError: a first fetch needs Maven, and there is none.
-        OperationError: Maven failed, or a jar is missing or not the one committed; the message names it and
-            what to delete.
+        UsageError: the download needs Maven, and Maven is not installed.
+        OperationError: Maven failed, or a jar is missing or has the wrong checksum; the message names the jar and what
+            to delete.
     """
     home = _home(cache_dir)
     if not home.is_dir():
@@ -93,7 +93,7 @@ def _home(cache_dir: Path | None) -> Path:
 
 def _fetch(home: Path, progress: OnStage) -> None:
     home.parent.mkdir(parents=True, exist_ok=True)
-    # Beside its place, then renamed: a second process, or a kill in the middle, never meets half of it.
+    # Download next to the target, then rename: no other process, and no later start, sees half of the jars.
     with tempfile.TemporaryDirectory(prefix=f".{home.name}-", dir=home.parent) as name:
         jars = Path(name) / "jars"
         _copy_jars(Path(name), jars, progress)
@@ -106,16 +106,16 @@ def _fetch(home: Path, progress: OnStage) -> None:
 
 
 def _copy_jars(work: Path, jars: Path, progress: OnStage) -> None:
-    """Let Maven resolve the jars into ``jars``, counting them as its output names them."""
+    """Have Maven download the jars; report the progress by the names in its output."""
     maven = shutil.which("mvn")
     if maven is None:
         raise UsageError(
-            "Apache Kafka's jars are fetched by Maven on first use, and `mvn` is not installed: "
+            "Maven downloads Apache Kafka's jars on first use, and `mvn` is not installed: "
             f"install Maven, {_ALTERNATIVE}"
         )
     (work / "pom.xml").write_text(_POM)
     names, seen = set(expected_digests()), set[str]()
-    stage = f"fetching Apache Kafka {KAFKA_VERSION}"
+    stage = f"downloading Apache Kafka {KAFKA_VERSION}"
     progress(stage, 0, len(names))
     options = [
         "--batch-mode",
@@ -144,7 +144,7 @@ def _copy_jars(work: Path, jars: Path, progress: OnStage) -> None:
         process.stdout.close()
     if code != 0:
         raise OperationError(
-            f"Maven could not fetch Apache Kafka {KAFKA_VERSION}: {errors[0] if errors else code}"
+            f"Maven could not download Apache Kafka {KAFKA_VERSION}: {errors[0] if errors else code}"
         )
     progress(stage, len(names), len(names))
 
@@ -158,7 +158,7 @@ def _verify(jars: Path, advice: str) -> None:
             raise OperationError(f"Apache Kafka's {name} is missing: {advice}") from None
         if actual != expected:
             raise OperationError(
-                f"Apache Kafka's {name} is not the one that ratecast was tested with: {advice}"
+                f"Apache Kafka's {name} has another checksum than the one ratecast was tested with: {advice}"
             )
 
 

@@ -1,4 +1,4 @@
-"""One node of a KRaft cluster on loopback: its ports, its configuration, its log."""
+"""One node of a KRaft cluster on loopback: ports, configuration, log."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-# Below every system's range of ephemeral ports: while a broker is down, no client's outgoing connection can take
-# its port, nor connect to itself by chance.
+# These ports are below every system's ephemeral range. So while a broker is down, an outgoing connection of a client
+# cannot take its port, and cannot connect to itself by chance.
 _PORTS = range(20_000, 32_000)
 NEW_RUN = "---- a new run ----\n"
-# To standard output, where the JVM's own complaints go as well; without the three pages of settings a start.
+# Log to standard output, where the JVM writes its errors too, and leave out the three pages of settings at each start.
 LOG_CONFIG = """\
 status = error
 appender.out.type = Console
@@ -34,22 +34,22 @@ logger.settings.level = warn
 
 @dataclass(frozen=True)
 class Node:
-    """Where one broker lives; it is a controller as well."""
+    """One broker's directory and ports. Each broker is also a controller."""
 
     number: int
     directory: Path
     port: int
     controller_port: int
-    backend_port: int | None  # of the listener whose clients are told the proxy's port
+    backend_port: int | None  # of the listener that advertises the proxy's port
     proxy_port: int | None
 
     @property
     def log_path(self) -> Path:
-        """What all its runs wrote, each after a `NEW_RUN`."""
+        """The log of all runs, each after a `NEW_RUN` line."""
         return self.directory / "broker.log"
 
-    def last_words(self) -> str:
-        """Why it ended: the exception under the first error of its newest run, or else its last line."""
+    def last_failure(self) -> str:
+        """Returns the exception under the first error of the newest run, or the last line of the log."""
         newest = self.log_path.read_text(errors="replace").rpartition(NEW_RUN)[2]
         first_error = newest.find(" ERROR ")
         cause = re.search(r"^[\w.$]+(?:Exception|Error): .*", newest[max(first_error, 0) :], re.MULTILINE)
@@ -58,7 +58,7 @@ class Node:
 
 
 def properties_of(node: Node, nodes: Sequence[Node]) -> Mapping[str, object]:
-    """The node's ``server.properties``; with three or more nodes, replication 3 and two in sync."""
+    """Returns the node's ``server.properties``; with three or more nodes, replication 3 and two replicas in sync."""
     replicas = min(len(nodes), 3)
     in_sync = 2 if replicas > 2 else 1
     listeners, advertised = {"PLAINTEXT": node.port}, {"PLAINTEXT": node.port}
@@ -86,7 +86,7 @@ def properties_of(node: Node, nodes: Sequence[Node]) -> Mapping[str, object]:
         "group.initial.rebalance.delay.ms": 0,
         "group.min.session.timeout.ms": 1000,
         "transaction.abort.timed.out.transaction.cleanup.interval.ms": 1000,
-        # One broker has nobody to take over from it: a laptop's nap should not fence it.
+        # Nobody can take over from a single broker, so it should not be fenced when a laptop sleeps.
         "broker.session.timeout.ms": 9000 if replicas == 1 else 4000,
         "broker.heartbeat.interval.ms": 500,
         "log.cleaner.dedupe.buffer.size": 4 * 2**20,  # the default is 128 MiB of heap
@@ -98,7 +98,7 @@ def _addresses(listeners: Mapping[str, int]) -> str:
 
 
 def free_ports(count: int) -> list[int]:
-    """TCP ports outside the ephemeral range that nothing listened on a moment ago."""
+    """Returns free TCP ports outside the ephemeral range."""
     found: list[int] = []
     for port in random.sample(_PORTS, len(_PORTS)):
         with socket.socket() as probe:

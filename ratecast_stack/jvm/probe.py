@@ -1,4 +1,4 @@
-"""What a broker says of its cluster: one Metadata request over a plain socket, no client and no event loop."""
+"""A broker's view of its cluster, by one Metadata request over a plain socket, without a client or an event loop."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ _TIMEOUT_SECONDS = 2.0
 
 @dataclass(frozen=True)
 class ClusterState:
-    """What one broker knows."""
+    """One broker's view of its cluster."""
 
-    brokers: frozenset[int]  # that the controller counts as alive
+    brokers: frozenset[int]  # those the controller considers alive
     partitions: int
     leaderless: int
     under_replicated: int
 
 
 def cluster_state(port: int) -> ClusterState | None:
-    """The cluster as the broker on this loopback port sees it; None while it does not answer.
+    """Returns the cluster as the broker on this loopback port sees it, or None if it does not answer.
 
     The format is version 1 of https://kafka.apache.org/protocol#The_Messages_Metadata.
     """
@@ -32,7 +32,7 @@ def cluster_state(port: int) -> ClusterState | None:
             stream = connection.makefile("rb")
             (size,) = struct.unpack(">i", stream.read(4))
             return _parse(_Reader(stream.read(size)))
-    except (OSError, struct.error):  # refused, too slow, or cut off in the middle
+    except (OSError, struct.error):  # refused, timed out, or cut off
         return None
 
 
@@ -44,7 +44,7 @@ def _parse(reader: _Reader) -> ClusterState:
         reader.skip_text()  # host
         reader.take("i")  # port
         reader.skip_text()  # rack
-    reader.take("i")  # the controller: with KRaft, any broker
+    reader.take("i")  # the controller; with KRaft it is any broker
     partitions = leaderless = under_replicated = 0
     for _ in range(reader.take("i")):
         reader.take("h")

@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         with signals_interrupt():
-            settings = load_settings(models_dir=options.models_dir)
+            settings = load_settings(models_dir=getattr(options, "models_dir", None))
             found = programs.find()
             ensure_model(settings, report)
             with _everything(settings, found, options) as children:
@@ -79,7 +79,10 @@ def _parser() -> argparse.ArgumentParser:
         "--rate", default="20/s", metavar="N/s|max", help="messages a second, or as fast as possible"
     )
     parser.add_argument(
-        "--models-dir", metavar="DIR", help=f"where models are; a first one is trained until {TRAIN_UNTIL}"
+        "--models-dir",
+        default=argparse.SUPPRESS,
+        metavar="DIR",
+        help=f"directory of the models; if it is empty, a model is trained on rates until {TRAIN_UNTIL}",
     )
     for program, port in (("prometheus", 9090), ("alertmanager", 9093)):
         parser.add_argument(

@@ -1,4 +1,4 @@
-"""A real Prometheus for integration tests: Debian's, scraping and evaluating every second."""
+"""A real Prometheus for integration tests that scrapes and evaluates every second."""
 
 from __future__ import annotations
 
@@ -31,29 +31,29 @@ _START_SECONDS = 20.0
 
 
 class Prometheus:
-    """Asks one Prometheus."""
+    """A client of one Prometheus."""
 
     def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
         self._session = session
         self._url = url
 
     async def now(self, expr: str) -> list[Series]:
-        """The series of an expression that have a finite value as of now."""
+        """Returns the series of an expression that have a finite value now."""
         return _finite(await self.get("query", query=expr))
 
     async def lately(self, expr: str, seconds: float = 30.0) -> list[Series]:
-        """The same for every second of the last ones."""
+        """Returns the series of an expression with their finite values for each of the last seconds."""
         end = time.time()
         times = {"start": end - seconds, "end": end, "step": 1}
         return _finite(await self.get("query_range", query=expr, **times))
 
     async def label_values(self, label: str, metric: str) -> list[str]:
-        """What Grafana's ``label_values(metric, label)`` gives."""
+        """Returns what ``label_values(metric, label)`` of Grafana returns."""
         values: list[str] = await self.get(f"label/{label}/values", **{"match[]": metric})
         return values
 
     async def get(self, what: str, **parameters: Any) -> Any:
-        """The data of an answer of the HTTP API; an error is an AssertionError with Prometheus' words."""
+        """Returns the data of an HTTP API response, and raises AssertionError with the message of Prometheus on an error."""
         async with self._session.get(f"{self._url}/api/v1/{what}", params=parameters) as response:
             answer = await response.json()
         assert answer["status"] == "success", (answer.get("error"), parameters)
@@ -64,12 +64,12 @@ class Prometheus:
 async def running_prometheus(
     directory: Path, jobs: Mapping[str, str], rules: Sequence[Path] = ()
 ) -> AsyncIterator[Prometheus]:
-    """A Prometheus that is ready; it scrapes itself as job ``prometheus``.
+    """Runs a Prometheus that is ready and scrapes itself as the job ``prometheus``.
 
     Args:
-        directory: for its configuration, data and log.
-        jobs: name -> host:port.
-        rules: rule files.
+        directory: The directory for configuration, data and log.
+        jobs: The address (host:port) by job name.
+        rules: The rule files.
     """
     port = free_port()
     targets = {**jobs, "prometheus": f"127.0.0.1:{port}"}

@@ -1,4 +1,4 @@
-"""Every query of every panel and every alert rule, asked of a real Prometheus that scrapes a real worker."""
+"""Every query of every panel and every alert rule, run on a real Prometheus that scrapes a real worker."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ RULES = sorted((Path(monitoring.__file__).parent / "prometheus/rules").glob("*.y
 RATE_INTERVAL, RANGE = "5s", "5m"
 DAYS = 700
 SECONDS_FOR_DATA = 35.0
-FAULTY_FOR_GOOD = "EUR/JPY"
+ALWAYS_FAULTY = "EUR/JPY"
 
-# A rule of this test's own, so that ALERTS has series with and without labels of a pair and a worker.
+# Rules that give ALERTS series with and without the labels of a pair and a worker.
 ALERT_RULES = """\
 groups:
   - name: test
@@ -52,8 +52,8 @@ groups:
       - {alert: OfAWorker, expr: assigned_partitions > 0, labels: {severity: warning}}
 """
 
-# Metrics of rules that this test has no source for.
-NOT_HERE = {
+# Metrics in rules for which this test has no source.
+WITHOUT_SOURCE = {
     "alertmanager_notifications_failed_total": "no Alertmanager is scraped",
     "kminion_kafka_consumer_group_topic_partition_lag": "no kminion is scraped",
     "kminion_kafka_topic_partition_high_water_mark": "no kminion is scraped",
@@ -62,7 +62,7 @@ NOT_HERE = {
 
 @pytest.fixture
 def settings(tmp_path):
-    """A worker's, on a broker of its own, with a bundle that knows drift and accuracy."""
+    """Settings of a worker on a new broker, with a bundle that has references for drift and accuracy."""
     with brokers.embedded(tmp_path) as (servers, _):
         yield Settings(
             bootstrap_servers=servers, models_dir=write_full_bundle(tmp_path / "models"), http_port=0
@@ -70,7 +70,7 @@ def settings(tmp_path):
 
 
 def write_full_bundle(models_dir):
-    """The invented bundle with the references that live drift and accuracy are held to."""
+    """Writes the synthetic bundle with references for live drift and accuracy."""
     models_dir.mkdir()
     directory = write_bundle(models_dir)
     edges = tuple(np.quantile(np.random.default_rng(1).normal(0, SIGMA, 5000), np.linspace(0.05, 0.95, 19)))
@@ -90,7 +90,7 @@ def write_full_bundle(models_dir):
 
 
 def plan():
-    """Invented walks that end today, with faults of each class that a dashboard shows."""
+    """Returns synthetic random walks that end today, with each kind of fault that a dashboard shows."""
     today = np.datetime64(dt.datetime.now(tz=dt.UTC).date())
     dates = today - np.arange(DAYS)[::-1]
     steps = np.random.default_rng(7).normal(0, SIGMA, (len(LEVELS), DAYS)).cumsum(axis=1)
@@ -98,7 +98,7 @@ def plan():
     faults = [
         f"decimal-slip:EUR/USD@{today - 400}+3",
         f"stuck:EUR/CHF@{today - 500}+20",
-        f"volatility:{FAULTY_FOR_GOOD}@{today - 250}",
+        f"volatility:{ALWAYS_FAULTY}@{today - 250}",
     ]
     return histories.plan(
         RateTable("invented", dates, walks), tuple(LEVELS), faults=list(map(parse_fault, faults))
@@ -107,7 +107,7 @@ def plan():
 
 @asynccontextmanager
 async def replaying(settings):
-    """A replay without end, finished in order when left; its first lap brings bad records along."""
+    """Runs an endless replay with some bad records at its start, and stops it cleanly on exit."""
     stop = asyncio.Event()
     task = asyncio.create_task(replay(settings, plan(), Pace(400.0), loop=True, stop=stop))
     try:
@@ -120,14 +120,14 @@ async def replaying(settings):
 
 @asynccontextmanager
 async def observed(settings, directory):
-    """A Prometheus over a worker under that replay."""
+    """Runs a worker, a Prometheus that scrapes it, and the replay."""
     directory.mkdir()
-    own = directory / "own.yml"
-    own.write_text(ALERT_RULES)
-    copies = [own]
+    extra = directory / "extra.yml"
+    extra.write_text(ALERT_RULES)
+    copies = [extra]
     for path in RULES:
         copies.append(directory / path.name)
-        # Groups that evaluate once a minute would have nothing to show within this test.
+        # Groups that are evaluated once a minute would have no data within this test.
         copies[-1].write_text(re.sub(r"(?m)^(\s+interval:) \w+$", r"\1 1s", path.read_text()))
     async with (
         running_worker(settings) as worker,
@@ -149,7 +149,7 @@ async def prometheus_has_seen(prometheus, metric):
 
 
 def substituted(expr, **chosen):
-    """The expression as Grafana sends it, with everything selected unless told."""
+    """Returns the expression as Grafana sends it. Variables that are not chosen select everything."""
     everything = {"instance": ".*", "pair": ".*", "partition": ".*"}
     windows = {"__rate_interval": RATE_INTERVAL, "__range": RANGE}
     for name, value in (everything | windows | chosen).items():
@@ -159,7 +159,7 @@ def substituted(expr, **chosen):
 
 
 def queries(*, of_all_workers=True, **chosen):
-    """Every query of every dashboard, or only those that depend on what is chosen."""
+    """Returns every query of every dashboard, or only those that depend on the chosen variables."""
     return [
         replace(query, expr=substituted(query.expr, **chosen))
         for board in dashboards.dashboards()
@@ -173,7 +173,7 @@ async def series_of(prometheus, query):
 
 
 async def without_data(prometheus, wanted):
-    """What of it still has no series at the deadline."""
+    """Returns the queries that still have no series at the deadline."""
     deadline = time.monotonic() + SECONDS_FOR_DATA
     while True:
         wanted = [query for query in wanted if not await series_of(prometheus, query)]
@@ -184,35 +184,35 @@ async def without_data(prometheus, wanted):
 
 async def test_every_query_and_every_rule_has_data_under_a_replay_with_faults(settings, tmp_path):
     async with observed(settings, tmp_path / "prometheus") as (worker, prometheus):
-        own = f"127.0.0.1:{worker.http.port}"
+        instance = f"127.0.0.1:{worker.http.port}"
         assert await without_data(prometheus, queries()) == []
         for query in queries():  # Prometheus exposes process metrics too
-            assert {labels.get("instance", own) for labels, _ in await series_of(prometheus, query)} == {
-                own
+            assert {labels.get("instance", instance) for labels, _ in await series_of(prometheus, query)} == {
+                instance
             }, query
 
-        # One worker, pair and partition chosen: the same panels, and of nothing else.
+        # With one worker, pair and partition chosen, every panel has data, and of nothing else.
         (busiest, _), *_ = await prometheus.now("topk(1, messages_consumed_total)")
-        chosen = {"instance": own, "pair": FAULTY_FOR_GOOD, "partition": busiest["partition"]}
+        chosen = {"instance": instance, "pair": ALWAYS_FAULTY, "partition": busiest["partition"]}
         assert await without_data(prometheus, queries(**chosen)) == []
         for query in queries(**chosen):
             for labels, _ in await series_of(prometheus, query):
                 assert all(labels.get(label, value) == value for label, value in chosen.items()), query.where
 
-        # Nothing chosen exists: what is shown then, shows what was not asked for.
+        # With choices that do not exist, a panel with data would show something that was not chosen.
         for query in queries(of_all_workers=False, **dict.fromkeys(chosen, "nobody")):
             if "vector(0)" not in query.expr and "ALERTS" not in query.expr:
                 assert await series_of(prometheus, query) == [], query.where
 
         assert await value(prometheus, "Predictions flowing") == 1  # yes
         assert await value(prometheus, "Partitions without owner") == 0
-        await check_variables(prometheus, own)
+        await check_variables(prometheus, instance)
         await check_rules(prometheus)
 
 
 @asynccontextmanager
 async def kminion(lags):
-    """What kminion exposes of a topic with these lags by partition; its address."""
+    """Serves what kminion exports for a topic with these lags by partition, and yields its address."""
     of_group = 'group_id="ratecast-workers",topic_name="rate-histories"'
     lines = [
         line
@@ -239,7 +239,7 @@ async def kminion(lags):
 
 
 async def value(prometheus, title, **chosen):
-    """What a tile of the overview shows; None for no data."""
+    """Returns what a tile of the overview shows, or None for no data."""
     (query,) = [query for query in queries(**chosen) if query.where == f"ratecast-overview / {title} / A"]
     found = await series_of(prometheus, query)
     return found[0][1][-1] if found else None
@@ -264,8 +264,8 @@ async def test_without_a_worker_the_overview_shows_what_the_brokers_know(tmp_pat
         assert shown == {"0": 700, "1": 900, "2": 0, "3": 1400}
 
 
-async def check_variables(prometheus, own):
-    expected = {"instance": {own}, "pair": set(LEVELS), "partition": {"0", "1", "2", "3"}}
+async def check_variables(prometheus, instance):
+    expected = {"instance": {instance}, "pair": set(LEVELS), "partition": {"0", "1", "2", "3"}}
     for board in dashboards.dashboards():
         for variable in board["templating"]["list"][1:]:
             asked = substituted(variable["query"])
@@ -274,7 +274,7 @@ async def check_variables(prometheus, own):
 
 
 async def check_rules(prometheus):
-    """Every rule evaluates; every recording rule, and every metric that an alert looks at, has series."""
+    """Checks that every rule evaluates and that every recording rule and every metric of an alert has series."""
     groups = (await prometheus.get("rules"))["groups"]
     rules = [rule for group in groups for rule in group["rules"]]
     assert {Path(group["file"]).name for group in groups} >= {path.name for path in RULES}
@@ -284,6 +284,8 @@ async def check_rules(prometheus):
     wanted = [Query(rule["name"], rule["query"], True) for rule in rules if rule["type"] == "recording"]
     named = set().union(*(metric_names(rule["query"]) for rule in rules))
     wanted += [Query(f"metric {name}", name, True) for name in sorted(named)]
-    wanted = [query for query in wanted if query.expr not in NOT_HERE]
+    wanted = [query for query in wanted if query.expr not in WITHOUT_SOURCE]
     assert await without_data(prometheus, wanted) == []
-    assert not [name for name in NOT_HERE if await prometheus.now(name)], "has data after all: strike it off"
+    assert not [name for name in WITHOUT_SOURCE if await prometheus.now(name)], (
+        "has data, so remove it from WITHOUT_SOURCE"
+    )

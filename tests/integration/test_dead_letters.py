@@ -309,7 +309,7 @@ async def test_replayed_records_are_found_behind_an_open_transaction_and_beside_
     [
         ((), "nothing is chosen"),
         (("--from-offset", "1"), "need --partition"),
-        (("--partition", "0", "--from-offset", "2", "--to-offset", "1"), "lies behind"),
+        (("--partition", "0", "--from-offset", "2", "--to-offset", "1"), "is after"),
         (("--all", "--code", "invalid_json"), "contradicts"),
     ],
 )

@@ -41,7 +41,13 @@ async def test_the_command_prints_its_own_answer_as_a_table_or_as_json(settings)
         assert text in table.stdout
     lines = table.stdout.splitlines()
     assert [line.rstrip() for line in lines] == lines, "no padding where there is no terminal"
-    assert sum("too few rates to tell their volatility, so training's is used" in line for line in lines) == 1
+    assert (
+        sum(
+            "too few rates to estimate their volatility, so the volatility from training is used" in line
+            for line in lines
+        )
+        == 1
+    )
     prediction = json.loads(document.stdout)
     assert (prediction["pair"], prediction["as_of"], prediction["baseline"]) == ("EUR/USD", "2025-01-31", 30)
     assert prediction["drift"]["is_drift"]

@@ -1,4 +1,4 @@
-"""Alertmanager itself, started with each configuration and no secret anywhere: it runs, routes and inhibits."""
+"""Alertmanager started with each configuration and without secrets: it runs, routes and inhibits."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ ALERTS = [
     alert("RatecastCoverageOff EUR/GBP", pair="EUR/GBP", level="95", instance="w2"),
 ]
 
-# With workers up, for RatecastNoWorkers silences some of these as well.
+# With workers up, because RatecastNoWorkers inhibits some of these as well.
 INHIBITED_WITH_WORKERS = {
     ("RatecastConsumerLagGrowing", "partition 2"),  # by RatecastRecordsHeldBack
     ("RatecastConsumerLagOverBudget", "partition 2"),
@@ -87,7 +87,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{probe.getsockname()[1]}"
-    # A group's first notification waits ten seconds, so nothing is sent while the test runs.
+    # A group waits ten seconds before its first notification, so nothing is sent during the test.
     command = [PROGRAM, f"--config.file={request.param}", f"--storage.path={tmp_path}"]
     command += [f"--web.listen-address={address}", "--cluster.listen-address="]
     with (tmp_path / "log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
@@ -122,14 +122,14 @@ def fetch(url: str, body: Any = None) -> bytes | None:
     [(ALERTS, INHIBITED), (ALERTS_WITH_WORKERS, INHIBITED_WITH_WORKERS)],
     ids=["no workers", "workers"],
 )
-def test_it_starts_without_secrets_and_inhibits_what_follows_from_something_worse(
+def test_it_starts_without_secrets_and_inhibits_consequences_of_other_alerts(
     url: str, sent: list[dict[str, Any]], inhibited: set[tuple[str, str]]
 ) -> None:
     assert fetch(f"{url}/api/v2/alerts", sent) is not None
     deadline = time.monotonic() + 20
     found: set[tuple[str, str]] = set()
     while found != inhibited and time.monotonic() < deadline:
-        # Inhibition is worked out when a group is formed and when the page asks.
+        # Alertmanager computes inhibitions when a group is formed and when its API is queried.
         answer = fetch(f"{url}/api/v2/alerts")
         assert answer is not None
         alerts = json.loads(answer)

@@ -1,4 +1,4 @@
-"""Runs one command in this process: its exit code, its output, and the error that it ends with."""
+"""Runs one command in this process and returns its exit code, its output and its error."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ TOPICS_AND_BROKERS = ("bootstrap_servers", "input_topic", "output_topic", "dead_
 
 
 def invoke(group: Any, *arguments: str) -> Result:
-    """Run a command of ``ratecast_cli``; the suite's own logging stays as it is."""
+    """Run a command of ``ratecast_cli`` without changing the suite's logging."""
     app = App()
-    app.callback()(lambda: None)  # with a callback one command keeps its name
+    app.callback()(lambda: None)  # without a callback, a single command would lose its name
     group.register(app)
     name = group.__name__.rpartition(".")[2].removesuffix("_command").replace("_", "-")
     with patch("ratecast_cli.logs.configure_logging"), patch("ratecast_cli.logs.quiet_client"):
@@ -28,5 +28,5 @@ def invoke(group: Any, *arguments: str) -> Result:
 
 
 def variables(settings: Settings) -> dict[str, str]:
-    """The settings a command needs, as environment variables."""
+    """Returns the settings that a command needs, as environment variables."""
     return {f"RATECAST_{name.upper()}": str(getattr(settings, name)) for name in TOPICS_AND_BROKERS}

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -55,7 +54,6 @@ def test_ctrl_c_is_reported_by_the_command(tmp_path, arguments, begun: str, line
     assert process.stderr is not None
     while begun not in (first := process.stderr.readline()):
         assert first, "it ended before it began"
-    time.sleep(0.2)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     # Python ends itself with SIGINT if the signal hit an import; a shell reports 130 for either.

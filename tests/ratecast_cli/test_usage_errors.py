@@ -1,4 +1,4 @@
-"""What a user reads who mistyped something: one line, in this program's words."""
+"""The one line that a user sees after a typing error."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typer.main import get_command
 
 from ratecast.errors import UsageError
 from ratecast_cli.predict_command import parse_rates
-from ratecast_cli.usage_errors import in_plain_words
+from ratecast_cli.usage_errors import plain_message
 from tests.ratecast_cli.test_help import app
 
 
@@ -28,7 +28,7 @@ from tests.ratecast_cli.test_help import app
 def test_a_wrong_argument_is_named_with_the_rule_it_breaks(arguments: str, message: str) -> None:
     with pytest.raises(typer.TyperException) as raised:
         get_command(app)(arguments.split(), standalone_mode=False)
-    assert in_plain_words(raised.value) == message
+    assert plain_message(raised.value) == message
     assert raised.value.exit_code == 2
 
 

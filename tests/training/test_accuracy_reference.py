@@ -18,7 +18,7 @@ from training.train_options import TrainOptions
 
 @pytest.fixture
 def small(monkeypatch):
-    """A fifth of the bootstrap: enough for what these tests ask."""
+    """Uses a fifth of the bootstrap, which is enough for these tests."""
     monkeypatch.setattr(fitting, "BOOTSTRAPPED_MESSAGES", 400_000)
 
 
@@ -28,7 +28,7 @@ def errors(seed, count=3000, pairs=4):
 
 
 def clustered(seed, pairs=4):
-    """Half a year calmer, half a year wilder, by turns of different size."""
+    """Errors whose size changes every half year."""
     rng = np.random.default_rng(seed)
     return {
         name: z * np.repeat(rng.uniform(0.75, 1.25, 24), 125) for name, z in errors(seed, pairs=pairs).items()
@@ -61,7 +61,7 @@ def test_the_same_errors_and_seed_give_the_same_reference(small):
 
 @pytest.mark.parametrize("count", [100, 1000, 5000])
 def test_independent_errors_alarm_about_once_in_5000_messages_however_few_trained_it(count):
-    # 1,000 errors of one pair can look so calm that, fitted to them alone, the rate would be eight times that.
+    # A threshold fitted to only 1,000 calm errors of one pair can give eight times as many false alarms.
     reference = accuracy_reference({"P0": np.abs(np.random.default_rng(4).standard_normal(count))}, seed=4)
     fresh = np.abs(np.random.default_rng(99).standard_normal((100, 5000)))
     assert sum(len(changes(reference, z)) for z in fresh) < 160
@@ -75,7 +75,7 @@ def test_the_least_threshold_is_the_one_that_independent_normal_errors_need():
     assert 240 < sum(len(changes(test, one)) for one in z) < 360
 
 
-def test_the_threshold_is_the_least_that_is_quiet_enough(small):
+def test_the_threshold_is_the_lowest_with_few_enough_alarms(small):
     z = clustered(1)
     reference = accuracy_reference(z, seed=5)
     series = bootstrap([np.minimum(pair, reference.cap) for pair in z.values()], seed=5)
@@ -85,7 +85,7 @@ def test_the_threshold_is_the_least_that_is_quiet_enough(small):
     assert sum(len(changes(lower, one)) for one in series) > len(series)
 
 
-def test_one_pair_that_differs_is_in_the_count(small):
+def test_one_pair_that_differs_affects_the_threshold(small):
     alike = accuracy_reference(errors(0), seed=0)
     mixed = accuracy_reference(errors(0) | {"P1": clustered(0)["P1"]}, seed=0)
     assert mixed.threshold > alike.threshold * 1.1
@@ -116,8 +116,8 @@ def test_a_pair_without_errors_changes_nothing(small):
     assert accuracy_reference(z | {"NEW": np.zeros(0)}, seed=1) == accuracy_reference(z, seed=1)
 
 
-def test_ecb_rates_after_training_stay_quiet_and_a_misfit_is_found():
-    """The ECB's rates: reference to the end of 2020, judged on the years after."""
+def test_ecb_rates_after_training_raise_few_alarms_and_larger_errors_are_found():
+    """The reference comes from the ECB's rates to the end of 2020 and is tested on the years after."""
     histories, _ = collect(TrainOptions(models_dir=Path("unused")), load_ecb())
     until = np.datetime64("2020-12-31")
     sigmas = pair_sigmas([history.until(until) for history in histories])

@@ -124,7 +124,7 @@ def snapshot(directory):
     return {path.name: (path.read_bytes(), path.stat().st_ino) for path in directory.iterdir()}
 
 
-def test_the_same_bundle_again_is_kept_as_it_is(models_dir, trained, forest):
+def test_the_same_bundle_again_is_kept(models_dir, trained, forest):
     before = snapshot(models_dir / trained.version)
     set_current(models_dir, "another")
     written = write_bundle(models_dir, content_of(trained, forest), NOW)
@@ -155,7 +155,7 @@ def test_the_same_version_with_another_forest_takes_another_name(models_dir, tra
     assert names(models_dir) == sorted([trained.version, second, CURRENT])
 
 
-def test_a_damaged_bundle_is_left_alone_and_its_successor_is_sound(models_dir, trained, forest):
+def test_a_damaged_bundle_is_not_changed_and_its_successor_is_valid(models_dir, trained, forest):
     (models_dir / trained.version / ONNX).write_bytes(b"torn")
     with pytest.raises(ModelBundleError):
         load(models_dir)
@@ -164,8 +164,8 @@ def test_a_damaged_bundle_is_left_alone_and_its_successor_is_sound(models_dir, t
     assert (models_dir / trained.version / ONNX).read_bytes() == b"torn"
 
 
-def test_who_comes_second_takes_the_next_name(models_dir, trained, forest, monkeypatch):
-    """Another training puts its bundle in place after we found the name free."""
+def test_the_second_of_two_trainings_takes_the_next_name(models_dir, trained, forest, monkeypatch):
+    """Another training takes the name after this one found it free."""
     shutil.rmtree(models_dir / trained.version)
     rename = Path.rename
 

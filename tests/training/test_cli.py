@@ -1,4 +1,4 @@
-"""``ratecast train`` as a user meets it."""
+"""``ratecast train`` as a user runs it."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_a_malformed_csv_is_one_line_and_exit_code_2(ratecast, tmp_path, capsys)
 
 
 def with_a_slip(path):
-    """One rate a tenth, in the second column."""
+    """Divides one rate of the second column by ten."""
     lines = path.read_text().splitlines()
     day, first, second = lines[150].split(",")
     lines[150] = f"{day},{first},{float(second) / 10!r}"

@@ -33,7 +33,7 @@ def test_coverage_of_a_new_score_is_at_least_the_level_on_average():
     assert np.mean(held) == pytest.approx(21 / 26, abs=0.02)  # the exact value; the plain quantile gives .77
 
 
-def test_too_few_scores_are_refused_instead_of_promising_too_much():
+def test_too_few_scores_are_rejected():
     with pytest.raises(ValueError, match="18 scores are too few"):
         conformal_quantile(np.ones(18), 0.95)
 

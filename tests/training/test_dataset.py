@@ -9,7 +9,7 @@ from training.dataset import PairHistory, build_rows, pair_sigmas
 
 
 @pytest.mark.parametrize("length", [3, 5, 11, 21, 61])
-def test_rows_are_bit_for_bit_what_serving_computes_from_messages_of_that_length(invent, length):
+def test_rows_are_bit_for_bit_what_a_worker_computes_from_messages_of_that_length(invent, length):
     (history, *_) = invent(200)
     (stretch,) = history.stretches
     rows = build_rows([history], np.array([0.005]), length=length)

@@ -34,7 +34,7 @@ def clustered(seed, count=3000):
     return calm(seed, count) * regime
 
 
-def test_each_feature_has_its_own_quantiles_and_counts_that_are_counted(invent):
+def test_each_feature_has_quantiles_and_the_counts_of_its_bins(invent):
     (history, *_) = invent(2500)
     logs = np.log(history.stretches[0].rates)
     references = feature_references([history], seed=0)[history.pair]
@@ -71,7 +71,7 @@ def test_independent_returns_stay_under_their_thresholds_and_textbook_ks_agrees(
         scores = drift_scores(window_counts(later, reference, length), counts)
         for test in DRIFT_TESTS:
             assert (scores[test] > reference.threshold(test, length)).mean() < 0.05
-    # Of independent values the bootstrap has to find what the books say: p = .005, within a factor of four.
+    # For independent values the threshold must be near the textbook one: p = .005, within a factor of four.
     window = np.random.default_rng(2).permutation(training)[:500]
     shifts = np.linspace(0, 0.003, 200)
     p_values = [ks_2samp(window + shift, training).pvalue for shift in shifts]
@@ -83,7 +83,7 @@ def test_independent_returns_stay_under_their_thresholds_and_textbook_ks_agrees(
     assert 0.7 < reference.threshold("ks", 500) / critical < 1.4
 
 
-def test_clustered_volatility_raises_the_thresholds_and_the_textbooks_p_value_would_cry_wolf():
+def test_clustered_volatility_raises_the_thresholds_and_the_textbook_p_value_would_raise_false_alarms():
     training = clustered(0)
     reference = feature_references([history_of(training)], seed=0)["EUR/GBP"]["return_1"]
     plain = feature_references([history_of(calm(0))], seed=0)["EUR/GBP"]["return_1"]
@@ -94,7 +94,7 @@ def test_clustered_volatility_raises_the_thresholds_and_the_textbooks_p_value_wo
     assert ks_2samp(clustered(5)[:250], training).pvalue < 0.005
 
 
-def test_a_calm_pair_is_held_to_the_threshold_of_the_upper_quarter():
+def test_a_calm_pair_gets_the_threshold_of_the_upper_quarter():
     pairs = [f"AAA/BB{letter}" for letter in "ABCDE"]
     histories = [history_of(calm(3), pairs[0]), *(history_of(clustered(n), pairs[n]) for n in range(1, 5))]
     alone = feature_references(histories[:1], seed=0)[pairs[0]]["return_1"]
@@ -131,7 +131,7 @@ def test_a_peg_has_fewer_bins_and_a_pair_with_too_few_rates_has_no_reference():
         ({"thresholds": {"chi2": {250: 0.1}}}, "psi"),
     ],
 )
-def test_a_malformed_reference_is_refused(change, fault):
+def test_a_malformed_reference_is_rejected(change, fault):
     good = {"edges": (0.0, 0.1), "counts": (1, 2, 3), "thresholds": {"ks": {250: 0.1}}}
     FeatureReference(**good)
     with pytest.raises(ValidationError, match=fault):
@@ -139,7 +139,7 @@ def test_a_malformed_reference_is_refused(change, fault):
 
 
 def test_clean_years_after_training_stay_under_and_three_times_their_volatility_does_not():
-    """The claim of the module, on the ECB's rates: trained to 2020, held against 2021 to the end."""
+    """Checks the figures of the module on the ECB's rates: trained to 2020, compared with 2021 to the end."""
     table = load_ecb()
     pairs = DEFAULT_PAIRS
     histories = [PairHistory(p, tuple(series(table, p, end=dt.date(2020, 12, 31)))) for p in pairs]

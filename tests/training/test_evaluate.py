@@ -1,4 +1,4 @@
-"""Figures against values worked out by hand."""
+"""Metrics compared with values computed by hand."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_diebold_mariano_holds_its_size():
 
 
 @pytest.mark.parametrize("advantage", [np.zeros(10), np.ones(1), np.zeros(0)])
-def test_diebold_mariano_says_nothing_where_nothing_differs(advantage):
+def test_diebold_mariano_has_no_result_where_nothing_differs(advantage):
     assert diebold_mariano(advantage) is None
 
 
@@ -76,7 +76,7 @@ def test_wilson_intervals_are_the_published_ones(hits, n, low, high):
     assert wilson_interval(hits, n) == pytest.approx((low, high), abs=1e-4)
 
 
-def test_direction_counts_moves_only_and_stands_beside_the_commoner_sign():
+def test_direction_counts_moves_only_and_has_the_share_of_the_commoner_sign():
     found = direction(np.array([1.0, 1, 1, -1, 1]), np.array([1.0, 2, -1, -1, 0]), 100)
     assert found.correct == 0.75
     assert found.majority == 0.5
@@ -95,7 +95,7 @@ def test_metrics_by_hand():
     assert found.winkler_ratio["95"] == pytest.approx(8.0 / ((4 * 2 + 40 * 2) / 4))
 
 
-def test_pooled_evidence_is_one_loss_a_day():
+def test_pooled_pairs_count_as_one_loss_a_day():
     rng = np.random.default_rng(2)
     actual, step = rng.normal(size=300), rng.normal(0, 0.1, 300)
     alone = measure(outcomes(actual, step, [1, 2]))

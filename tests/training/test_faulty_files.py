@@ -1,4 +1,4 @@
-"""``train --csv`` on files with something wrong in them: the ECB's rates of four years, damaged one way at a time."""
+"""``train --csv`` on faulty files: four years of the ECB's rates, with one kind of fault at a time."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def damaged(pair, positions, change):
 
 
 def assert_close(stats, clean, *, hole=False):
-    """Everything that a forecast and its checks need, within a few percent.
+    """Compares everything that a forecast and its checks need, within a few percent.
 
     A hole of more than ten days begins a new stretch: its first 61 rates make no rows, and the limits that look at the
     newest stretch alone are of other days.
@@ -108,7 +108,7 @@ def test_what_was_left_out_is_in_the_manifest_and_the_report(fit):
     assert sentence in result.report.read_text()
 
 
-def test_outliers_that_are_kept_ruin_their_pair_and_no_other(fit, clean):
+def test_outliers_that_are_kept_affect_their_pair_and_no_other(fit, clean):
     result = fit(damaged(*FAULTS["one rate a hundredth"]), keep_outliers=True)
     assert result.source.left_out == ()
     assert result.stats.pairs["EUR/JPY"].sigma > 20 * clean.pairs["EUR/JPY"].sigma
@@ -145,7 +145,7 @@ def test_weekends_and_holidays_carried_forward_change_nothing(fit, clean):
         ("2023-01-01", "2024-12-24", "2023"),
     ],
 )
-def test_a_year_without_rates_is_said_and_the_rest_is_measured(fit, first, last, without):
+def test_a_year_without_rates_is_reported_and_the_others_are_measured(fit, first, last, without):
     keep = (np.datetime64(first) > DAYS) | (np.datetime64(last) < DAYS)
     result = fit({pair: column[keep] for pair, column in CLEAN.items()}, DAYS[keep])
     notes = [note for note in result.notes if note.startswith("There are no results for")]
@@ -154,8 +154,8 @@ def test_a_year_without_rates_is_said_and_the_rest_is_measured(fit, first, last,
     assert result.evaluation.test.n > 0
 
 
-def test_a_year_that_begins_after_a_hole_and_ends_at_once_is_said(fit):
-    """The file's last row is a lone day of the next year."""
+def test_a_year_that_begins_after_a_hole_and_ends_at_once_is_reported(fit):
+    """The last row of the file is the only day of the next year."""
     keep = np.datetime64("2024-12-24") > DAYS
     days = np.append(DAYS[keep], np.datetime64("2025-01-07"))
     result = fit({pair: np.append(column[keep], column[-1]) for pair, column in CLEAN.items()}, days)
@@ -170,14 +170,14 @@ def test_a_file_within_one_year_has_a_model(fit, count):
     assert all(limits.cone_sigmas > 0 for limits in result.stats.quality.pairs.values())
 
 
-def test_dates_of_the_future_are_named_where_nothing_is_left(fit):
+def test_future_dates_are_counted_if_no_rates_are_left(fit):
     with pytest.raises(
         UsageError, match=r"0 rates without a gap are too few.* \(left out before: 2,0\d\d future\)$"
     ):
         fit(CLEAN, DAYS + np.timedelta64(40_000, "D"))
 
 
-def test_rates_that_no_currency_ever_had_are_refused_in_one_line(fit):
+def test_rates_that_no_currency_ever_had_are_rejected_in_one_line(fit):
     with pytest.raises(UsageError, match=r"EUR/USD: rates from .*e-32[01] to .* are not exchange rates"):
         fit({pair: column * 1e-320 for pair, column in CLEAN.items()})
 
@@ -193,7 +193,7 @@ def test_a_pair_with_a_hole_of_years_and_a_peg_have_a_model_and_a_sentence(tmp_p
         )
 
 
-def test_a_peg_among_free_pairs_is_served_and_named_and_reaches_none_of_them(tmp_path):
+def test_a_peg_gets_forecasts_and_a_note_and_does_not_affect_free_pairs(tmp_path):
     free = ("EUR/USD", "EUR/GBP", "EUR/JPY")
     results = [
         train(TrainOptions(models_dir=tmp_path, pairs=pairs, forest=SMALL))

@@ -1,4 +1,4 @@
-"""The model must switch on when there is something to learn, and stay off when there is not."""
+"""Lambda must be above 0 if there is something to learn, and 0 if there is not."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def split_day(histories, share):
     return stretch.dates[int(share * len(stretch.dates))], stretch.dates[-1]
 
 
-def test_a_planted_signal_switches_the_model_on_and_it_beats_the_last_rate(invent, small_forest):
+def test_with_a_planted_signal_lambda_is_not_0_and_the_model_beats_the_last_rate(invent, small_forest):
     histories = invent(2000, phi=0.2)  # invented: AR(1), the strongest signal any market would leave standing
     until, last = split_day(histories, 0.7)
     model = fit_model(histories, until, small_forest, (61,))
@@ -36,7 +36,7 @@ def test_a_planted_signal_switches_the_model_on_and_it_beats_the_last_rate(inven
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_without_a_signal_the_model_stays_off_and_says_the_last_rate(invent, small_forest, seed):
+def test_without_a_signal_lambda_is_0_and_the_forecast_is_the_last_rate(invent, small_forest, seed):
     histories = invent(1500, phi=0.0, seed=seed)  # invented: random walks
     until, last = split_day(histories, 0.7)
     model = fit_model(histories, until, small_forest, (61,))
@@ -63,7 +63,7 @@ def test_what_comes_after_until_changes_nothing(invent, small_forest):
     np.testing.assert_array_equal(one.forest.predict(inputs), two.forest.predict(inputs))
 
 
-def test_lambda_is_judged_on_days_its_forest_never_saw(invent, small_forest):
+def test_lambda_is_fitted_to_days_that_its_forest_was_not_trained_on(invent, small_forest):
     histories = invent(600)
     until, _ = split_day(histories, 0.9)
     model = fit_model(histories, until, small_forest, refit=False)
@@ -115,7 +115,7 @@ def test_the_t_statistic_is_the_textbook_one_when_days_are_independent():
 
 
 @pytest.mark.parametrize(("slope", "expected"), [(-0.5, 0.0), (2.0, 1.0)])
-def test_lambda_stays_between_nothing_and_all(slope, expected):
+def test_lambda_stays_between_0_and_1(slope, expected):
     rng = np.random.default_rng(5)
     x = rng.normal(size=1000)
     y = slope * x + 0.1 * rng.normal(size=1000)
@@ -129,7 +129,7 @@ def test_a_few_days_or_a_constant_zero_are_no_evidence():
     assert fit_shrinkage(zero, zero, np.arange(100).astype("datetime64[D]")).t_statistic == 0
 
 
-def test_ranges_come_from_days_the_forest_never_saw_when_it_moves_the_forecast(invent, small_forest):
+def test_ranges_come_from_days_the_forest_was_not_trained_on_if_it_moves_the_forecast(invent, small_forest):
     histories = invent(1200, phi=0.3)  # invented: AR(1), so that lambda is not 0
     until, _ = split_day(histories, 0.9)
     model = fit_model(histories, until, small_forest, (61,))

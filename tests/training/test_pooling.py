@@ -1,4 +1,4 @@
-"""Pairs unlike the others are named, and what they are does not reach the others."""
+"""Unusual pairs are named and do not affect the others."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def changed(history, rates_):
 
 
 def spiky(history):
-    """Every twentieth rate three times too high."""
+    """Makes every twentieth rate three times too high."""
     found = history.stretches[0].rates.copy()
     found[5::20] *= 3
     return changed(history, found)
 
 
 def pegged(history):
-    """Two values a rounding apart; it moves on one day of five."""
+    """A rate that takes two nearly equal values and moves on one day of five."""
     moves = np.random.default_rng(9).random(len(history.stretches[0].rates)) < 0.1
     return changed(history, np.where(np.cumsum(moves) % 2, 1.9558, 1.9559))
 
@@ -58,7 +58,7 @@ def test_invented_walks_are_alike(invent):
     assert unlike(invent(250)) == {}
 
 
-def test_a_pair_of_spikes_is_named_and_reaches_neither_quantiles_nor_limits(invent, small_forest):
+def test_a_pair_with_spikes_is_named_and_affects_neither_quantiles_nor_limits(invent, small_forest):
     histories = invent(1200)[:4]
     dirty = [*histories[:3], spiky(histories[3])]
     until = histories[0].stretches[0].dates[-1]
@@ -77,7 +77,7 @@ def test_a_pair_of_spikes_is_named_and_reaches_neither_quantiles_nor_limits(inve
     assert limits.pairs["EUR/GBP"] == expected.pairs["EUR/GBP"]
 
 
-def test_of_two_pairs_the_one_unlike_the_ecb_s_is_left_out(invent):
+def test_of_two_pairs_the_one_that_differs_from_the_ecb_s_is_left_out(invent):
     clean, other = invent(1200)[:2]
     assert list(unlike([clean, spiky(other)])) == [1]
     assert list(unlike([spiky(clean), other])) == [0]

@@ -1,4 +1,4 @@
-"""Limits fitted to invented feeds whose oddest moments are known."""
+"""Limits fitted to invented rates whose largest moves are known."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def noise(count: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).standard_t(4, size=count) * SIGMA / np.sqrt(2)
 
 
-def test_clean_rates_jump_no_oftener_than_the_budget() -> None:
+def test_clean_rates_jump_no_more_often_than_the_budget() -> None:
     fitted = [history(noise(7000, seed), f"EUR/A{chr(65 + seed)}A") for seed in range(6)]
     later = [history(noise(7000, 100 + seed), f"EUR/A{chr(65 + seed)}A") for seed in range(6)]
     limits = limits_of(*fitted)
@@ -50,15 +50,15 @@ def test_few_rates_make_a_cautious_limit() -> None:
     assert limits_of(history(np.random.default_rng(0).normal(size=400) * SIGMA)).jump_sigmas == CAUTIOUS_JUMP
 
 
-def test_the_regime_is_judged_on_days_its_sigma_did_not_see() -> None:
-    calm, wild = noise(6000), noise(2000, 1) * 3
-    grown_wild = limits_of(history(np.concatenate([calm, wild])))
+def test_the_regime_threshold_uses_other_days_than_its_sigma() -> None:
+    calm, volatile = noise(6000), noise(2000, 1) * 3
+    grown_volatile = limits_of(history(np.concatenate([calm, volatile])))
     always = limits_of(history(noise(8000)))
-    assert grown_wild.regime_ratio > 2 * always.regime_ratio
+    assert grown_volatile.regime_ratio > 2 * always.regime_ratio
     assert REGIME_BUDGET < 0.01
 
 
-def test_equal_rates_are_allowed_as_of_late_and_a_little_more() -> None:
+def test_a_few_more_equal_rates_than_recently_are_allowed() -> None:
     returns = noise(3000)
     assert limits_of(history(returns)).pairs["EUR/GBP"].equal_rates == 4
     recently = returns.copy()

@@ -20,7 +20,7 @@ from training.retrain import Duel, RetrainOptions, Scores, aligned, as_fitted, o
 from training.train import train
 from training.train_options import TrainOptions
 
-OLD = 500  # days the champion knows
+OLD = 500  # days that the champion was trained on
 
 
 def table(histories, count=None):
@@ -57,17 +57,17 @@ def champion(models_dir):
     return load(models_dir)
 
 
-def with_wild_days(histories, until=640):
+def with_volatile_days(histories, until=640):
     """Makes every tenth move before the span six times as large, so that the ranges become wrong."""
-    wild = []
+    volatile = []
     for history in histories:
         (stretch,) = history.stretches
         returns = np.diff(np.log(stretch.rates), prepend=0)
         factor = np.where(np.random.default_rng(1).random(len(returns)) < 0.1, 6.0, 1.0)
         factor[until:] = 1
         rates = np.exp(np.cumsum(factor * returns))
-        wild.append(PairHistory(history.pair, (Series(history.pair, stretch.dates, rates),)))
-    return wild
+        volatile.append(PairHistory(history.pair, (Series(history.pair, stretch.dates, rates),)))
+    return volatile
 
 
 def with_tenfold_spikes(histories, pair, days=(100, 103, 106, 109)):
@@ -116,7 +116,7 @@ def test_what_is_promoted_is_what_train_makes_of_the_same_rates(champion, option
 
 def test_a_worse_challenger_changes_nothing(champion, options, histories, models_dir):
     before = listing(models_dir)
-    result = retrain(champion, replace(options, table=table(with_wild_days(histories))))
+    result = retrain(champion, replace(options, table=table(with_volatile_days(histories))))
     pooled, single = result.comparison.objections
     assert pooled.startswith("its Winkler score 95 is 6.")
     assert single.startswith("its Winkler score 95 is ")
@@ -126,12 +126,12 @@ def test_a_worse_challenger_changes_nothing(champion, options, histories, models
 
 def test_a_wider_tolerance_lets_the_same_challenger_pass(champion, options, histories):
     lenient = replace(
-        options, table=table(with_wild_days(histories)), tolerance=0.1, pair_tolerance=0.2, dry_run=True
+        options, table=table(with_volatile_days(histories)), tolerance=0.1, pair_tolerance=0.2, dry_run=True
     )
     assert retrain(champion, lenient).comparison.objections == ()
 
 
-def test_a_challenger_that_ruins_a_single_pair_changes_nothing(champion, options, histories, models_dir):
+def test_a_challenger_that_is_bad_for_a_single_pair_changes_nothing(champion, options, histories, models_dir):
     """The spikes make the sigma of the pair fifty times as large; a range is never narrower than a tenth of sigma."""
     before = listing(models_dir)
     result = retrain(champion, replace(options, table=table(with_tenfold_spikes(histories, "EUR/USD"))))

@@ -38,7 +38,7 @@ def test_it_says_that_the_model_does_not_beat_the_last_rate(ratio, p_value):
     )
 
 
-def test_a_model_that_is_off_says_that_its_forecast_is_the_last_rate():
+def test_with_lambda_0_it_says_that_the_forecast_is_the_last_rate():
     found = headline(0.0, replace(TEST, mae_ratio=1.0, diebold_mariano=None))
     assert found.startswith(
         "The model does not beat the last rate as a forecast of the next one, so it forecasts the last rate (lambda 0). "
@@ -46,7 +46,7 @@ def test_a_model_that_is_off_says_that_its_forecast_is_the_last_rate():
     )
 
 
-def test_a_model_switched_on_after_the_test_days_is_not_praised_for_them():
+def test_with_a_lambda_that_was_0_on_the_test_days_it_says_that_the_result_is_unknown():
     found = headline(0.3, replace(TEST, mae_ratio=1.0, diebold_mariano=None))
     assert found.startswith("It is not known whether the model beats the last rate")
 

@@ -59,8 +59,8 @@ def _retrain(reports: Sequence[PairReport]) -> str:
     stale = [(report.pair, found) for report in reports if (found := _of(report, Action.RETRAIN))]
     left = [pair for pair, found in stale if found[0].code == "level_left"]
     poor = [pair for pair, found in stale if found[0].code != "level_left"]
-    causes = [f"ranges or forecasts of {listed(poor)} no longer keep their promise"] if poor else []
-    causes += [f"{listed(left)} {_have(left)} left the rates of training"] if left else []
+    causes = [f"the ranges or forecasts of {listed(poor)} have become worse than promised"] if poor else []
+    causes += [f"the rates of {listed(left)} have left the range seen in training"] if left else []
     then = "Then retrain" if any(report.action is Action.CHECK_FEED for report in reports) else "Retrain"
     return f"{then} the model: {' and '.join(causes)}." if causes else ""
 
@@ -77,10 +77,6 @@ def _market(reports: Sequence[PairReport]) -> str:
 
 def _of(report: PairReport, action: Action) -> list[Finding]:
     return [finding for finding in report.findings if finding.action is action]
-
-
-def _have(names: Sequence[str]) -> str:
-    return "has" if len(names) == 1 else "have"
 
 
 def _feeds(faulty: Sequence[PairReport]) -> str:

@@ -27,7 +27,7 @@ def render(report: DriftReport) -> str:
         report=report,
         levels=LEVELS,
         overview=timeline(report) if with_findings else None,
-        sheets=[(pair, pair_figure(pair)) for pair in with_findings[:MOST_FIGURES]],
+        figures=[(pair, pair_figure(pair)) for pair in with_findings[:MOST_FIGURES]],
         left_out=[pair.pair for pair in with_findings[MOST_FIGURES:]],
         market=market,
         model_age=model_age,

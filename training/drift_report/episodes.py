@@ -145,7 +145,10 @@ def holes(messages: PairMessages, gap_days: int) -> list[tuple[int, float]]:
 
 
 def days_silent(messages: PairMessages, newest: np.datetime64, gap_days: int) -> float | None:
-    """Returns the days from a pair's last message to the newest of all pairs; None if at most ``gap_days``."""
+    """Returns the days from a pair's last message to the newest of all pairs.
+
+    None if there are at most ``gap_days``, or if the pair has no daily feed.
+    """
     spacing = days_between(messages)
     if len(spacing) < JOIN or float(np.median(spacing)) > _TYPICAL_DAYS:
         return None

@@ -65,7 +65,8 @@ def old_level(
     return Finding(
         action=Action.RETRAIN,
         code="level_left",
-        text=f"retrain the model: {messages.pair} has left the rates of training ({where}); its returns {returns}",
+        text=f"retrain the model: the rate of {messages.pair} has left the range seen in training ({where}); "
+        f"its returns {returns}",
         brief=f"outside training since {since}",
         first=since,
         last=None,

@@ -135,7 +135,7 @@ def _mark_alerts(axis: Axes, pair: PairReport) -> None:
 
 
 def _reach(axis: Axes, rates: NDArray[np.float64]) -> tuple[float, float]:
-    """Returns limits around the rates; the ranges after a fault would need so much space that the rates are flat."""
+    """Returns limits around the rates alone: with the wide ranges after a fault the rates would look flat."""
     if axis.get_yscale() == "log":
         margin = (rates.max() / rates.min()) ** 0.15
         return float(rates.min() / margin), float(rates.max() * margin)

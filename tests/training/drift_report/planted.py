@@ -24,7 +24,7 @@ def stats(**changes):
 
 
 def walk(pair="EUR/GBP", count=400, seed=1, sigma=SIGMA):
-    """A random walk that stays near the pair's level: odd returns are half taken back."""
+    """A random walk that returns to the level of the pair."""
     generator = np.random.default_rng([seed, *pair.encode()])
     logs = np.cumsum(sigma * generator.standard_normal(count + 3))
     return LEVELS[pair] * np.exp(logs - np.linspace(0, logs[-1], count + 3))
@@ -35,7 +35,7 @@ def days(count, start="2025-01-01"):
 
 
 def rows(rates, pair="EUR/GBP", alerts=None, *, half=(1.2816, 1.96), shift=0.0, version="test-1", when=None):
-    """Predictions of each rate but the first three; ranges in sigmas, the forecast a share off the last rate."""
+    """Predictions for each rate after the first three; ``half`` is in sigmas, ``shift`` moves the forecast by a share."""
     when = days(len(rates) - 3) if when is None else when
     made = []
     for row, at in enumerate(range(3, len(rates))):

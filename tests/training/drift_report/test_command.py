@@ -36,7 +36,7 @@ def write_rates(path, series, dates=None):
 
 @pytest.fixture
 def feed(tmp_path):
-    """A slip of ten days in one pair and a clean one; a third that the model does not know."""
+    """One pair with a slip of ten days, a clean pair, and a pair that the model does not know."""
     slipped = walk("EUR/USD", 250)
     slipped[150:160] *= 100
     series = {"EUR/USD": slipped, "EUR/CHF": walk("EUR/CHF", 250), "EUR/SEK": walk(count=250)}
@@ -137,9 +137,7 @@ def test_wrong_use_is_one_line_that_says_what(feed, models_dir, tmp_path, monkey
 
 
 @pytest.mark.parametrize("option", ["--from", "--to"])
-def test_a_span_that_the_file_has_no_predictions_of_is_told_with_the_one_it_has(
-    feed, models_dir, tmp_path, option
-):
+def test_a_span_without_predictions_is_rejected_with_the_possible_days(feed, models_dir, tmp_path, option):
     day = "2035-01-01" if option == "--from" else str(days(253)[59])
     span = f"from {day} to the newest" if option == "--from" else f"from the oldest to {day}"
     error = invoke("--csv", feed, "--models-dir", models_dir, option, day).exception
@@ -150,7 +148,7 @@ def test_a_span_that_the_file_has_no_predictions_of_is_told_with_the_one_it_has(
     )
 
 
-def test_a_file_that_is_too_short_is_told_with_the_rates_it_takes(models_dir, tmp_path):
+def test_a_file_that_is_too_short_is_rejected_with_the_number_of_rates_needed(models_dir, tmp_path):
     pair = {"EUR/USD": walk("EUR/USD", 57)}
     short = write_rates(tmp_path / "short.csv", pair)
     error = invoke("--csv", short, "--models-dir", models_dir).exception
@@ -175,9 +173,7 @@ def test_a_pair_without_a_prediction_in_the_span_is_left_out_with_a_note(models_
 
 
 @pytest.mark.parametrize("missing", [10, 30, 2350])
-def test_a_hole_in_a_file_is_a_gap_of_its_own_days_and_what_comes_after_is_judged(
-    models_dir, tmp_path, missing
-):
+def test_a_hole_in_a_file_is_a_gap_with_its_days_and_later_days_are_checked(models_dir, tmp_path, missing):
     """Ten rates, which is longer than `rates.MAX_GAP_DAYS`, or nine years, as with EUR/ISK."""
     whole = days(253 + missing)
     dates = np.concatenate((whole[:120], whole[120 + missing :]))
@@ -191,7 +187,7 @@ def test_a_hole_in_a_file_is_a_gap_of_its_own_days_and_what_comes_after_is_judge
     assert pair["messages"] == 253 - 60
 
 
-def test_a_pair_that_comes_back_in_a_new_unit_is_told_by_the_unit(models_dir, tmp_path):
+def test_a_pair_that_comes_back_in_a_new_unit_is_a_decimal_slip(models_dir, tmp_path):
     whole = days(253 + 250)
     dates, rates = np.concatenate((whole[:120], whole[370:])), walk("EUR/JPY", 250)
     rates[120:] /= 1000
@@ -204,7 +200,7 @@ def test_a_pair_that_comes_back_in_a_new_unit_is_told_by_the_unit(models_dir, tm
 
 @pytest.mark.parametrize("start", [0, 170])
 def test_a_slip_that_outlasts_a_history_ends_on_its_last_day(models_dir, tmp_path, start):
-    """Its way back looks like a slip as well; the second report begins when the first step is out of sight."""
+    """The step back looks like a slip as well; the second report begins when no history contains the first step."""
     rates, day = walk("EUR/JPY", 250), days(253)
     rates[100:180] *= 100
     feed = write_rates(tmp_path / "rates.csv", {"EUR/JPY": rates})
@@ -216,7 +212,7 @@ def test_a_slip_that_outlasts_a_history_ends_on_its_last_day(models_dir, tmp_pat
     assert finding["code"] == ("level_cone" if start else "decimal_slip")
 
 
-def test_no_model_is_told_with_the_option_that_names_one(feed, tmp_path):
+def test_a_missing_model_is_reported_with_the_option_for_its_directory(feed, tmp_path):
     error = invoke("--csv", feed, "--models-dir", tmp_path, "--output", tmp_path / "page.html").exception
     assert isinstance(error, ModelBundleError)
     assert str(error).startswith(f"there is no model in {tmp_path}: run `ratecast train` first")

@@ -20,22 +20,22 @@ from training.drift_report.prediction_table import Collector
 SLIPS = {key: {"decimal_slip": SLIP} for key in range(100, 110)}
 
 
-def pictures(html):
+def figures(html):
     return re.findall(r'src="data:image/png;base64,([^"]+)"', html)
 
 
-def test_a_quiet_report_has_a_table_and_no_pictures():
+def test_a_report_without_findings_has_a_table_and_no_figures():
     html = page.render(report(*(rows(walk(pair), pair) for pair in LEVELS)))
     assert "Nothing to do: all 4 pairs look as in training." in html
-    assert pictures(html) == []
+    assert figures(html) == []
     assert html.count('<th scope="row">EUR/') == 4
 
 
-def test_a_pair_with_a_finding_has_a_sheet_beside_the_timeline():
+def test_a_pair_with_a_finding_has_a_figure_besides_the_timeline():
     html = page.render(report(rows(walk(), alerts=SLIPS), rows(walk("EUR/USD"), "EUR/USD")))
-    found = [base64.b64decode(text) for text in pictures(html)]
+    found = [base64.b64decode(text) for text in figures(html)]
     assert len(found) == 2
-    assert all(picture.startswith(b"\x89PNG") for picture in found)
+    assert all(png.startswith(b"\x89PNG") for png in found)
     assert "<h2>EUR/GBP</h2>" in html
     assert "<h2>EUR/USD</h2>" not in html
     assert "https" not in re.sub(r"base64,[^\"]+", "", html)  # nothing to load
@@ -54,7 +54,7 @@ def test_silence_is_drawn_hatched_from_the_last_message_to_the_end_of_the_report
     assert not list(quiet.patches)
 
 
-def test_the_notes_name_the_alerts_that_leave_a_message_in():
+def test_the_page_names_the_alerts_with_which_a_message_still_counts():
     html = " ".join(page.render(report(rows(walk(count=1)))).split())
     assert "carry no alert other than carried_forward, gap, volatility_regime" in html
     assert (
@@ -63,12 +63,12 @@ def test_the_notes_name_the_alerts_that_leave_a_message_in():
     )
 
 
-def test_one_pair_is_one():
+def test_one_pair_is_written_in_the_singular():
     html = " ".join(page.render(report(rows(walk(count=1)))).split())
     assert "1 prediction for 1 pair from invented" in html
 
 
-def test_what_comes_from_messages_is_escaped_and_breaks_no_picture():
+def test_text_from_messages_is_escaped_and_breaks_no_figure():
     evil = {"<script>$\\frac{": "<script>alert(1)</script>: $\\frac{漢 \x07"}
     predictions = rows(walk(), alerts=dict.fromkeys(range(100, 110), evil), version="<b>bold</b>")
     found = report(predictions)
@@ -79,11 +79,11 @@ def test_what_comes_from_messages_is_escaped_and_breaks_no_picture():
     json.dumps(as_json(found), allow_nan=False)
 
 
-def test_more_pairs_than_sheets_are_named(monkeypatch):
+def test_pairs_without_a_figure_are_named(monkeypatch):
     monkeypatch.setattr(page, "MOST_FIGURES", 1)
     found = report(*(rows(walk(pair), pair, alerts=SLIPS) for pair in LEVELS))
     html = page.render(found)
-    assert len(pictures(html)) == 2
+    assert len(figures(html)) == 2
     assert "3 more pairs have findings but no figure here: EUR/USD, EUR/JPY, EUR/CHF" in html
     assert found.headline.startswith(
         "Check the feed of EUR/GBP, EUR/USD, EUR/JPY and EUR/CHF, which may share a source (decimal slip from 2025-"
@@ -93,7 +93,7 @@ def test_more_pairs_than_sheets_are_named(monkeypatch):
 @pytest.mark.parametrize("count", [1, 2, 90, 300])
 def test_any_number_of_messages_makes_a_page(count):
     found = report(rows(walk(count=count), alerts={0: {"jump": "jump: +5 %"}}))
-    assert len(pictures(page.render(found))) == 2
+    assert len(figures(page.render(found))) == 2
     json.dumps(as_json(found), allow_nan=False)
 
 
@@ -117,7 +117,7 @@ def test_another_models_predictions_are_compared_with_a_note():
     assert as_json(found)["model_versions"] == {"older-1": 5, "test-1": 5}
 
 
-def test_the_document_says_what_was_measured():
+def test_the_json_contains_all_measures():
     document = as_json(report(rows(walk(), alerts=SLIPS)))
     pair = document["pairs"]["EUR/GBP"]
     assert (pair["messages"], pair["first"]) == (400, "2025-01-01")
@@ -135,7 +135,7 @@ def test_the_document_says_what_was_measured():
     assert pair["hindcast"]["newest"]["coverage"]["80"] == pytest.approx(0.8, abs=0.07)
 
 
-def test_bins_that_close_at_trainings_ends_keep_all_its_values():
+def test_bins_closed_at_the_extremes_of_training_keep_all_values():
     reference = stats().feature_drift["EUR/GBP"]["return_1"]
     edges, counts = pair_figure.merged_bins(
         *map(pair_figure.np.array, (reference.edges, reference.counts)), -0.03, 0.03
@@ -162,7 +162,7 @@ def test_ten_thousand_messages_of_twenty_pairs_take_seconds():
     started = time.process_time()
     html = page.render(analyse(model, collector.messages(), "invented"))
     assert time.process_time() - started < 20
-    assert len(pictures(html)) == 1 + page.MOST_FIGURES
+    assert len(figures(html)) == 1 + page.MOST_FIGURES
 
 
 def test_a_long_list_names_the_first_and_counts_the_rest():

@@ -27,7 +27,7 @@ def test_every_alert_has_a_rank():
     assert set(MOST_SPECIFIC_FIRST) == set(Alert)
 
 
-def test_a_decimal_slip_is_one_fault_by_its_cause_with_its_days_but_not_the_way_back():
+def test_a_decimal_slip_is_one_fault_by_its_cause_with_its_days_but_not_the_step_back():
     rates = walk()
     rates[103:113] *= 100
     alerts = {row: {"level_cone": "level cone: 9 sigma", "decimal_slip": SLIP} for row in range(100, 110)}
@@ -126,13 +126,13 @@ def test_in_a_market_that_became_volatile_a_step_the_other_way_proves_nothing():
     assert found_in(one(rows(rates, alerts=alerts)))[0] == (Action.CONFIRM, "jump")
 
 
-def test_a_jump_of_the_newest_message_does_not_go_on():
+def test_a_jump_of_the_newest_message_is_not_ongoing():
     pair = one(rows(walk(), alerts={399: {"jump": "jump: +5 % in one step, 10 sigma"}}))
     assert " on " + pair.messages.day(399) in pair.verdict
     assert "ongoing" not in pair.verdict
 
 
-def test_a_jump_no_market_makes_is_the_feeds():
+def test_a_jump_that_no_market_makes_is_a_feed_fault():
     rates = walk()
     rates[103:] *= 1.4  # the test bundle's level_step is a log return of 0.25
     pair = one(rows(rates, alerts={100: {"jump": "jump: +40 %"}}))
@@ -146,7 +146,7 @@ def test_episodes_of_one_kind_are_one_finding():
     assert "3 times, from" in pair.verdict
 
 
-def test_what_still_goes_on_comes_before_what_has_ended():
+def test_ongoing_faults_come_before_ended_ones():
     ended = {row: {"decimal_slip": SLIP} for row in range(100, 110)}
     going_on = {row: {"stuck": "stuck: 9 equal rates"} for row in range(390, 400)}
     found = report(rows(walk(), alerts=ended), rows(walk("EUR/USD"), "EUR/USD", alerts=ended | going_on))
@@ -179,8 +179,8 @@ def test_a_level_that_left_training_for_good_asks_for_a_retraining():
     pair = one(rows(rates))
     assert found_in(pair) == [(Action.RETRAIN, "level_left")]
     assert pair.verdict == (
-        "retrain the model: EUR/GBP has left the rates of training (60 of the newest 60 messages are outside "
-        "0.595 to 1.105); its returns are as in training"
+        "retrain the model: the rate of EUR/GBP has left the range seen in training (60 of the newest 60 messages are "
+        "outside 0.595 to 1.105); its returns are as in training"
     )
     since = int(np.flatnonzero([str(pair.messages.day(r)) == pair.findings[0].first for r in range(300)])[0])
     assert pair.messages.rates[since] > 1.105
@@ -207,7 +207,7 @@ def test_a_range_with_wrong_coverage_is_reported_with_its_share_and_count(half, 
     )
 
 
-def test_accuracy_is_not_judged_from_few_answers():
+def test_accuracy_is_not_checked_with_few_answers():
     assert one(rows(walk(count=100), half=(0.2, 1.96))).findings == []
     assert one(rows(walk(count=101), half=(0.2, 1.96))).findings != []
 
@@ -270,7 +270,7 @@ def test_a_source_that_fills_weekends_is_neither_volatile_nor_a_broken_feed():
 
 
 def test_a_fault_makes_neither_the_market_volatile_nor_the_ranges_wrong():
-    """A slip is two returns beyond anything, and ranges a hundred times too wide for 61 messages after it."""
+    """A slip gives two huge returns, and ranges that are a hundred times too wide for 61 messages after it."""
     rates = walk()
     rates[203] *= 100
     predictions = rows(rates, alerts={200: {"decimal_slip": SLIP}})
@@ -288,7 +288,7 @@ def test_feeds_come_before_retraining_and_that_before_the_market():
     assert pair.action is Action.CHECK_FEED
 
 
-def test_an_alert_of_a_later_version_is_the_feeds():
+def test_an_unknown_alert_is_a_feed_fault():
     pair = one(rows(walk(), alerts={100: {"moon_phase": "moon phase: full"}}))
     assert found_in(pair) == [(Action.CHECK_FEED, "moon_phase")]
 

@@ -89,12 +89,12 @@ def test_an_answer_needs_the_message_before_it():
     predictions = rows(rates)
     del predictions[20]
     found = measures.answers(table_of(predictions))
-    # Of 39 messages the first answers none, nor does the one after the hole.
+    # The first of 39 messages and the one after the hole have no answer.
     assert len(found) == 37
     np.testing.assert_allclose(found.error, found.naive)
 
 
-def test_forecasts_whose_history_holds_a_faulty_rate_are_left_out_of_accuracy():
+def test_forecasts_whose_history_contains_a_faulty_rate_are_left_out_of_accuracy():
     found = measures.answers(table_of(rows(walk(count=200), alerts={50: {"decimal_slip": SLIP}})))
     assert 49 in found.rows
     assert not set(range(50, 112)) & set(found.rows.tolist())

@@ -26,7 +26,7 @@ def test_a_message_without_a_readable_as_of_is_counted_apart(as_of):
     assert (len(found), found.undated) == (2, 1)
 
 
-def test_messages_are_sorted_by_time_in_utc_and_keep_their_own_alerts():
+def test_messages_are_sorted_by_time_in_utc_with_their_alerts():
     predictions = rows(walk(count=3), alerts={0: {"jump": "jump: first"}})
     times = ["2025-01-02T01:00:00+02:00", "2025-01-01T22:00:00Z", "2025-01-02"]
     predictions = [msgspec.structs.replace(row, as_of=at) for row, at in zip(predictions, times, strict=True)]
@@ -35,7 +35,7 @@ def test_messages_are_sorted_by_time_in_utc_and_keep_their_own_alerts():
     assert table.alerts == {1: {"jump": "jump: first"}}
 
 
-def test_of_two_messages_of_a_time_the_one_scored_last_stands_whichever_is_read_first():
+def test_of_two_messages_with_one_time_the_one_scored_last_is_kept_in_any_order():
     early = rows(walk(count=3))
     late = [
         msgspec.structs.replace(r, scored_at="2026-02-01T00:00:00+00:00") for r in rows(2 * walk(count=3))
@@ -46,7 +46,7 @@ def test_of_two_messages_of_a_time_the_one_scored_last_stands_whichever_is_read_
         np.testing.assert_array_equal(found.pairs["EUR/GBP"].rates, [row.baseline for row in late])
 
 
-def test_rates_that_are_none_and_pairs_the_model_does_not_know_are_counted():
+def test_invalid_rates_and_pairs_the_model_does_not_know_are_counted():
     predictions = rows(walk(count=3))
     predictions[0] = msgspec.structs.replace(predictions[0], prediction=0.0)
     predictions[1] = msgspec.structs.replace(predictions[1], pair="EUR/XXX")

@@ -1,0 +1,164 @@
+"""The queries of the panels: metrics that exist, filters, windows."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry
+from prometheus_client.gc_collector import GCCollector
+from prometheus_client.process_collector import ProcessCollector
+
+from monitoring.grafana import build, frame
+from monitoring.metrics import WorkerMetrics
+from tests import dashboards
+from tests.dashboards import SELECTOR, metric_names, panel_of, panels, queries, steps
+
+EXTERNAL = {"ALERTS"}  # made by Prometheus itself
+# Recorded series that the panels use, with their labels.
+RECORDED = {
+    "ratecast:consumer_lag_records:max": {"topic", "partition"},
+    "ratecast:consumer_lag_seconds:max_30s": {"job", "instance", "topic", "partition"},
+    "ratecast:input_partition:known": {"topic", "partition"},
+    "ratecast:data_drift:ratio_25h": set(),
+    "ratecast:messages_due:sum": set(),
+    "ratecast:dead_letters:ratio_15m": {"code"},
+    "ratecast:transactions_aborted:ratio_2m": {"job", "instance"},
+    "ratecast:records_lost_to_retention:increase_1h": {"job", "instance"},
+    "ratecast:scoring_errors:increase_15m": {"job", "instance"},
+    "ratecast:interval_coverage:standard_errors": {"job", "instance", "pair", "level"},
+    "ratecast:model_age_seconds": set(),
+    "ratecast:budget:interval_coverage_standard_errors": set(),
+    "ratecast:budget:forecast_error_ratio": set(),
+}
+# Queries for all workers together, which ignore the chosen worker.
+OF_ALL_WORKERS = {
+    "ratecast-overview / Predictions flowing / A",
+    "ratecast-overview / Dead-letter ratio by code / A",
+    "ratecast-overview / Drift ratio over time / C",
+    "ratecast-model / Time since the last training day / A",
+}
+# Fixed windows, equal to those of the gauge or the alert that the panel repeats.
+WINDOWS = {
+    "ratecast-overview / Drift ratio / A": {"5m"},
+    "ratecast-overview / Predictions flowing / A": {"2m"},
+}
+ALL = dashboards.dashboards()
+QUERIES = [pytest.param(board, query, id=query.where) for board in ALL for query in queries(board)]
+RULES = Path(build.__file__).parents[1] / "prometheus/rules"
+
+
+def expressions(title):
+    return [target["expr"] for target in panel_of(title)["targets"]]
+
+
+@pytest.fixture(scope="module")
+def labels() -> dict[str, set[str]]:
+    """The labels of every series that a worker can export or that a rule used here records."""
+    registry = CollectorRegistry()
+    WorkerMetrics(registry, list)
+    ProcessCollector(registry=registry)
+    GCCollector(registry=registry)
+    found: dict[str, set[str]] = dict(RECORDED)
+    for collector in list(registry._collector_to_names):
+        for family in getattr(collector, "describe", collector.collect)():
+            names = set(getattr(family, "_labelnames", None) or getattr(collector, "_labelnames", None) or ())
+            endings = {"counter": ["_total"], "histogram": ["_bucket", "_sum", "_count"]}.get(
+                family.type, [""]
+            )
+            for ending in endings:
+                found[family.name + ending] = (
+                    names | {"instance", "job"} | ({"le"} if "bucket" in ending else set())
+                )
+    return found
+
+
+@pytest.mark.parametrize(("board", "query"), QUERIES)
+def test_a_query_names_only_metrics_that_exist(board, query, labels):
+    names = metric_names(query.expr)
+    assert names
+    assert names <= labels.keys() | EXTERNAL
+
+
+def test_the_rules_record_what_the_panels_use():
+    recorded = re.findall(r"(?m)^\s+- record: (\S+)$", (RULES / "recording.yml").read_text())
+    assert RECORDED.keys() <= set(recorded)
+    used = set().union(*(metric_names(query.expr) for board in ALL for query in queries(board)))
+    assert {name for name in used if ":" in name} == RECORDED.keys()
+
+
+@pytest.mark.parametrize(("board", "query"), QUERIES)
+def test_a_query_filters_by_every_variable_its_metrics_have_a_label_for(board, query, labels):
+    variables = {variable["name"] for variable in board["templating"]["list"]} - {"datasource"}
+    assert query.selective == (query.where not in OF_ALL_WORKERS)
+    for name, matchers in SELECTOR.findall(query.expr):
+        for variable in variables & labels.get(name, {"instance", "pair"}):
+            assert f'{variable}=~"${variable}' in matchers, name
+    for name in re.findall(r"\$(\w+)", query.expr):
+        assert name in variables | {"__rate_interval", "__range"}
+
+
+@pytest.mark.parametrize(("board", "query"), QUERIES)
+def test_windows_follow_the_graph(board, query):
+    windows = set(re.findall(r"\[([^\]]+)\]", query.expr))
+    if query.where in WINDOWS:
+        assert windows == WINDOWS[query.where]
+    else:
+        assert windows <= ({"$__range", "$__rate_interval"} if query.instant else {"$__rate_interval"})
+
+
+def test_lag_comes_from_the_brokers_for_partitions_that_no_worker_owns():
+    selected = 'ratecast:consumer_lag_records:max{partition=~"$partition"}'
+    assert expressions("Record lag") == [f"sum({selected})"]
+    assert expressions("Record lag by partition") == [selected]
+
+
+def test_a_single_number_is_the_current_one_and_not_the_last_one_of_a_worker_that_is_gone():
+    tiles = [panel for board in ALL for panel in panels(board) if panel["type"] == "stat"]
+    assert len(tiles) > 10
+    assert all(target["instant"] and not target.get("range") for tile in tiles for target in tile["targets"])
+
+
+def test_only_the_test_that_fires_alerts_counts_as_drift():
+    (expr,) = expressions("Pairs over their drift threshold")
+    selected = SELECTOR.findall(expr)
+    assert [name for name, _ in selected] == [
+        "feature_drift_score",
+        "feature_drift_threshold",
+        "feature_drift_score",
+    ]
+    assert all('test="ks"' in matchers for _, matchers in selected)
+
+
+def test_the_first_line_shows_throughput_latency_lag_and_whether_the_model_fits():
+    first, *_ = tiles = panels(dashboards.load(frame.OVERVIEW_UID))
+    line = [tile["title"] for tile in tiles if tile["gridPos"]["y"] == first["gridPos"]["y"]]
+    assert line == [
+        "Predictions flowing", "Prediction rate", "End-to-end p95", "Scoring p95",
+        "Record lag", "Time lag", "Drift ratio", "Pairs with poor forecasts",
+    ]  # fmt: skip
+    (mapping,) = first["fieldConfig"]["defaults"]["mappings"]
+    assert {value: shown["text"] for value, shown in mapping["options"].items()} == {
+        "0": "nothing due",
+        "1": "yes",
+        "2": "STALLED",
+    }
+    assert steps(first) == [("blue", None), ("green", 1), ("red", 2)]
+
+
+@pytest.mark.parametrize(("uid", "names"), [
+    (frame.OVERVIEW_UID, ["datasource", "instance", "pair", "partition"]),
+    (frame.MODEL_UID, ["datasource", "instance", "pair"]),
+])  # fmt: skip
+def test_variables_take_several_values_or_all(uid, names, labels):
+    datasource, *choices = dashboards.load(uid)["templating"]["list"]
+    assert [datasource["name"], *(choice["name"] for choice in choices)] == names
+    assert datasource["query"] == "prometheus"
+    for choice in choices:
+        assert choice["multi"]
+        assert choice["includeAll"]
+        assert choice["allValue"] == ".*"
+        metric, label = re.fullmatch(r"label_values\(([\w:]+)(?:\{.*\})?, (\w+)\)", choice["query"]).groups()
+        assert label == choice["name"]
+        assert label in labels[metric]
