@@ -1,35 +1,41 @@
-"""A small real bundle for tests: a forest of a few trees on invented numbers, exported and digested."""
+"""A small real bundle for tests: forests of a few trees on invented numbers, exported and digested."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import numpy as np
-from skl2onnx import to_onnx
 from sklearn.ensemble import RandomForestRegressor
 
-from ratecast.model.bundle import MANIFEST, ONNX, PARITY, STATS, Manifest, set_current, sha256
+from ratecast.model.bundle import CENTRE, MANIFEST, ONNX, PARITY, STATS, Manifest, set_current, sha256
 from ratecast.model.features import FEATURE_NAMES
-from ratecast.model.parity import Probes, make_probes
+from ratecast.model.parity import Probes, Proof, make_probes
+from ratecast.model.range_inputs import RANGE_INPUT_NAMES
+from ratecast.model.ranges import LEVELS as WIDTHS
 from ratecast.model.references import PairLimits, QualityLimits
 from ratecast.model.training_stats import FeatureStats, PairStats, TrainingStats
+from training.onnx_export import export_onnx
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
 SIGMA = 0.005
 LEVELS = {"EUR/GBP": 0.85, "EUR/USD": 1.1, "EUR/JPY": 160.0, "EUR/CHF": 0.95}
 QUANTILES = {"80": {3: 1.6, 21: 1.3, 61: 1.25}, "95": {3: 2.5, 21: 2.2, 61: 2.1}}
 
 
-def training_stats(version: str = "test-1", shrinkage: float = 0.0) -> TrainingStats:
+def training_stats(
+    version: str = "test-1", shrinkage: float = 0.0, exponent: float = 1.0
+) -> TrainingStats:
     """Statistics of four invented pairs."""
     return TrainingStats(
         model_version=version,
         trained_until="2024-12-31",
         default_pair="EUR/GBP",
         shrinkage={"lambda": shrinkage, "t_statistic": 0.0, "gate": 3.0},
-        range_factor={"exponent": 1.0, "t_statistic": 5.0, "gate": 3.0},
+        range_factor={"exponent": exponent, "t_statistic": 5.0, "gate": 3.0},
         intervals=QUANTILES,
         quality=quality_limits(),
         headline="invented for tests",
@@ -60,13 +66,24 @@ def _pair_stats(level: float) -> PairStats:
 
 
 def forest_on_noise(seed: int = 0) -> tuple[bytes, Probes]:
-    """A forest fitted on noise, as a graph, and what it answers."""
+    """A forest for ranges fitted on noise, as a graph, and its answers: two factors around 1 for each row."""
     generator = np.random.default_rng(seed)
-    X = generator.standard_normal((400, 3)).astype(np.float32)
-    forest = RandomForestRegressor(n_estimators=7, max_depth=4, random_state=seed)
-    forest.fit(X, generator.standard_normal(400))
-    graph = to_onnx(forest, X[:1], target_opset={"": 18, "ai.onnx.ml": 3})
-    return bytes(graph.SerializeToString()), make_probes(forest, X, seed)
+    inputs = generator.standard_normal((400, len(RANGE_INPUT_NAMES)))
+    return _exported(inputs, np.exp(0.2 * generator.standard_normal((400, len(WIDTHS)))), seed)
+
+
+def centre_on_noise(seed: int = 0) -> tuple[bytes, Probes]:
+    """A forest for the return fitted on noise, as a graph, and its answers."""
+    generator = np.random.default_rng(seed)
+    return _exported(generator.standard_normal((400, 3)), generator.standard_normal(400), seed)
+
+
+def _exported(
+    inputs: NDArray[np.float64], target: NDArray[np.float64], seed: int
+) -> tuple[bytes, Probes]:
+    X = inputs.astype(np.float32)
+    forest = RandomForestRegressor(n_estimators=7, max_depth=4, random_state=seed).fit(X, target)
+    return export_onnx(forest, X.shape[1]), make_probes(forest, X, seed)
 
 
 def write_bundle(
@@ -75,16 +92,22 @@ def write_bundle(
     shrinkage: float = 0.0,
     *,
     seed: int = 0,
+    exponent: float = 1.0,
     make_current: bool = True,
 ) -> Path:
     """Write a bundle that `ratecast.model.bundle.load` accepts, and make it the current one."""
     directory = models_dir / version
     directory.mkdir(parents=True, exist_ok=True)
     onnx, probes = forest_on_noise(seed)
-    stats = training_stats(version, shrinkage)
-    (directory / STATS).write_text(stats.model_dump_json(by_alias=True))
+    proof = Proof(range=probes)
     (directory / ONNX).write_bytes(onnx)
-    (directory / PARITY).write_text(probes.model_dump_json())
+    if shrinkage:
+        centre, of_centre = centre_on_noise(seed)
+        (directory / CENTRE).write_bytes(centre)
+        proof = Proof(range=probes, centre=of_centre)
+    stats = training_stats(version, shrinkage, exponent)
+    (directory / STATS).write_text(stats.model_dump_json(by_alias=True))
+    (directory / PARITY).write_text(proof.model_dump_json())
     write_manifest(directory, version)
     if make_current:
         set_current(models_dir, version)
@@ -93,10 +116,11 @@ def write_bundle(
 
 def write_manifest(directory: Path, version: str) -> None:
     """Digests of the files as they are."""
+    names = [name for name in (STATS, ONNX, CENTRE, PARITY) if (directory / name).exists()]
     manifest = Manifest(
         model_version=version,
         created_at="2025-01-01T00:00:00+00:00",
-        files={name: sha256(directory / name) for name in (STATS, ONNX, PARITY)},
+        files={name: sha256(directory / name) for name in names},
         libraries={},
         data_digest="",
         split_dates={},

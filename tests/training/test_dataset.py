@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ratecast.model import features
+from ratecast.model import features, ranges
+from ratecast.model.range_inputs import range_inputs
 from ratecast.rates.tables import Series
 from training.dataset import PairHistory, build_rows, pair_sigmas
 
@@ -17,10 +18,13 @@ def test_rows_are_bit_for_bit_what_a_worker_computes_from_messages_of_that_lengt
     windows = features.window_matrix(messages)
     returns = features.log_returns(windows)
     stored = np.full(len(messages), 0.005)
-    sigma = features.ewma_volatility(returns, stored)
+    sigma = features.ewma_volatility(returns, stored, stored)
+    scales = ranges.range_scales(returns, sigma, stored, stored)
     assert len(rows) == len(messages)
     np.testing.assert_array_equal(rows.sigma, sigma)
     np.testing.assert_array_equal(rows.inputs, features.model_inputs(returns, sigma, stored))
+    np.testing.assert_array_equal(rows.scales, scales)
+    np.testing.assert_array_equal(rows.range_inputs, range_inputs(returns, sigma, scales[:, 0]))
     np.testing.assert_array_equal(rows.last, [message[-1] for message in messages])
 
 

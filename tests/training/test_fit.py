@@ -12,7 +12,7 @@ from training.conformal import conformal_quantile
 from training.dataset import build_rows
 from training.evaluate import measure, outcomes_of
 from training.fit import fit_model
-from training.forests import ForestSettings
+from training.forests import ForestSettings, grow_centre
 from training.shrinkage import fit_shrinkage
 
 

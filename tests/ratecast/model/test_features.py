@@ -28,16 +28,17 @@ def test_a_window_ends_in_the_newest_rates_whatever_the_lengths(batch: list[list
 def test_features_of_a_history_do_not_depend_on_its_batch(batch: list[list[float]]) -> None:
     def volatility(some: list[list[float]]) -> np.ndarray:
         returns = features.log_returns(features.window_matrix(some))
-        return features.ewma_volatility(returns, np.full(len(some), 0.005))
+        return features.ewma_volatility(returns, np.full(len(some), 0.005), np.full(len(some), 0.004))
 
     together = volatility(batch)
     alone = np.concatenate([volatility([history]) for history in batch])
     assert together.tobytes() == alone.tobytes()
 
 
-def _volatility(history: list[float], stored: float) -> float:
+def _volatility(history: list[float], stored: float, recent: float | None = None) -> float:
     returns = features.log_returns(features.window_matrix([history]))
-    return float(features.ewma_volatility(returns, np.array([stored]))[0])
+    recent = stored if recent is None else recent
+    return float(features.ewma_volatility(returns, np.array([stored]), np.array([recent]))[0])
 
 
 def test_volatility_of_a_long_history_is_the_plain_recursion() -> None:
@@ -48,12 +49,20 @@ def test_volatility_of_a_long_history_is_the_plain_recursion() -> None:
     assert _volatility(history, 0.5 * expected) == pytest.approx(expected, rel=1e-12)
 
 
-def test_volatility_of_a_short_history_leans_on_the_stored_one() -> None:
-    returns = [0.0, 0.0]
+def test_volatility_of_a_short_history_leans_on_the_recent_one_of_training() -> None:
     weight = 1 + DECAY
     expected = math.sqrt(PRIOR_WEIGHT * 0.01**2 / (PRIOR_WEIGHT + weight))
-    assert returns == [0.0, 0.0]
-    assert _volatility([1.0, 1.0, 1.0], 0.01) == pytest.approx(expected, rel=1e-12)
+    assert _volatility([1.0, 1.0, 1.0], 0.02, 0.01) == pytest.approx(expected, rel=1e-12)
+
+
+def test_from_twenty_one_rates_on_the_recent_volatility_of_training_does_not_count() -> None:
+    history = np.exp(np.random.default_rng(3).normal(0, 0.01, 21).cumsum()).tolist()
+    assert _volatility(history, 0.01, 0.03) == _volatility(history, 0.01, 0.002)
+    assert _volatility(history[1:], 0.01, 0.03) > 1.5 * _volatility(history[1:], 0.01, 0.002)
+
+
+def test_a_short_history_keeps_the_floor_where_the_recent_volatility_was_far_below_it() -> None:
+    assert _volatility([1.0, 1.0, 1.0], 0.01, 1e-5) == pytest.approx(FLOOR_SHARE * 0.01)
 
 
 def test_a_stuck_history_keeps_a_floor_of_volatility() -> None:
@@ -65,21 +74,21 @@ def test_a_history_is_floored_from_the_shortest_adaptive_one_on_and_only_below_t
     length: int, share: float, seed: int
 ) -> None:
     """With steps of a known size, their signs at random: the volatility is that size."""
-    stored = 0.005
+    stored = np.array([0.005])
     signs = np.random.default_rng(seed).choice([-1.0, 1.0], size=length)
     returns = features.log_returns(
         features.window_matrix([np.exp(np.cumsum(share * stored * signs)).tolist()])
     )
-    sigma = features.ewma_volatility(returns, np.array([stored]))
+    sigma = features.ewma_volatility(returns, stored, stored)
     if abs(share / FLOOR_SHARE - 1.0) > 1e-6:
         expected = length >= ADAPTIVE_LENGTH and share < FLOOR_SHARE
-        assert features.floored(sigma, np.array([stored])).tolist() == [expected]
+        assert features.floored(sigma, stored).tolist() == [expected]
 
 
 def test_model_inputs_do_not_know_the_scale_of_a_pair() -> None:
     base = np.exp(np.random.default_rng(5).normal(0, 0.01, 61).cumsum())
     returns = features.log_returns(features.window_matrix([base.tolist(), (base * 150).tolist()]))
     stored = np.array([0.01, 0.01])
-    inputs = features.model_inputs(returns, features.ewma_volatility(returns, stored), stored)
+    inputs = features.model_inputs(returns, features.ewma_volatility(returns, stored, stored), stored)
     np.testing.assert_allclose(inputs[0], inputs[1], rtol=1e-5)
     assert inputs.dtype == np.float32

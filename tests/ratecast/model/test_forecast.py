@@ -13,7 +13,8 @@ from ratecast.model import features, ranges
 from ratecast.model.classic_drift import MAX_SCORE
 from ratecast.model.features import DECAY_WEIGHTS, FEATURE_NAMES, FLOOR_SHARE, PRIOR_WEIGHT
 from ratecast.model.forecast import Forecaster
-from tests.bundles import LEVELS, QUANTILES, SIGMA, training_stats
+from ratecast.model.onnx_model import OnnxModel
+from tests.bundles import LEVELS, QUANTILES, SIGMA, forest_on_noise, training_stats
 
 
 class Steps:
@@ -29,13 +30,34 @@ class Steps:
         return found if self._column is None else found + inputs[:, self._column]
 
 
+class Factors:
+    """A range forest with known factors, constant or moved by an input, that records its inputs."""
+
+    def __init__(self, *constant: float, column: int | None = None) -> None:
+        self._constant, self._column = np.array(constant or (1.0, 1.0)), column
+        self.asked: list[np.ndarray] = []
+
+    def predict(self, inputs: np.ndarray) -> np.ndarray:
+        self.asked.append(inputs)
+        found = np.tile(self._constant, (len(inputs), 1))
+        return found if self._column is None else found + np.abs(inputs[:, [self._column]])
+
+
 def history(count: int = 61, seed: int = 2, level: float = LEVELS["EUR/GBP"]) -> list[float]:
     steps = np.random.default_rng(seed).normal(scale=SIGMA, size=count)
     return [float(rate) for rate in level * np.exp(np.cumsum(steps))]
 
 
-def forecaster(shrinkage: float = 0.0, model: Steps | None = None, std: float | None = None) -> Forecaster:
-    return Forecaster(training_stats(shrinkage=shrinkage), model or Steps(), std)
+def forecaster(
+    shrinkage: float = 0.0,
+    model: Steps | None = None,
+    std: float | None = None,
+    *,
+    factors: Factors | None = None,
+    exponent: float = 1.0,
+) -> Forecaster:
+    stats = training_stats(shrinkage=shrinkage, exponent=exponent)
+    return Forecaster(stats, factors or Factors(), model or Steps(), std)
 
 
 def made_ready(maker: Forecaster, *histories: list[float], pair: str = "EUR/GBP"):
@@ -74,7 +96,8 @@ def test_a_range_is_a_quantile_of_its_length_times_its_scale_around_the_forecast
     maker = forecaster(1.0, Steps(0.3))
     windows = made_ready(maker, history(count))
     found = maker.forecast(windows)
-    scales = ranges.range_scales(windows.returns, windows.sigma, np.array([SIGMA]))[0]
+    stored = np.array([SIGMA])
+    scales = ranges.range_scales(windows.returns, windows.sigma, stored, stored)[0]
     widths = [QUANTILES[level][table] * scale for level, scale in zip(("80", "95"), scales, strict=True)]
     assert widths[0] < widths[1]
     centre = float(found.prediction[0])
@@ -110,7 +133,7 @@ def test_a_floored_range_uses_the_floor_and_every_other_its_volatility(share: fl
 @pytest.mark.parametrize("shrinkage", [0.0, 0.5])
 @pytest.mark.parametrize("count", [4, 21, 22, 30, 61])
 def test_a_hindcast_is_the_forecast_from_the_rates_before(count: int, shrinkage: float) -> None:
-    maker = forecaster(shrinkage, Steps(0.2, column=0))
+    maker = forecaster(shrinkage, Steps(0.2, column=0), factors=Factors(0.5, 0.7, column=5))
     rates = history(count)
     found = maker.hindcast(made_ready(maker, rates))
     before = made_ready(maker, rates[:-1])
@@ -203,11 +226,14 @@ def test_each_history_is_compared_with_its_pair() -> None:
 
 
 def test_a_forecast_does_not_depend_on_its_batch() -> None:
-    maker = forecaster(1.0, Steps(column=1))
-    some = [history(61, seed=1), history(5, seed=2), history(30, seed=3)]
-    together = maker.forecast(made_ready(maker, *some)).prediction
-    alone = np.concatenate([maker.forecast(made_ready(maker, one)).prediction for one in some])
-    assert together.tobytes() == alone.tobytes()
+    maker = forecaster(1.0, Steps(column=1), factors=Factors(column=3))
+    peg = [LEVEL] * 61
+    some = [history(61, seed=1), history(5, seed=2), history(30, seed=3), peg, history(61, seed=4)]
+    together = maker.forecast(made_ready(maker, *some))
+    alone = [maker.forecast(made_ready(maker, one)) for one in some]
+    for name in ("prediction", "lower", "upper"):
+        joined = np.concatenate([getattr(one, name) for one in alone])
+        assert getattr(together, name).tobytes() == joined.tobytes(), name
 
 
 def test_the_newest_sixty_one_rates_count() -> None:
@@ -218,3 +244,76 @@ def test_the_newest_sixty_one_rates_count() -> None:
     for name in ("prediction", "lower", "upper", "drift_scores"):
         one, other = (getattr(forecasts, name) for forecasts in found)
         assert one.tobytes() == other.tobytes(), name
+
+
+def half_widths(maker: Forecaster, *histories: list[float]) -> np.ndarray:
+    found = maker.forecast(made_ready(maker, *histories))
+    return np.log(found.upper / found.prediction[:, None])
+
+
+@pytest.mark.parametrize("exponent", [0.25, 0.5, 1.0])
+@pytest.mark.parametrize("count", [21, 40, 61, 500])
+def test_from_twenty_one_rates_on_the_forest_widens_the_range_by_its_factor_to_the_exponent(
+    count: int, exponent: float
+) -> None:
+    plain = half_widths(forecaster(exponent=0.0), history(count))
+    found = half_widths(forecaster(factors=Factors(1.3, 0.8), exponent=exponent), history(count))
+    assert found[0].tolist() == pytest.approx((plain[0] * np.array([1.3, 0.8]) ** exponent).tolist())
+
+
+@pytest.mark.parametrize("rates", [history(3), history(20), [LEVELS["EUR/GBP"]] * 61])
+def test_a_short_history_and_one_at_the_floor_keep_the_base_scale(rates: list[float]) -> None:
+    factors = Factors(1.3, 1.3)
+    found = half_widths(forecaster(factors=factors), rates)
+    assert found.tobytes() == half_widths(forecaster(exponent=0.0), rates).tobytes()
+    assert factors.asked == []
+
+
+def test_at_exponent_0_the_forest_is_not_asked() -> None:
+    maker = forecaster(factors=(factors := Factors(2.0, 2.0)), exponent=0.0)
+    windows = made_ready(maker, history(), history(30))
+    maker.forecast(windows)
+    maker.hindcast(windows)
+    assert factors.asked == []
+
+
+def test_with_lambda_0_the_forest_of_the_centre_is_not_asked() -> None:
+    maker = forecaster(0.0, centre := Steps(5.0))
+    windows = made_ready(maker, history())
+    assert maker.forecast(windows).prediction.tolist() == [history()[-1]]
+    maker.hindcast(windows)
+    assert centre.asked == []
+
+
+def test_the_range_forest_sees_the_returns_without_those_that_are_left_out() -> None:
+    maker = forecaster(factors=(factors := Factors()))
+    rates = history()
+    spiked = [*rates[:40], 3 * rates[40], *rates[41:]]
+    mask = np.zeros(60, dtype=bool)
+    mask[[39, 40]] = True
+    maker.forecast(made_ready(maker, spiked).without({0: mask}))
+    maker.forecast(made_ready(maker, rates).without({0: mask}))
+    one, other = factors.asked
+    assert one.tobytes() == other.tobytes()
+
+
+@pytest.mark.parametrize("count", [3, 4, 20, 21, 22, 61, 1024])
+@pytest.mark.parametrize("exponent", [0.0, 1.0])
+def test_whatever_the_rates_the_ranges_are_finite_and_nested(count: int, exponent: float) -> None:
+    bundle_forest = OnnxModel(forest_on_noise()[0])
+    maker = Forecaster(training_stats(exponent=exponent), bundle_forest)
+    moving = np.array(history(count))
+    equal = np.full(count, LEVEL)
+    peg = np.where(np.arange(count) % 5 == 0, 1.00001 * LEVEL, LEVEL)
+    one_jump = np.where(np.arange(count) < count - 2, LEVEL, 2 * LEVEL)
+    until_lately = np.where(np.arange(count) < count // 2, moving, moving[count // 2])
+    some = [rates.tolist() for rates in (moving, equal, peg, one_jump, until_lately, moving * 1e-9, 1e9 / moving)]
+    windows = made_ready(maker, *some)
+    missing = np.random.default_rng(count).random((len(some), 60)) < 0.3
+    with_holes = windows.without(dict(enumerate(missing)))
+    nothing_left = windows.without(dict.fromkeys(range(len(some)), np.ones(60, dtype=bool)))
+    for ready in (windows, with_holes, nothing_left):
+        found = maker.forecast(ready)
+        assert np.isfinite(found.lower).all() and np.isfinite(found.upper).all()
+        assert (found.lower[:, 1] <= found.lower[:, 0]).all() and (found.upper[:, 0] <= found.upper[:, 1]).all()
+        assert (found.lower[:, 0] < found.prediction).all() and (found.prediction < found.upper[:, 0]).all()

@@ -11,6 +11,7 @@ from ratecast.model.features import ewma_volatility
 from ratecast.model.ranges import range_scales, shoulder_scale
 
 STORED = 0.005
+RECENT = 0.004
 
 
 def returns(count: int, shape: str, seed: int = 3) -> np.ndarray:
@@ -24,17 +25,17 @@ def padded(values: np.ndarray) -> np.ndarray:
 
 
 def shoulder(values: np.ndarray) -> float:
-    return float(shoulder_scale(padded(values), np.array([STORED]))[0])
+    return float(shoulder_scale(padded(values), np.array([STORED]), np.array([RECENT]))[0])
 
 
 def by_hand(values: np.ndarray) -> float:
     """The narrow scale as decision 6 and its docstring have it, return by return; the figures are written out."""
     sizes = [abs(value) for value in values[::-1]]  # newest first
-    typical = math.sqrt(2 / math.pi) * STORED
+    typical, recent = math.sqrt(2 / math.pi) * STORED, math.sqrt(2 / math.pi) * RECENT
     weights = [0.94**age for age in range(len(sizes))]
     weighted, weight = sum(w * size for w, size in zip(weights, sizes, strict=True)), sum(weights)
     if len(sizes) < 20:
-        return (weighted + 10 * typical) / (weight + 10) * 1.6062**0.6
+        return (weighted + 3 * recent) / (weight + 3) * 1.6062**0.6
     quantile = sorted(sizes)[math.ceil(0.8 * len(sizes)) - 1]
     shape = quantile / max(sum(sizes) / len(sizes), 0.1 * typical)
     return max(weighted / weight, 0.1 * typical) * min(max(shape, 0.8), 2.2) ** 0.6
@@ -57,14 +58,15 @@ def test_the_shape_is_bounded_on_both_sides() -> None:
 
 def test_the_wide_range_is_scaled_by_the_volatility() -> None:
     rows, stored = padded(returns(60, "normal")), np.array([STORED])
-    sigma = ewma_volatility(rows, stored)
-    assert range_scales(rows, sigma, stored)[0, 1] == sigma[0]
+    sigma = ewma_volatility(rows, stored, stored)
+    assert range_scales(rows, sigma, stored, stored)[0, 1] == sigma[0]
 
 
 @given(st.floats(min_value=0.05, max_value=20))
 def test_the_scale_of_the_narrow_range_is_in_units_of_the_returns(factor: float) -> None:
     values = returns(60, "normal")
-    scaled = float(shoulder_scale(padded(values * factor), np.array([STORED * factor]))[0])
+    stored, recent = np.array([STORED * factor]), np.array([RECENT * factor])
+    scaled = float(shoulder_scale(padded(values * factor), stored, recent)[0])
     assert scaled == pytest.approx(factor * shoulder(values))
 
 
@@ -73,10 +75,11 @@ def test_one_shock_moves_the_narrow_scale_less_than_the_volatility() -> None:
     shocked = calm.copy()
     shocked[-5] = 20 * STORED
     stored = np.array([STORED])
-    narrow, wide = (
-        range_scales(padded(shocked), ewma_volatility(padded(shocked), stored), stored)
-        / range_scales(padded(calm), ewma_volatility(padded(calm), stored), stored)
-    )[0]
+    with_shock, without = (
+        range_scales(rows, ewma_volatility(rows, stored, stored), stored, stored)
+        for rows in (padded(shocked), padded(calm))
+    )
+    narrow, wide = (with_shock / without)[0]
     assert 1 < narrow < 0.6 * wide
 
 
@@ -91,17 +94,19 @@ def test_narrow_shoulders_make_a_narrow_scale_at_the_same_mean() -> None:
 
 def test_missing_returns_change_nothing_but_the_weight_of_what_is_there() -> None:
     values = returns(40, "fat")
-    alone = float(shoulder_scale(values[None, :], np.array([STORED]))[0])
+    alone = float(shoulder_scale(values[None, :], np.array([STORED]), np.array([RECENT]))[0])
     assert shoulder(values) == pytest.approx(alone)
 
 
 def test_rows_of_different_lengths_are_scaled_as_if_alone() -> None:
     rows = np.vstack([padded(returns(count, "normal")) for count in (2, 5, 19, 20, 47, 60)])
-    together = shoulder_scale(rows, np.full(6, STORED))
-    alone = [float(shoulder_scale(row[None, :], np.array([STORED]))[0]) for row in rows]
+    together = shoulder_scale(rows, np.full(6, STORED), np.full(6, RECENT))
+    alone = [
+        float(shoulder_scale(row[None, :], np.array([STORED]), np.array([RECENT]))[0]) for row in rows
+    ]
     assert together.tolist() == alone
 
 
 def test_a_peg_keeps_a_floor() -> None:
     assert shoulder(np.zeros(60)) > 0.05 * STORED
-    assert shoulder(np.zeros(2)) > 0.5 * STORED
+    assert shoulder(np.zeros(2)) > 0.5 * RECENT
