@@ -14,6 +14,7 @@ from sklearn.base import clone
 
 from ratecast.errors import ModelBundleError, OperationError
 from ratecast.model.bundle import (
+    CENTRE,
     CURRENT,
     JOBLIB,
     MANIFEST,
@@ -27,12 +28,14 @@ from ratecast.model.bundle import (
 )
 from ratecast.model.forecast import Forecaster
 from ratecast.model.onnx_model import OnnxModel
-from ratecast.model.parity import Probes, make_probes
+from ratecast.model.parity import Proof, make_probes
+from ratecast.model.range_inputs import RANGE_INPUT_NAMES
 from training.bundle_writer import BundleContent, write_bundle
-from training.onnx_export import check_parity, export_onnx
+from training.onnx_export import ExportedModel, check_parity, export, export_onnx
 
 NOW = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)
 RNG = np.random.default_rng(0)
+INPUTS = len(RANGE_INPUT_NAMES)
 
 
 def names(directory):
@@ -57,7 +60,7 @@ def models_dir(trained, tmp_path):
 
 @pytest.fixture
 def forest(trained):
-    return joblib.load(trained.directory / JOBLIB)
+    return joblib.load(trained.directory / JOBLIB)[ONNX]
 
 
 def test_a_written_bundle_loads_and_round_trips(trained):
@@ -86,38 +89,62 @@ def test_a_tampered_file_is_rejected(models_dir, trained, name):
 
 
 def test_the_graph_and_the_forest_agree(trained, forest):
-    inputs = np.random.default_rng(0).normal(size=(1000, 3)).astype(np.float32)
+    inputs = np.random.default_rng(0).normal(size=(1000, INPUTS)).astype(np.float32)
     onnx = (trained.directory / ONNX).read_bytes()
     assert forest.n_jobs == 1
     np.testing.assert_allclose(OnnxModel(onnx).predict(inputs), forest.predict(inputs), atol=1e-6)
     assert check_parity(onnx, forest, inputs) < 1e-6
+    assert graph_output(onnx) == [None, 2]
+
+
+def graph_output(onnx):
+    """The shape that a graph declares for its output; None where it depends on the batch."""
+    shape = OnnxModel(onnx)._session.get_outputs()[0].shape
+    return [size if isinstance(size, int) else None for size in shape]
+
+
+def test_a_graph_declares_as_many_outputs_as_its_model_has(models_dir, forest):
+    inputs = np.random.default_rng(0).normal(size=(300, 3)).astype(np.float32)
+    one, three = (clone(forest).fit(inputs, target) for target in (inputs[:, 0], inputs))
+    assert [graph_output(export_onnx(model, 3)) for model in (one, three)] == [[None, 1], [None, 3]]
+
+
+def test_a_bundle_with_a_centre_has_its_graph_its_forest_and_its_probes(models_dir, trained, forest):
+    inputs = np.random.default_rng(0).normal(size=(300, 3)).astype(np.float32)
+    centre = export(clone(forest).fit(inputs, inputs[:, 0]), inputs, seed=0)
+    content = content_of(trained, forest)
+    shrinkage = trained.stats.shrinkage.model_copy(update={"lambda_": 0.5})
+    stats = trained.stats.model_copy(update={"shrinkage": shrinkage})
+    content = replace(content, stats=stats, models=content.models | {CENTRE: centre})
+    written = write_bundle(models_dir, content, NOW)
+    assert load(models_dir).centre == centre.onnx
+    assert set(joblib.load(written.directory / JOBLIB)) == {ONNX, CENTRE}
 
 
 def test_a_graph_that_disagrees_is_rejected(forest):
-    inputs = np.zeros((1, 3), dtype=np.float32)
-    with pytest.raises(OperationError, match="differs from the forest by 2e-05"):
-        check_parity(export_onnx(forest), Shifted(forest, 2e-5), inputs)
+    inputs = np.zeros((1, INPUTS), dtype=np.float32)
+    with pytest.raises(OperationError, match="differs from the model by 2e-05"):
+        check_parity(export_onnx(forest, INPUTS), Shifted(forest, 2e-5), inputs)
     with pytest.raises(OperationError, match="differs"):
-        check_parity(export_onnx(forest), Shifted(forest, float("nan")), inputs)
+        check_parity(export_onnx(forest, INPUTS), Shifted(forest, float("nan")), inputs)
 
 
 def test_parity_is_checked_on_the_training_inputs_too(forest):
     class WrongAtOnePoint(Shifted):
         def predict(self, inputs):
-            return self._forest.predict(inputs) + (inputs[:, 0] == np.float32(0.123)) * self._by
+            return self._forest.predict(inputs) + (inputs[:, [0]] == np.float32(0.123)) * self._by
 
-    inputs = np.array([[0.123, 0, 0]], dtype=np.float32)
+    inputs = np.array([[0.123, *[0] * (INPUTS - 1)]], dtype=np.float32)
     with pytest.raises(OperationError, match="differs"):
-        check_parity(export_onnx(forest), WrongAtOnePoint(forest, 1), inputs)
+        check_parity(export_onnx(forest, INPUTS), WrongAtOnePoint(forest, 1), inputs)
 
 
-def content_of(trained, forest, *, onnx=None):
-    probes = Probes.model_validate_json((trained.directory / PARITY).read_bytes())
-    onnx = (trained.directory / ONNX).read_bytes() if onnx is None else onnx
+def content_of(trained, forest):
+    probes = Proof.model_validate_json((trained.directory / PARITY).read_bytes()).range
+    onnx = (trained.directory / ONNX).read_bytes()
     stats = trained.stats
-    return BundleContent(
-        stats, forest, onnx, probes, lambda named: f"<p>{named.model_version}</p>", "0" * 64, {}, 0
-    )
+    models = {ONNX: ExportedModel(forest, onnx, probes)}
+    return BundleContent(stats, models, lambda named: f"<p>{named.model_version}</p>", "0" * 64, {}, 0)
 
 
 def snapshot(directory):
@@ -136,12 +163,11 @@ def test_the_same_bundle_again_is_kept(models_dir, trained, forest):
 
 def test_the_same_version_with_another_forest_takes_another_name(models_dir, trained, forest):
     before = snapshot(models_dir / trained.version)
-    other = clone(forest).set_params(random_state=5).fit(RNG.normal(size=(300, 3)), RNG.normal(size=300))
-    onnx = export_onnx(other)
-    content = replace(
-        content_of(trained, other, onnx=onnx),
-        probes=make_probes(other, RNG.normal(size=(99, 3)).astype(np.float32), 0),
-    )
+    inputs = RNG.normal(size=(300, INPUTS)).astype(np.float32)
+    other = clone(forest).set_params(random_state=5).fit(inputs, RNG.normal(size=(300, 2)))
+    onnx = export_onnx(other, INPUTS)
+    models = {ONNX: ExportedModel(other, onnx, make_probes(other, inputs, 0))}
+    content = replace(content_of(trained, other), models=models)
     written = write_bundle(models_dir, content, NOW)
     second = f"{trained.version}.2"
     assert written.stats.model_version == written.directory.name == second

@@ -9,10 +9,10 @@ import pytest
 
 from ratecast.errors import ModelBundleError
 from ratecast.model import parity
-from ratecast.model.bundle import CURRENT, MANIFEST, ONNX, PARITY, STATS, load, set_current
+from ratecast.model.bundle import CENTRE, CURRENT, MANIFEST, ONNX, PARITY, STATS, load, set_current
 from ratecast.model.onnx_model import OnnxModel
 from ratecast.model.parity import Probes
-from tests.bundles import forest_on_noise, write_bundle, write_manifest
+from tests.bundles import centre_on_noise, forest_on_noise, write_bundle, write_manifest
 
 
 @pytest.fixture
@@ -36,11 +36,19 @@ def test_the_graph_of_another_forest_is_rejected_though_its_digest_is_right(bund
         load(tmp_path)
 
 
+def test_a_graph_with_one_output_less_is_rejected():
+    onnx, probes = forest_on_noise()
+    narrower = Probes(inputs=probes.inputs, outputs=[row[:1] for row in probes.outputs])
+    with pytest.raises(ModelBundleError, match="differs"):
+        parity.check_probes(onnx, narrower)
+
+
 @pytest.mark.parametrize(("off", "fails"), [(9e-6, False), (1.1e-5, True)])
 def test_parity_has_the_tolerance_of_training(off, fails):
     onnx, probes = forest_on_noise()
     exact = OnnxModel(onnx).predict(np.array(probes.inputs, dtype=np.float32)).tolist()
-    shifted = Probes(inputs=probes.inputs, outputs=[*exact[:-1], exact[-1] + off])
+    last = [exact[-1][0], exact[-1][1] + off]
+    shifted = Probes(inputs=probes.inputs, outputs=[*exact[:-1], last])
     if fails:
         with pytest.raises(ModelBundleError, match="at most 1e-05"):
             parity.check_probes(onnx, shifted)
@@ -60,7 +68,8 @@ def test_probes_are_seeded_and_hold_training_and_random_inputs():
     known = {tuple(row) for row in inputs.tolist()}
     assert [row in known for row in probes.inputs] == [True] * 48 + [False] * 16
     again = Probes.model_validate_json(probes.model_dump_json())
-    assert np.array(again.inputs, dtype=np.float32).sum(axis=1).tolist() == pytest.approx(again.outputs)
+    sums = np.array(again.inputs, dtype=np.float32).sum(axis=1)
+    np.testing.assert_allclose(sums[:, None], again.outputs, rtol=1e-6)
 
 
 def test_a_graph_that_is_not_onnx_is_rejected(bundle, tmp_path):
@@ -83,8 +92,18 @@ def test_a_bundle_without_probes_is_rejected_with_the_way_out(bundle, tmp_path):
     [
         (
             PARITY,
-            {"outputs": [0.0]},
-            r"parity\.json is malformed: outputs must have one value for each of \d+ inputs, got 1",
+            {"range": {"inputs": [[0.0], [1.0]], "outputs": [[0.0]]}},
+            r"parity\.json is malformed: range: outputs must have one row for each of 2 inputs, got 1",
+        ),
+        (
+            PARITY,
+            {"range": {"inputs": [[0.0], [1.0, 2.0]], "outputs": [[0.0], [0.0]]}},
+            "all rows of inputs, and all rows of outputs, must have the same length",
+        ),
+        (
+            STATS,
+            {"range_factor": {"exponent": 1.5, "t_statistic": 0.0, "gate": 3.0}},
+            r"range_factor\.exponent must be at most 1",
         ),
         (STATS, {"intervals": {"80": {"3": 1.0}}}, "intervals must have the levels 80 and 95"),
         (
@@ -120,6 +139,53 @@ def test_a_manifest_that_names_a_path_is_rejected(bundle, tmp_path, name):
     manifest["files"][name] = "0" * 64
     (bundle / MANIFEST).write_text(json.dumps(manifest))
     with pytest.raises(ModelBundleError, match="files"):
+        load(tmp_path)
+
+
+def test_a_bundle_of_an_earlier_version_is_rejected_in_one_line_that_says_to_train_again(bundle, tmp_path):
+    """Its forest forecasts the return, and its statistics lack the exponent of the ranges and the recent sigmas."""
+    document = json.loads((bundle / STATS).read_text())
+    del document["range_factor"]
+    for pair in document["pairs"].values():
+        del pair["recent_sigma"]
+    (bundle / STATS).write_text(json.dumps(document))
+    write_manifest(bundle, "test-1")
+    with pytest.raises(ModelBundleError, match="run `ratecast train` again$") as raised:
+        load(tmp_path)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.fixture
+def moving(tmp_path):
+    """A bundle whose centre forest moves the forecast."""
+    return write_bundle(tmp_path, shrinkage=0.5)
+
+
+def test_a_bundle_that_moves_its_forecasts_has_the_graph_of_the_centre(moving, tmp_path):
+    bundle = load(tmp_path)
+    assert bundle.centre == (moving / CENTRE).read_bytes()
+    assert bundle.centre != bundle.onnx
+
+
+def test_a_bundle_with_lambda_0_has_no_graph_of_the_centre(bundle, tmp_path):
+    assert load(tmp_path).centre is None
+
+
+@pytest.mark.parametrize("lacking", ["graph", "probes"])
+def test_a_bundle_that_moves_its_forecasts_but_cannot_is_rejected(moving, tmp_path, lacking):
+    if lacking == "graph":
+        (moving / CENTRE).unlink()
+        write_manifest(moving, "test-1")
+    else:
+        rewrite(moving, PARITY, centre=None)
+    with pytest.raises(ModelBundleError, match=r"test-1 is incomplete: centre\.onnx or its probes are missing"):
+        load(tmp_path)
+
+
+def test_a_centre_that_gives_other_answers_than_its_forest_is_rejected(moving, tmp_path):
+    (moving / CENTRE).write_bytes(centre_on_noise(seed=1)[0])
+    write_manifest(moving, "test-1")
+    with pytest.raises(ModelBundleError, match=r"test-1 is rejected: its ONNX model differs"):
         load(tmp_path)
 
 
