@@ -18,7 +18,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from monitoring.metrics import WorkerMetrics
 from ratecast.model.bundle import Bundle
 from ratecast.scoring.scorer import Scorer
-from tests.bundles import forest_on_noise, training_stats
+from tests.bundles import centre_on_noise, forest_on_noise, training_stats
 from tests.fuzz.inputs import exhaustive_batches, random_batches
 from tests.fuzz.promises import hold, quoted
 from tests.fuzz.values import MAX_BYTES
@@ -76,7 +76,12 @@ class Fuzzer:
     def __init__(self, schema_every: int, max_failures: int = 20) -> None:
         stats = training_stats(shrinkage=0.5)
         bundle = Bundle(
-            version=stats.model_version, directory=Path(), stats=stats, digests={}, onnx=forest_on_noise()[0]
+            version=stats.model_version,
+            directory=Path(),
+            stats=stats,
+            digests={},
+            onnx=forest_on_noise()[0],
+            centre=centre_on_noise()[0],
         )
         self._scorer = Scorer(bundle, MAX_BYTES)
         self._registry = CollectorRegistry()

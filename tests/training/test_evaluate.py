@@ -31,6 +31,7 @@ def outcomes(actual, step, half, dates=None, forest=None):
         forest=step if forest is None else np.array(forest, dtype=float),
         half=np.tile(np.array(half, dtype=float), (n, 1)),
         constant=np.ones((n, 2)),
+        base=np.full((n, 2), 2.0),
     )
 
 

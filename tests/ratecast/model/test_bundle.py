@@ -66,7 +66,7 @@ def test_probes_are_seeded_and_hold_training_and_random_inputs():
     probes = parity.make_probes(Sum(), inputs, seed=7)
     assert probes == parity.make_probes(Sum(), inputs, seed=7) != parity.make_probes(Sum(), inputs, seed=8)
     known = {tuple(row) for row in inputs.tolist()}
-    assert [row in known for row in probes.inputs] == [True] * 48 + [False] * 16
+    assert [tuple(row) in known for row in probes.inputs] == [True] * 48 + [False] * 16
     again = Probes.model_validate_json(probes.model_dump_json())
     sums = np.array(again.inputs, dtype=np.float32).sum(axis=1)
     np.testing.assert_allclose(sums[:, None], again.outputs, rtol=1e-6)

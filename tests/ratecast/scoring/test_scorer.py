@@ -14,13 +14,18 @@ from ratecast.contract.messages import Prediction
 from ratecast.model.bundle import Bundle
 from ratecast.scoring.scorer import Scorer
 from tests.bad_records import BAD, GOOD
-from tests.bundles import LEVELS, SIGMA, forest_on_noise, training_stats
+from tests.bundles import LEVELS, SIGMA, centre_on_noise, forest_on_noise, training_stats
 from tests.fakes import FakeRecord
 
 NOW = dt.datetime(2025, 6, 1, 12, tzinfo=dt.UTC)
 _STATS = training_stats(shrinkage=0.5)
 _BUNDLE = Bundle(
-    version=_STATS.model_version, directory=Path(), stats=_STATS, digests={}, onnx=forest_on_noise()[0]
+    version=_STATS.model_version,
+    directory=Path(),
+    stats=_STATS,
+    digests={},
+    onnx=forest_on_noise()[0],
+    centre=centre_on_noise()[0],
 )
 SCORER = Scorer(_BUNDLE, 1_000_000)
 
