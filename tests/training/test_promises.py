@@ -1,0 +1,123 @@
+"""What the ranges promise, measured on the ECB's rates: trained to the end of 2020, tested from 2021 to the newest rate.
+
+Forecasts are those of a worker. They are compared with the recipe before the range forest, which this file keeps.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.lib.stride_tricks import sliding_window_view
+
+from ratecast.model.accuracy_measures import winkler_score
+from ratecast.model.forecast import Forecaster
+from ratecast.model.ranges import LEVELS, half_widths
+from ratecast.rates.tables import load_ecb
+from tests import bundles
+from training.build_stats import pair_stats
+from training.collect import collect
+from training.conformal import conformal_quantile
+from training.dataset import pair_sigmas
+from training.fit import fit_model
+from training.forests import ForestSettings
+from training.train_options import TrainOptions
+
+EVE = np.datetime64("2020-12-31")
+SHORT = (3, 5, 11, 20)
+CLAIMED = np.array([0.8, 0.95])
+
+
+@dataclass(frozen=True)
+class Tested:
+    """Histories of one length and what came next, in log returns; a row for each forecast."""
+
+    pair: np.ndarray
+    returns: np.ndarray  # (n, 60) before the forecast, of which a history has the newest
+    stored: np.ndarray
+    actual: np.ndarray
+    half: np.ndarray  # (n, 2), columns LEVELS
+    old: np.ndarray  # (n, 2), half widths of the recipe before the range forest
+
+    def inside(self, mask: np.ndarray | slice = slice(None)) -> np.ndarray:
+        return (np.abs(self.actual)[mask, None] <= self.half[mask]).mean(axis=0)
+
+    def winkler_ratios(self) -> list[float]:
+        size = self.actual / self.stored
+        new, old = (half / self.stored[:, None] for half in (self.half, self.old))
+        return [
+            winkler_score(size, new[:, c], level) / winkler_score(size, old[:, c], level)
+            for c, level in enumerate(CLAIMED)
+        ]
+
+
+def old_scales(returns, stored):
+    """The scales before the range forest: short histories had ten pseudo-observations of the stored sigma."""
+    present = ~np.isnan(returns)
+    sizes, count = np.where(present, np.abs(returns), 0.0), present.sum(axis=1)
+    weights = 0.94 ** np.arange(returns.shape[1])[::-1]
+    prior = np.where(count < 20, 10.0, 0.0)
+    typical, weight = 0.7979 * stored, (present * weights).sum(axis=1) + prior
+    sigma = np.sqrt(((sizes**2 * weights).sum(axis=1) + prior * stored**2) / weight)
+    mean = ((sizes * weights).sum(axis=1) + prior * typical) / weight
+    rank = returns.shape[1] - count + np.ceil(0.8 * count).astype(int) - 1
+    quantile = np.take_along_axis(np.sort(sizes, axis=1), rank[:, None], axis=1)[:, 0]
+    shape = np.clip(quantile / np.maximum(sizes.sum(axis=1) / count, 0.1 * typical), 0.8, 2.2)
+    shoulder = np.maximum(mean, 0.1 * typical) * np.where(count < 20, 1.6062, shape) ** 0.6
+    return np.column_stack((shoulder, np.maximum(sigma, 0.1 * stored)))
+
+
+def all_windows(histories):
+    """Position of the pair, 61 rates, next return and its day, for every rate with 61 rates before it."""
+    parts = []
+    for position, history in enumerate(histories):
+        for stretch in history.stretches:
+            rates = sliding_window_view(stretch.rates, 61)[:-1]
+            actual = np.diff(np.log(stretch.rates))[60:]
+            parts.append((np.full(len(rates), position), rates, actual, stretch.dates[61:]))
+    return [np.concatenate(columns) for columns in zip(*parts, strict=True)]
+
+
+@pytest.fixture(scope="module")
+def tested():
+    """Forecasts of each tested length."""
+    options = TrainOptions(models_dir=Path())
+    histories, _ = collect(options, load_ecb())
+    known = [history.until(EVE) for history in histories]
+    model = fit_model(histories, EVE, ForestSettings(trees=25), refit=False)
+    assert model.shrinkage.lambda_ == 0
+    assert model.range_factor.exponent > 0
+    sigmas = pair_sigmas(known)
+    stats = bundles.training_stats().model_copy(
+        update={
+            "shrinkage": model.shrinkage,
+            "range_factor": model.range_factor,
+            "intervals": model.quantiles,
+            "pairs": {
+                history.pair: pair_stats(history, sigma, 1)
+                for history, sigma in zip(known, sigmas.tolist(), strict=True)
+            },
+        }
+    )
+    worker = Forecaster(stats, model.range_forest)
+    pairs, rates, actual, dates = all_windows(histories)
+    returns, before, stored = np.diff(np.log(rates), axis=1), dates <= EVE, sigmas[pairs]
+    found = {}
+    for length in (*SHORT, 21, 61):
+        held = returns.copy()
+        held[:, : 61 - length] = np.nan
+        scales = old_scales(held, stored)
+        scores = np.abs(actual)[before, None] / scales[before]
+        quantiles = np.array([conformal_quantile(scores[:, c], level) for c, level in enumerate(CLAIMED)])
+        after = worker.forecast(worker.windows(rates[~before, -length:].tolist(), pairs[~before]))
+        found[length] = Tested(
+            pair=pairs[~before],
+            returns=returns[~before],
+            stored=stored[~before],
+            actual=actual[~before],
+            half=np.log(after.upper / after.prediction[:, None]),
+            old=half_widths(quantiles, scales[~before]),
+        )
+    return found
