@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ratecast.model.features import ADAPTIVE_LENGTH, WINDOW, floored
+from ratecast.model.parity import outputs_of
 from ratecast.model.ranges import LEVELS
 from training import conformal, pooling, range_gate
 from training.dataset import Rows, build_rows, pair_sigmas
@@ -44,7 +45,8 @@ class FittedModel:
     """Everything a forecast needs, fitted to the days up to a certain one.
 
     Attributes:
-        forest: predicts standardised returns; without ``refit`` it is the forest of step 1.
+        forest: predicts standardised returns; without ``refit`` it is the forest of step 1. None if it is not known:
+            a bundle has no centre forest if lambda is 0.
         shrinkage: lambda and its t statistic.
         range_forest: predicts the factors of the ranges' scales.
         range_factor: exponent of these factors and its t statistic.
@@ -57,7 +59,7 @@ class FittedModel:
         not_pooled: positions of pairs that are not pooled and have only a sigma -> reason.
     """
 
-    forest: Regressor
+    forest: Regressor | None
     shrinkage: Shrinkage
     range_forest: Regressor
     range_factor: RangeFactor
@@ -80,7 +82,9 @@ class FittedModel:
         return self.shrinkage.lambda_ * self.forest_step(rows)
 
     def forest_step(self, rows: Rows) -> NDArray[np.float64]:
-        """Returns the forecast of the forest alone as a log return, without lambda, ``(n,)``."""
+        """Returns the forecast of the forest alone as a log return, without lambda, ``(n,)``; NaN if it is not known."""
+        if self.forest is None:
+            return np.full(len(rows), np.nan)
         return _predict(self.forest, rows) * rows.sigma
 
     def scales(self, rows: Rows, length: int = WINDOW) -> NDArray[np.float64]:
@@ -203,7 +207,7 @@ def _errors(model: FittedModel, rows: Rows) -> NDArray[np.float64]:
 
 def _predict(forest: Regressor, rows: Rows) -> NDArray[np.float64]:
     """Returns standardised returns, ``(n,)``; scikit-learn would reject an empty input."""
-    return np.asarray(forest.predict(rows.inputs) if len(rows) else [], dtype=np.float64)
+    return outputs_of(forest, rows.inputs)[:, 0] if len(rows) else np.zeros(0)
 
 
 def _scores(model: FittedModel, rows: Rows, length: int) -> NDArray[np.float64]:

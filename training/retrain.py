@@ -257,7 +257,7 @@ def as_fitted(bundle: Bundle, histories: Sequence[PairHistory]) -> FittedModel:
     }
     known = [stats.pairs.get(history.pair) for history in histories]
     return FittedModel(
-        forest=OnnxModel(bundle.onnx if bundle.centre is None else bundle.centre),
+        forest=None if bundle.centre is None else OnnxModel(bundle.centre),
         shrinkage=stats.shrinkage,
         range_forest=OnnxModel(bundle.onnx),
         range_factor=stats.range_factor,

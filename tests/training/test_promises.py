@@ -13,8 +13,9 @@ import pytest
 from numpy.lib.stride_tricks import sliding_window_view
 
 from ratecast.model.accuracy_measures import winkler_score
+from ratecast.model.features import ewma_volatility
 from ratecast.model.forecast import Forecaster
-from ratecast.model.ranges import LEVELS, half_widths
+from ratecast.model.ranges import half_widths
 from ratecast.rates.tables import load_ecb
 from tests import bundles
 from training.build_stats import pair_stats
@@ -31,7 +32,7 @@ CLAIMED = np.array([0.8, 0.95])
 
 
 @dataclass(frozen=True)
-class Tested:
+class Outcome:
     """Histories of one length and what came next, in log returns; a row for each forecast."""
 
     pair: np.ndarray
@@ -112,7 +113,7 @@ def tested():
         scores = np.abs(actual)[before, None] / scales[before]
         quantiles = np.array([conformal_quantile(scores[:, c], level) for c, level in enumerate(CLAIMED)])
         after = worker.forecast(worker.windows(rates[~before, -length:].tolist(), pairs[~before]))
-        found[length] = Tested(
+        found[length] = Outcome(
             pair=pairs[~before],
             returns=returns[~before],
             stored=stored[~before],
@@ -121,3 +122,81 @@ def tested():
             old=half_widths(quantiles, scales[~before]),
         )
     return found
+
+
+def off(share):
+    """Distance from the claimed coverage in percentage points, columns LEVELS."""
+    return 100 * np.abs(share - CLAIMED)
+
+
+def after_a_shock(tested):
+    """Whether the newest return was beyond three of the volatilities before it."""
+    before = ewma_volatility(tested.returns[:, :-1], tested.stored, tested.stored)
+    return np.abs(tested.returns[:, -1]) > 3 * before
+
+
+def terciles(tested):
+    """Calm, middle and wild days: terciles of each pair's volatility over the 20 days before, found afterwards."""
+    volatility = np.sqrt((tested.returns[:, -20:] ** 2).mean(axis=1))
+    group = np.empty(len(volatility), dtype=int)
+    for pair in np.unique(tested.pair):
+        rows = tested.pair == pair
+        group[rows] = np.searchsorted(np.quantile(volatility[rows], [1 / 3, 2 / 3]), volatility[rows])
+    return [group == number for number in range(3)]
+
+
+def test_ranges_are_sharper_than_without_the_forest(tested):
+    assert len(tested[61].actual) >= 29_880
+    narrow, wide = tested[61].winkler_ratios()  # .9947 and .9877 to 2026-10-30
+    assert narrow <= 0.996
+    assert wide <= 0.990
+
+
+def test_the_coverage_of_every_pair_is_within_a_point_and_a_half(tested):
+    by_pair = {pair: off(tested[61].inside(tested[61].pair == pair)) for pair in np.unique(tested[61].pair)}
+    assert len(by_pair) == 20
+    assert {pair: points for pair, points in by_pair.items() if (points > 1.5).any()} == {}
+
+
+def test_after_a_move_of_three_sigma_the_coverage_is_within_two_and_a_half_points(tested):
+    """The recipe before it covered 72.0 and 91.7 % there.
+
+    It holds for 61 rates. With 21 rates coverage is 82.8 and 94.4 %, with 20 rates, which the forest does not
+    serve, 73.7 and 92.7 %.
+    """
+    shocks = after_a_shock(tested[61])
+    assert shocks.sum() > 350
+    assert (off(tested[61].inside(shocks)) <= 2.5).all()  # 81.1 and 93.7 %
+    before = (np.abs(tested[61].actual)[shocks, None] <= tested[61].old[shocks]).mean(axis=0)
+    assert before[0] < 0.75
+
+
+def test_calm_middle_and_wild_days_are_covered_within_three_points(tested):
+    """80 % ranges held 77.3, 80.3 and 82.7 %: hardly better than before the forest, 76.8, 80.4 and 82.9 %.
+
+    It holds for 61 rates. With 21 rates it does not: 75.0, 80.4 and 84.6 %.
+    """
+    for days in terciles(tested[61]):
+        assert (off(tested[61].inside(days)) <= 3.0).all()
+
+
+@pytest.mark.parametrize("length", SHORT)
+def test_short_histories_are_covered_within_three_and_a_half_points_over_all_pairs(tested, length):
+    """The sigmas are those of 2020 for all years: a bundle that is never trained again.
+
+    Single pairs are further off: 75.0 to 90.8 % with 3 rates, 78.1 to 85.0 % with 20.
+    """
+    assert (off(tested[length].inside()) <= 3.5).all()
+
+
+@pytest.mark.parametrize(("length", "most"), [(3, (0.98, 0.965)), (5, (0.98, 0.96)), (11, (0.988, 0.97))])
+def test_short_histories_have_sharper_ranges_than_with_the_stored_sigma(tested, length, most):
+    assert (np.array(tested[length].winkler_ratios()) <= most).all()
+
+
+@pytest.mark.parametrize("length", [*SHORT, 21, 61])
+def test_ranges_are_finite_and_nested(tested, length):
+    half = tested[length].half
+    assert np.isfinite(half).all()
+    assert (half > 0).all()
+    assert (half[:, 0] <= half[:, 1]).all()
