@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 MIN_RETURNS = 60  # fewer returns give no reliable volatility
 RECENT_RETURNS = 500  # two years: the last 250 are too nervous, all returns are too old
-MIN_RECENT_RETURNS = 250
+MIN_RECENT_RETURNS = 120  # half a year; with fewer returns the sigma of all of training is used
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def pair_sigmas(histories: Sequence[PairHistory]) -> NDArray[np.float64]:
 def recent_sigma(returns: NDArray[np.float64], sigma: float) -> float:
     """Returns the root mean square of the last ``RECENT_RETURNS`` returns, or ``sigma`` if there are too few.
 
-    >>> recent_sigma(np.full(600, 0.01), 0.02), recent_sigma(np.full(100, 0.01), 0.02)
+    >>> recent_sigma(np.full(120, 0.01), 0.02), recent_sigma(np.full(119, 0.01), 0.02)
     (0.01, 0.02)
     """
     if len(returns) < MIN_RECENT_RETURNS:

@@ -6,7 +6,7 @@ import pytest
 from ratecast.model import features, ranges
 from ratecast.model.range_inputs import range_inputs
 from ratecast.rates.tables import Series
-from training.dataset import PairHistory, build_rows, pair_sigmas
+from training.dataset import PairHistory, build_rows, pair_sigmas, recent_sigma, recent_sigmas
 
 
 @pytest.mark.parametrize("length", [3, 5, 11, 21, 61])
@@ -78,3 +78,32 @@ def test_a_history_until_a_day_ends_with_that_day(invent):
     (known,) = history.until(stretch.dates[99]).stretches
     np.testing.assert_array_equal(known.rates, stretch.rates[:100])
     assert history.until(np.datetime64("1990-01-01")).stretches == ()
+
+
+def test_the_recent_sigma_of_a_year_is_of_the_last_five_hundred_returns_before_it(invent):
+    (history, *_) = invent(1200)
+    (stretch,) = history.stretches
+    returns, days = np.diff(np.log(stretch.rates)), stretch.dates[1:]
+    found = recent_sigmas(history, 0.02)
+    assert list(found) == [2018, 2019, 2020, 2021, 2022]
+    assert found[2018] == 0.02  # nothing was known yet: the sigma of all of training
+    for year in (2019, 2021, 2022):
+        before = returns[days < np.datetime64(f"{year}-01-01")][-500:]
+        assert found[year] == pytest.approx(np.sqrt((before**2).mean()), rel=1e-12)
+
+
+def test_short_rows_use_the_recent_sigma_of_their_year_and_long_ones_do_not(invent):
+    (history, *_) = invent(1200)
+    (stretch,) = history.stretches
+    doubled = stretch.rates.copy()
+    doubled[stretch.dates < np.datetime64("2020-01-01")] **= 2  # twice the returns; one jump on New Year
+    changed = PairHistory("EUR/GBP", (Series("EUR/GBP", stretch.dates, doubled),))
+    start, end = np.datetime64("2020-06-01"), np.datetime64("2020-12-31")
+    for length, grows in ((3, True), (20, True), (21, False), (61, False)):
+        one, other = (build_rows([h], np.array([0.005]), start, end, length) for h in (history, changed))
+        assert (other.scales > one.scales).all() == grows
+        assert (other.scales == one.scales).all() != grows
+
+
+def test_a_pair_that_never_moved_lately_has_the_recent_sigma_of_all_of_training():
+    assert recent_sigma(np.append(np.full(300, 0.01), np.zeros(500)), 0.006) == 0.006

@@ -10,6 +10,7 @@ import pytest
 
 from ratecast.errors import UsageError
 from ratecast.model.bundle import MANIFEST
+from ratecast.model.features import ADAPTIVE_LENGTH
 from ratecast.rates.tables import RateTable, load_ecb, series
 from training.forests import ForestSettings
 from training.train import train
@@ -59,14 +60,16 @@ def assert_close(stats, clean, *, hole=False):
     """Compares everything that a forecast and its checks need, within a few percent.
 
     A hole of more than ten days begins a new stretch: its first 61 rates make no rows, and the limits that look at the
-    newest stretch alone are of other days.
+    newest stretch alone are of other days. Quantiles of histories below 21 rates depend on the sigma of the days before
+    most: in EUR/JPY's first volatile months of 2022, which a hole takes away, it was far too small.
     """
     tolerance = 0.08 if hole else 0.03
     for pair in PAIRS:
         assert stats.pairs[pair].sigma == pytest.approx(clean.pairs[pair].sigma, rel=tolerance)
     for level, table in clean.intervals.items():
         for length, quantile in table.items():
-            assert stats.intervals[level][length] == pytest.approx(quantile, rel=tolerance)
+            allowed = 0.1 if hole and length < ADAPTIVE_LENGTH else tolerance
+            assert stats.intervals[level][length] == pytest.approx(quantile, rel=allowed)
     found, expected = stats.quality, clean.quality
     assert found.jump_sigmas == pytest.approx(expected.jump_sigmas, rel=tolerance)
     assert found.level_step == pytest.approx(expected.level_step, rel=tolerance)

@@ -30,7 +30,9 @@ def table(histories, count=None):
 
 @pytest.fixture(scope="module")
 def histories(invent):
-    return invent(700)[:3]
+    # With seed 0 the t statistic of the range forest is 3.01 for the champion and 2.95 for the challenger: a champion
+    # with its forest on is better, by chance, than a challenger that has it off.
+    return invent(700, seed=2)[:3]
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +120,7 @@ def test_a_worse_challenger_changes_nothing(champion, options, histories, models
     before = listing(models_dir)
     result = retrain(champion, replace(options, table=table(with_volatile_days(histories))))
     pooled, single = result.comparison.objections
-    assert pooled.startswith("its Winkler score 95 is 6.")
+    assert pooled.startswith("its Winkler score 95 is 3.")
     assert single.startswith("its Winkler score 95 is ")
     assert result.promoted is None
     assert listing(models_dir) == before
