@@ -25,7 +25,7 @@ from training.onnx_export import check_parity, export_onnx
 from training.training_headline import headline
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from pathlib import Path
 
     from ratecast.model.training_stats import TrainingStats
@@ -89,17 +89,11 @@ def train(options: TrainOptions, progress: OnStage = silent) -> TrainingResult:
     until = max(history.stretches[-1].dates[-1] for history in histories)
     rows = build_rows(histories, pair_sigmas(histories))
     years = evaluate.walk_forward_years(histories, until.astype(object).year)
-    total = (
-        len(years) + 6
-    )  # the unit is a year of walk-forward: the test takes about two, the steps after it four
-
-    progress("testing on the last fifth of the days", 0, total)
-    tested = _test(histories, rows, options.forest)
-    walked: dict[int, evaluate.Outcomes] = {}
-    for year in years:
-        progress(f"testing a model of the years before {year}", 2 + len(walked), total)
-        walked[year] = evaluate.walk_forward(histories, options.forest, year)
-    evaluation = _evaluation(histories, tested, walked)
+    # The unit is a year of the walk-forward: the test takes about two, the steps after it four.
+    total = len(years) + 6
+    evaluation = _evaluate(
+        histories, rows, options.forest, years, lambda stage, done: progress(stage, done, total)
+    )
 
     progress("fitting the final model", total - 4, total)
     fitted = fit_model(histories, until, options.forest)
@@ -108,18 +102,17 @@ def train(options: TrainOptions, progress: OnStage = silent) -> TrainingResult:
     check_parity(onnx, fitted.forest, rows.inputs, options.forest.seed)
 
     progress("writing the report and the bundle", total - 1, total)
+    notes = _notes(histories, rows, fitted, evaluation.years)
+    all_notes = (*options.notes, *source.sentences(), *notes)
     digest = data_digest(histories)
     version = version_of(until, digest, options.forest, default_pair)
     text = headline(fitted.shrinkage.lambda_, evaluation.test)
-    stats = training_stats(version, default_pair, histories, rows, fitted, text)
-    notes = _notes(histories, rows, fitted, evaluation.years)
-    all_notes = (*options.notes, *source.sentences(), *notes)
     content = BundleContent(
-        stats=stats,
+        stats=training_stats(version, default_pair, histories, rows, fitted, text),
         forest=fitted.forest,
         onnx=onnx,
         probes=make_probes(fitted.forest, rows.inputs, options.forest.seed),
-        report=lambda named: training_page.render(named, evaluation, skipped, all_notes),
+        report=lambda stats: training_page.render(stats, evaluation, skipped, all_notes),
         data_digest=digest,
         split_dates=_split_dates(evaluation, fitted, until),
         seed=options.forest.seed,
@@ -129,6 +122,23 @@ def train(options: TrainOptions, progress: OnStage = silent) -> TrainingResult:
     progress("done", total, total)
     not_pooled = {histories[position].pair: reason for position, reason in fitted.not_pooled.items()}
     return TrainingResult(written.directory, written.stats, evaluation, skipped, source, not_pooled, notes)
+
+
+def _evaluate(
+    histories: Sequence[PairHistory],
+    rows: Rows,
+    forest: ForestSettings,
+    years: Sequence[int],
+    progress: Callable[[str, int], None],
+) -> evaluate.Evaluation:
+    """Tests models trained the same way on the last fifth of the days, and on each year."""
+    progress("testing on the last fifth of the days", 0)
+    tested = _test(histories, rows, forest)
+    walked: dict[int, evaluate.Outcomes] = {}
+    for year in years:
+        progress(f"testing a model of the years before {year}", 2 + len(walked))
+        walked[year] = evaluate.walk_forward(histories, forest, year)
+    return _evaluation(histories, tested, walked)
 
 
 def _notes(
