@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from aiokafka import AIOKafkaProducer
 
-from consumer.publishing import Outgoing, Progress, delivered, send
+from consumer.publishing import Outgoing, ProducerPublisher, Progress, delivered, send
 from ratecast.kafka.client import client_options
-from ratecast.kafka.closing import shielded_start, stop_producer
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from ratecast.settings import Settings
 
 
-class DeliverThenCommit:
+class DeliverThenCommit(ProducerPublisher):
     """A `consumer.publishing.Publisher` that commits the offset after every record is acknowledged.
 
     The group's consumer sends the commit with the member's generation. A worker that has lost the partition therefore
@@ -36,19 +35,15 @@ class DeliverThenCommit:
     """
 
     def __init__(self, settings: Settings, source: TopicPartition, consumer: Any, batch_bytes: int) -> None:
-        self._source = source
-        self._consumer = consumer
         # No idempotence: it needs InitProducerId, which some brokers without transactions do not support either.
-        self._producer = AIOKafkaProducer(
+        producer = AIOKafkaProducer(
             **client_options(settings),
             acks="all",
             enable_idempotence=False,
             max_batch_size=batch_bytes,
         )
-
-    async def start(self) -> None:
-        """Connect."""
-        await shielded_start(self._producer.start())
+        super().__init__(source, producer)
+        self._consumer = consumer
 
     async def publish(
         self, outgoing: Sequence[Outgoing], progress: Progress, check: Callable[[], Awaitable[None]]
@@ -57,11 +52,3 @@ class DeliverThenCommit:
         deliveries = [(out, await send(self._producer, out)) for out in outgoing]
         await asyncio.gather(check(), *(delivered(out, batches) for out, batches in deliveries))
         await self._consumer.commit({self._source: (progress.next_offset, progress.note)})
-
-    async def partitions(self, topic: str) -> int:
-        """Returns the partition count of a topic."""
-        return len(await self._producer.partitions_for(topic))
-
-    async def stop(self) -> None:
-        """Close the producer."""
-        await stop_producer(self._producer)

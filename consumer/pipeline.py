@@ -217,9 +217,10 @@ class PartitionPipeline:
         self._isolation.committed()
         self._recovery.succeeded()
         # Count only after the commit: an aborted batch is scored again, and no message may count twice.
-        self._metrics.committed(batch, scoring_seconds, [record.timestamp for record in records])
-        for observations in batch.observations:
-            self._metrics.observed(self.source.topic, self.source.partition, observations)
+        timestamps_ms = [record.timestamp for record in records]
+        self._metrics.committed(
+            (self.source.topic, self.source.partition), batch, scoring_seconds, timestamps_ms
+        )
         for letter in batch.dead_letters:
             place = letter.record.topic, letter.record.partition, letter.record.offset
             log.warning("dead letter %s-%d@%d: %s: %s", *place, letter.code, letter.message)

@@ -10,9 +10,12 @@ from aiokafka.errors import BrokerResponseError, InvalidProducerEpoch, KafkaErro
 
 from ratecast.kafka.batches import filled_batches
 from ratecast.kafka.broker_errors import in_words
+from ratecast.kafka.closing import shielded_start, stop_producer
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
+
+    from aiokafka import TopicPartition
 
     from ratecast.kafka.batches import OutgoingRecord
 
@@ -79,6 +82,31 @@ class Publisher(Protocol):
 
     async def stop(self) -> None:
         """Close within a few seconds. An open transaction is left for the next owner of the partition to abort."""
+
+
+class ProducerPublisher:
+    """The parts of a `Publisher` that do not depend on its guarantee.
+
+    Args:
+        source: the input partition.
+        producer: an AIOKafkaProducer that has not started.
+    """
+
+    def __init__(self, source: TopicPartition, producer: Any) -> None:
+        self._source = source
+        self._producer = producer
+
+    async def start(self) -> None:
+        """Connect. A transactional producer also fences its predecessors and aborts their open transactions."""
+        await shielded_start(self._producer.start())
+
+    async def partitions(self, topic: str) -> int:
+        """Returns the partition count of a topic."""
+        return len(await self._producer.partitions_for(topic))
+
+    async def stop(self) -> None:
+        """Close the producer. The next owner's `start` aborts a transaction that is still open."""
+        await stop_producer(self._producer)
 
 
 async def send(producer: Any, out: Outgoing) -> list[asyncio.Future[Any]]:

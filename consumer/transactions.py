@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import InvalidProducerEpoch, ProducerFenced
 
-from consumer.publishing import Outgoing, Progress, delivered, send
+from consumer.publishing import Outgoing, ProducerPublisher, Progress, delivered, send
 from ratecast.errors import FencedError
 from ratecast.kafka.client import client_options
-from ratecast.kafka.closing import shielded_start, stop_producer
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 _RETRY_BACKOFF_MS = 20  # the Java client's pause in this case
 
 
-class PartitionTransactions:
+class PartitionTransactions(ProducerPublisher):
     """A `consumer.publishing.Publisher` that commits records and offset together or not at all.
 
     Args:
@@ -41,9 +40,7 @@ class PartitionTransactions:
     """
 
     def __init__(self, settings: Settings, source: TopicPartition, batch_bytes: int | None = None) -> None:
-        self._settings = settings
-        self._source = source
-        self._producer = AIOKafkaProducer(
+        producer = AIOKafkaProducer(
             **client_options(settings),
             transactional_id=f"{settings.group_id}-{source.topic}-{source.partition}",
             transaction_timeout_ms=settings.transaction_timeout_ms,
@@ -52,10 +49,8 @@ class PartitionTransactions:
             max_batch_size=batch_bytes or settings.publish_batch_bytes,
             retry_backoff_ms=_RETRY_BACKOFF_MS,
         )
-
-    async def start(self) -> None:
-        """Fence every predecessor and abort its open transaction."""
-        await shielded_start(self._producer.start())
+        super().__init__(source, producer)
+        self._group_id = settings.group_id
 
     async def publish(
         self, outgoing: Sequence[Outgoing], progress: Progress, check: Callable[[], Awaitable[None]]
@@ -65,17 +60,9 @@ class PartitionTransactions:
             await self._producer.begin_transaction()
             deliveries = [(out, await send(self._producer, out)) for out in outgoing]
             offsets = self._producer.send_offsets_to_transaction(
-                {self._source: (progress.next_offset, progress.note)}, self._settings.group_id
+                {self._source: (progress.next_offset, progress.note)}, self._group_id
             )
             await asyncio.gather(offsets, check(), *(delivered(out, batches) for out, batches in deliveries))
             await self._producer.commit_transaction()
         except (ProducerFenced, InvalidProducerEpoch) as error:
             raise FencedError(f"another worker now owns {self._source}") from error
-
-    async def partitions(self, topic: str) -> int:
-        """Returns the partition count of a topic."""
-        return len(await self._producer.partitions_for(topic))
-
-    async def stop(self) -> None:
-        """Close the producer. The next owner's `start` aborts a transaction that is still open."""
-        await stop_producer(self._producer)

@@ -25,9 +25,8 @@ from ratecast.errors import ErrorCode
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 
-    from monitoring.committed_batch import CommittedBatch
     from ratecast.model.training_stats import TrainingStats
-    from ratecast.scoring.observations import Observations
+    from ratecast.scoring.scorer import ScoredBatch
 
 LATENCY_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
 BATCH_BUCKETS = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000)
@@ -168,10 +167,13 @@ class WorkerMetrics:
         self._consumed.labels(topic, str(partition)).inc(records)
         self._batch_size.observe(records)
 
-    def committed(self, batch: CommittedBatch, seconds: float, timestamps_ms: Sequence[int]) -> None:
-        """Count a committed batch.
+    def committed(
+        self, source: tuple[str, int], batch: ScoredBatch, seconds: float, timestamps_ms: Sequence[int]
+    ) -> None:
+        """Count a committed batch, and add what it says of drift and accuracy to their windows.
 
         Args:
+            source: topic and partition of its records.
             batch: outcomes of its records.
             seconds: duration of its decoding, scoring and encoding.
             timestamps_ms: broker timestamps of its records.
@@ -186,8 +188,10 @@ class WorkerMetrics:
         self._message_latency.observe_all(np.maximum(ages, 0.0))
         self._count_pairs(batch)
         self._rate_age.observe(batch.as_of)
+        for observations in batch.observations:
+            self._live.add(source, observations)
 
-    def _count_pairs(self, batch: CommittedBatch) -> None:
+    def _count_pairs(self, batch: ScoredBatch) -> None:
         pairs = batch.pairs
         for pair, count in Tally(pairs).items():
             self._prediction_requests.labels(pair).inc(count)
@@ -198,10 +202,6 @@ class WorkerMetrics:
             self._drift_share.add(len(marked), len(pairs), time.monotonic())
         for labels, count in Tally(batch.alerts).items():
             self._alerts.labels(*labels).inc(count)
-
-    def observed(self, topic: str, partition: int, observations: Observations) -> None:
-        """Add the observations of a committed batch to the windows of drift and accuracy."""
-        self._live.add((topic, partition), observations)
 
     def lost_to_retention(self, records: int) -> None:
         """Count records that Kafka deleted by retention before they were scored."""

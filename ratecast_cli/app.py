@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -103,5 +105,15 @@ def run() -> None:
         sys.exit(1)
     except OSError as error:  # such as a full disk: the system's message is the clearest
         console.fail(str(error))
+        _discard_unwritable_output()
         sys.exit(1)
     sys.exit(code)
+
+
+def _discard_unwritable_output() -> None:
+    """Discard what stdout cannot write. Otherwise Python 3.14 fails again at its exit and changes the exit code to 120."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        with Path(os.devnull).open("w") as nowhere:
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())

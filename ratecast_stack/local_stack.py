@@ -29,15 +29,14 @@ if TYPE_CHECKING:
     from ratecast.settings import Settings
     from ratecast_stack.children import Child
 
-TRAIN_UNTIL = dt.date(
-    2024, 12, 31
-)  # the default replay starts on the next day: the model has not seen its rates
+# The default replay starts on the next day, so the model has not seen its rates.
+TRAIN_UNTIL = dt.date(2024, 12, 31)
 _FIRST_WORKER_PORT = 8000
 
 
 @dataclass(frozen=True)
 class LocalStack:
-    """What runs.
+    """The running parts.
 
     Attributes:
         settings: the caller's settings with the address of the started broker.
@@ -118,7 +117,7 @@ def local_stack(settings: Settings, workers: int, report: Callable[[str], None])
 
 
 def _start(parts: ExitStack, settings: Settings, workers: int, report: Callable[[str], None]) -> LocalStack:
-    """Start everything, each part registered for its stop."""
+    """Start all parts and register each with ``parts``, which stops it."""
     home = Path(parts.enter_context(TemporaryDirectory(prefix="ratecast-stack-", ignore_cleanup_errors=True)))
     broker = parts.enter_context(EmbeddedBroker(home / "broker"))
     settings = settings.model_copy(update={"bootstrap_servers": broker.bootstrap_servers})

@@ -1,4 +1,4 @@
-"""Modules of other people that have a name of ours, and command lines that no such module can affect.
+"""Finds modules that hide our packages, and builds command lines that no such module can affect.
 
 Our packages have common names such as ``training``. A user's ``training.py`` in the working directory or on PYTHONPATH
 comes before ours on Python's search path. This module needs the standard library only, since it runs before any import.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import time
 from typing import TYPE_CHECKING
 
 from aiokafka.protocol.produce import ProduceRequest
@@ -18,12 +19,15 @@ LENGTH_AT, CRC_AT, ATTRIBUTES_AT, COUNT_AT, RECORDS_AT = 8, 17, 21, 57, 61
 
 
 def batch_of(*values: bytes, headers: tuple = (), base: int = 0, codec: int = 0) -> bytes:
+    now = int(
+        time.time() * 1000
+    )  # the embedded broker removes a batch dated before its retention within a second
     builder = DefaultRecordBatchBuilder(
         magic=2, compression_type=codec, is_transactional=0, producer_id=-1, producer_epoch=-1, base_sequence=-1,
         batch_size=10**6,
     )  # fmt: skip
     for number, value in enumerate(values):
-        builder.append(number, 1000 + number, b"k", value, list(headers))
+        builder.append(number, now + number, b"k", value, list(headers))
     data = bytearray(builder.build())
     struct.pack_into(">q", data, 0, base)
     return bytes(data)

@@ -26,9 +26,7 @@ LEVELS = {"EUR/GBP": 0.85, "EUR/USD": 1.1, "EUR/JPY": 160.0, "EUR/CHF": 0.95}
 QUANTILES = {"80": {3: 1.6, 21: 1.3, 61: 1.25}, "95": {3: 2.5, 21: 2.2, 61: 2.1}}
 
 
-def training_stats(
-    version: str = "test-1", shrinkage: float = 0.0, exponent: float = 1.0
-) -> TrainingStats:
+def training_stats(version: str = "test-1", shrinkage: float = 0.0, exponent: float = 1.0) -> TrainingStats:
     """Statistics of four invented pairs."""
     return TrainingStats(
         model_version=version,
@@ -78,9 +76,7 @@ def centre_on_noise(seed: int = 0) -> tuple[bytes, Probes]:
     return _exported(generator.standard_normal((400, 3)), generator.standard_normal(400), seed)
 
 
-def _exported(
-    inputs: NDArray[np.float64], target: NDArray[np.float64], seed: int
-) -> tuple[bytes, Probes]:
+def _exported(inputs: NDArray[np.float64], target: NDArray[np.float64], seed: int) -> tuple[bytes, Probes]:
     X = inputs.astype(np.float32)
     forest = RandomForestRegressor(n_estimators=7, max_depth=4, random_state=seed).fit(X, target)
     return export_onnx(forest, X.shape[1]), make_probes(forest, X, seed)

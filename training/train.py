@@ -24,7 +24,7 @@ from training.onnx_export import ExportedModel, export
 from training.training_headline import headline
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from pathlib import Path
 
     from ratecast.model.training_stats import TrainingStats
@@ -89,17 +89,11 @@ def train(options: TrainOptions, progress: OnStage = silent) -> TrainingResult:
     until = max(history.stretches[-1].dates[-1] for history in histories)
     rows = build_rows(histories, pair_sigmas(histories))
     years = evaluate.walk_forward_years(histories, until.astype(object).year)
-    total = (
-        len(years) + 6
-    )  # the unit is a year of walk-forward: the test takes about two, the steps after it four
-
-    progress("testing on the last fifth of the days", 0, total)
-    tested = _test(histories, rows, options.forest)
-    walked: dict[int, evaluate.Outcomes] = {}
-    for year in years:
-        progress(f"testing a model of the years before {year}", 2 + len(walked), total)
-        walked[year] = evaluate.walk_forward(histories, options.forest, year)
-    evaluation = _evaluation(histories, tested, walked)
+    # The unit is a year of the walk-forward: the test takes about two, the steps after it four.
+    total = len(years) + 6
+    evaluation = _evaluate(
+        histories, rows, options.forest, years, lambda stage, done: progress(stage, done, total)
+    )
 
     progress("fitting the final model", total - 4, total)
     fitted = fit_model(histories, until, options.forest)
@@ -107,16 +101,15 @@ def train(options: TrainOptions, progress: OnStage = silent) -> TrainingResult:
     models = _exported(fitted, rows, options.forest.seed)
 
     progress("writing the report and the bundle", total - 1, total)
+    notes = _notes(histories, rows, fitted, evaluation.years)
+    all_notes = (*options.notes, *source.sentences(), *notes)
     digest = data_digest(histories)
     version = version_of(until, digest, options.forest, default_pair)
     text = headline(fitted.shrinkage.lambda_, fitted.range_factor.exponent, evaluation)
-    stats = training_stats(version, default_pair, histories, rows, fitted, text)
-    notes = _notes(histories, rows, fitted, evaluation.years)
-    all_notes = (*options.notes, *source.sentences(), *notes)
     content = BundleContent(
-        stats=stats,
+        stats=training_stats(version, default_pair, histories, rows, fitted, text),
         models=models,
-        report=lambda named: training_page.render(named, evaluation, skipped, all_notes),
+        report=lambda stats: training_page.render(stats, evaluation, skipped, all_notes),
         data_digest=digest,
         split_dates=_split_dates(evaluation, fitted, until),
         seed=options.forest.seed,
@@ -134,6 +127,23 @@ def _exported(fitted: FittedModel, rows: Rows, seed: int) -> dict[str, ExportedM
     if fitted.shrinkage.lambda_:
         models[CENTRE] = export(fitted.forest, rows.inputs, seed)
     return models
+
+
+def _evaluate(
+    histories: Sequence[PairHistory],
+    rows: Rows,
+    forest: ForestSettings,
+    years: Sequence[int],
+    progress: Callable[[str, int], None],
+) -> evaluate.Evaluation:
+    """Tests models trained the same way on the last fifth of the days, and on each year."""
+    progress("testing on the last fifth of the days", 0)
+    tested = _test(histories, rows, forest)
+    walked: dict[int, evaluate.Outcomes] = {}
+    for year in years:
+        progress(f"testing a model of the years before {year}", 2 + len(walked))
+        walked[year] = evaluate.walk_forward(histories, forest, year)
+    return _evaluation(histories, tested, walked)
 
 
 def _notes(

@@ -141,9 +141,7 @@ class Fuzzer:
     def _count_as_a_worker(self, batch: ScoredBatch, records: Sequence[FakeRecord], took: float) -> None:
         """What a worker does after a commit must not fail either: nobody would score the batch again."""
         metrics = self._metrics
-        metrics.committed(batch, took, [record.timestamp for record in records])
-        for observations in batch.observations:
-            metrics.observed("rate-histories", 0, observations)
+        metrics.committed(("rate-histories", 0), batch, took, [record.timestamp for record in records])
         if self.report.batches % _SCRAPE_EVERY == 0:
             generate_latest(self._registry)
 

@@ -92,13 +92,14 @@ def write_full_bundle(models_dir):
 def plan():
     """Returns synthetic random walks that end today, with each kind of fault that a dashboard shows."""
     today = np.datetime64(dt.datetime.now(tz=dt.UTC).date())
+    day = np.timedelta64(1, "D")
     dates = today - np.arange(DAYS)[::-1]
     steps = np.random.default_rng(7).normal(0, SIGMA, (len(LEVELS), DAYS)).cumsum(axis=1)
     walks = {pair: level * np.exp(walk) for (pair, level), walk in zip(LEVELS.items(), steps, strict=True)}
     faults = [
-        f"decimal-slip:EUR/USD@{today - 400}+3",
-        f"stuck:EUR/CHF@{today - 500}+20",
-        f"volatility:{ALWAYS_FAULTY}@{today - 250}",
+        f"decimal-slip:EUR/USD@{today - 400 * day}+3",
+        f"stuck:EUR/CHF@{today - 500 * day}+20",
+        f"volatility:{ALWAYS_FAULTY}@{today - 250 * day}",
     ]
     return histories.plan(
         RateTable("invented", dates, walks), tuple(LEVELS), faults=list(map(parse_fault, faults))

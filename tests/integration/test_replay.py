@@ -95,7 +95,7 @@ async def test_a_stopped_replay_ends_with_a_whole_day_and_resuming_there_repeats
     first = await replay(settings, whole, Pace(1_000), stop=stop, on_progress=stop_within_a_day)
     assert 502 <= first.messages < len(whole)
     assert first.messages % 5 == 0
-    assert first.resume_from == str(np.datetime64(first.last_day) + 1)
+    assert first.resume_from == str(np.datetime64(first.last_day) + np.timedelta64(1, "D"))
     rest = histories.plan(
         RateTable("t", whole.tapes[0].dates, dict.fromkeys(PAIRS, 1 + 0.01 * np.sin(np.arange(204)))),
         PAIRS,

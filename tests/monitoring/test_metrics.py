@@ -79,6 +79,10 @@ def of_age(as_of: dict[str, str]) -> ScoredBatch:
     return replace(ScoredBatch.rejected([]), as_of=as_of)
 
 
+def observing(*found: Observations) -> ScoredBatch:
+    return replace(ScoredBatch.rejected([]), observations=list(found))
+
+
 def observations(version: str, messages: int = 300) -> Observations:
     """Invented: a calm pair, its forecasts as good as the last rate's and its ranges right 4 times in 5."""
     rows, move = np.zeros(messages, dtype=np.intp), np.full(messages, 0.001)
@@ -89,8 +93,8 @@ def observations(version: str, messages: int = 300) -> Observations:
 
 def test_live_accuracy_is_of_the_model_in_use_and_goes_with_its_partition(metrics, registry) -> None:
     metrics.model_loaded(training_stats("one"))
-    metrics.observed("t", 0, observations("one"))
-    metrics.observed("t", 0, observations("another"))
+    metrics.committed(("t", 0), observing(observations("one")), 0.1, [])
+    metrics.committed(("t", 0), observing(observations("another")), 0.1, [])
     pair = {"pair": "EUR/GBP"}
     assert registry.get_sample_value("accuracy_window_messages", pair) == 300
     assert registry.get_sample_value("forecast_error_ratio", pair) == 1
@@ -103,10 +107,10 @@ def test_windowed_drift_is_shown_with_its_threshold_and_goes_with_the_model(metr
     reference = FeatureReference(edges=(0.0,), counts=(50, 50), thresholds={"ks": {250: 0.2}})
     stats = training_stats("one").model_copy(update={"feature_drift": {"EUR/GBP": {"return_1": reference}}})
     metrics.model_loaded(stats)
-    metrics.observed("t", 0, observations("one", 200))
+    metrics.committed(("t", 0), observing(observations("one", 200)), 0.1, [])
     labels = {"pair": "EUR/GBP", "feature": "return_1", "test": "ks"}
     assert registry.get_sample_value("feature_drift_score", labels) is None
-    metrics.observed("t", 0, observations("one", 100))
+    metrics.committed(("t", 0), observing(observations("one", 100)), 0.1, [])
     assert registry.get_sample_value("feature_drift_score", labels) == 0.5  # all at 0, training half below it
     assert registry.get_sample_value("feature_drift_threshold", labels) == 0.2
     assert registry.get_sample_value("feature_drift_window_messages", labels) == 300
@@ -119,7 +123,7 @@ def test_a_scored_batch_counts_each_record(metrics, registry) -> None:
     alerts = [("EUR/GBP", "jump"), ("EUR/GBP", "decimal_slip"), ("EUR/GBP", "jump")]
     drifted = np.array([True, False, False])
     batch = ScoredBatch([], pairs, [b"{}"] * 3, drifted, {}, alerts, [], [])
-    metrics.committed(batch, seconds=0.004, timestamps_ms=[0, 0, 0, 0])
+    metrics.committed(("t", 0), batch, seconds=0.004, timestamps_ms=[0, 0, 0, 0])
     assert registry.get_sample_value("data_quality_alerts_total", {"pair": "EUR/GBP", "alert": "jump"}) == 2
     assert registry.get_sample_value("prediction_requests_total", {"pair": "EUR/GBP"}) == 2
     assert registry.get_sample_value("data_drift_requests_total", {"pair": "EUR/GBP"}) == 1
@@ -130,7 +134,7 @@ def test_a_scored_batch_counts_each_record(metrics, registry) -> None:
 
 
 def test_a_clock_behind_the_brokers_gives_no_negative_latency(metrics, registry) -> None:
-    metrics.committed(of_age({"EUR/GBP": "2020-01-01"}), 0.1, [int(time.time() * 1000) + 60_000, 0])
+    metrics.committed(("t", 0), of_age({"EUR/GBP": "2020-01-01"}), 0.1, [int(time.time() * 1000) + 60_000, 0])
     assert registry.get_sample_value("message_latency_seconds_bucket", {"le": "0.0005"}) == 1
     assert registry.get_sample_value("message_latency_seconds_count") == 2
     age = registry.get_sample_value("rate_age_seconds", {"pair": "EUR/GBP"})
@@ -138,15 +142,15 @@ def test_a_clock_behind_the_brokers_gives_no_negative_latency(metrics, registry)
 
 
 def test_an_older_replay_does_not_make_the_newest_rate_older(metrics, registry) -> None:
-    metrics.committed(of_age({"EUR/GBP": "2026-01-02T10:00:00+00:00"}), 0.1, [0])
-    metrics.committed(of_age({"EUR/GBP": "1999-01-04"}), 0.1, [0])
+    metrics.committed(("t", 0), of_age({"EUR/GBP": "2026-01-02T10:00:00+00:00"}), 0.1, [0])
+    metrics.committed(("t", 0), of_age({"EUR/GBP": "1999-01-04"}), 0.1, [0])
     age = registry.get_sample_value("rate_age_seconds", {"pair": "EUR/GBP"})
     assert age == pytest.approx(time.time() - 1767348000, abs=5)
 
 
 def test_a_date_of_the_future_does_not_make_a_pair_look_fresh(metrics, registry) -> None:
-    metrics.committed(of_age({"EUR/GBP": "2099-01-01", "EUR/USD": "2099-01-01"}), 0.1, [0])
-    metrics.committed(of_age({"EUR/GBP": "2026-01-02"}), 0.1, [0])
+    metrics.committed(("t", 0), of_age({"EUR/GBP": "2099-01-01", "EUR/USD": "2099-01-01"}), 0.1, [0])
+    metrics.committed(("t", 0), of_age({"EUR/GBP": "2026-01-02"}), 0.1, [0])
     age = registry.get_sample_value("rate_age_seconds", {"pair": "EUR/GBP"})
     assert age == pytest.approx(time.time() - 1767312000, abs=5)
     assert registry.get_sample_value("rate_age_seconds", {"pair": "EUR/USD"}) is None
@@ -163,8 +167,8 @@ def test_a_date_of_the_future_does_not_make_a_pair_look_fresh(metrics, registry)
     ],
 )
 def test_a_date_at_the_end_of_the_calendar_is_counted_or_left_out(metrics, registry, as_of: str) -> None:
-    metrics.committed(of_age({"EUR/GBP": as_of}), 0.1, [0])
-    metrics.committed(of_age({"EUR/GBP": "2026-01-02"}), 0.1, [0])
+    metrics.committed(("t", 0), of_age({"EUR/GBP": as_of}), 0.1, [0])
+    metrics.committed(("t", 0), of_age({"EUR/GBP": "2026-01-02"}), 0.1, [0])
     age = registry.get_sample_value("rate_age_seconds", {"pair": "EUR/GBP"})
     assert age == pytest.approx(time.time() - 1767312000, abs=5)
 
@@ -174,7 +178,7 @@ def test_a_day_that_has_begun_somewhere_is_not_of_the_future(
     metrics, registry, hours_ahead: int, counts: bool
 ) -> None:
     moment = dt.datetime.now(dt.UTC) + dt.timedelta(hours=hours_ahead)
-    metrics.committed(of_age({"EUR/GBP": moment.isoformat()}), 0.1, [0])
+    metrics.committed(("t", 0), of_age({"EUR/GBP": moment.isoformat()}), 0.1, [0])
     assert (registry.get_sample_value("rate_age_seconds", {"pair": "EUR/GBP"}) is not None) is counts
 
 
@@ -189,7 +193,7 @@ def test_latencies_have_the_buckets_that_alerts_and_dashboards_outside_rely_on(
 
 
 def test_a_pair_that_a_new_model_does_not_know_has_no_age(metrics, registry) -> None:
-    metrics.committed(of_age({"EUR/GBP": "2026-01-02", "EUR/XXX": "2026-01-02"}), 0.1, [0])
+    metrics.committed(("t", 0), of_age({"EUR/GBP": "2026-01-02", "EUR/XXX": "2026-01-02"}), 0.1, [0])
     metrics.model_loaded(training_stats())
     assert registry.get_sample_value("rate_age_seconds", {"pair": "EUR/GBP"}) is not None
     assert registry.get_sample_value("rate_age_seconds", {"pair": "EUR/XXX"}) is None

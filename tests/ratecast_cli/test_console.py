@@ -37,7 +37,7 @@ def test_on_a_terminal_a_table_is_fitted_to_its_width(monkeypatch) -> None:
     assert max(map(len, lines)) <= 80
 
 
-def test_the_demo_breaks_its_headline_between_words_on_a_terminal_only(monkeypatch, capsys) -> None:
+def test_the_demo_wraps_its_headline_on_a_terminal_only(monkeypatch, capsys) -> None:
     say(LONG)
     assert capsys.readouterr().err == f"{LONG}\n"
     monkeypatch.setattr(console, "err", terminal(shown := io.StringIO()))
@@ -55,7 +55,7 @@ def test_a_pair_may_be_typed_in_any_case(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "meant"), [("eurusd", "EUR/USD"), ("EUR", "EUR/GBP"), ("EUR/USDT", "EUR/GBP"), ("", "EUR/GBP")]
 )
-def test_what_is_no_pair_is_refused_with_one_that_is(text: str, meant: str) -> None:
+def test_a_text_that_is_no_pair_is_rejected_with_a_suggestion(text: str, meant: str) -> None:
     with pytest.raises(
         UsageError, match=rf"^--pair: '{text}' is not a pair: write two currencies like {meant}$"
     ):

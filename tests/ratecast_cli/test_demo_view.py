@@ -70,7 +70,7 @@ def test_a_low_terminal_cuts_pairs_off_and_never_the_figures(observer: Observer)
     assert "lag 0" in lines[0]
 
 
-def test_in_the_end_the_table_stands_unboxed_above_the_figures(observer: Observer) -> None:
+def test_the_last_view_is_the_table_without_a_box_then_the_figures(observer: Observer) -> None:
     console = terminal(120, 40)
     console.print(view.ended(observer, 9360))
     lines = console.file.getvalue().rstrip().splitlines()
@@ -114,5 +114,5 @@ def test_the_summary_has_no_box_and_fits_80_columns() -> None:
 
 
 @pytest.mark.parametrize(("first", "seen"), [("2024-12-31", True), ("2025-01-02", False)])
-def test_rates_that_the_model_was_trained_on_are_told(first: str, seen: bool) -> None:
+def test_the_summary_reports_rates_that_the_model_was_trained_on(first: str, seen: bool) -> None:
     assert summary(first_date=first).seen_in_training is seen

@@ -1,4 +1,4 @@
-"""Help that teaches: nothing a writer put into it may be swallowed as markup."""
+"""The help pages: complete, within 80 columns, with defaults, without colours."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ COMMANDS = {
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_word_of_a_commands_help_is_shown(name: str) -> None:
+def test_no_word_of_a_help_text_is_lost_as_markup(name: str) -> None:
     shown = CliRunner().invoke(app, [*name.split(), "--help"], env={"COLUMNS": "200", "TERM": "dumb"}).output
     words = set(re.findall(r"\S+", shown))
     for option in COMMANDS[name].params:
@@ -56,7 +56,7 @@ def test_nothing_is_cut_off_at_80_columns(name: str) -> None:
         "drift-report",
     ],
 )
-def test_the_list_of_commands_has_a_line_for_each_and_its_own_help_the_rest(name: str) -> None:
+def test_the_list_of_commands_has_one_line_for_each(name: str) -> None:
     listed = CliRunner().invoke(app, ["--help"], env={"COLUMNS": "80", "TERM": "dumb"}).output
     (line,) = [line for line in listed.splitlines() if line.split()[:2] == ["│", name]]
     assert COMMANDS[name].short_help in line

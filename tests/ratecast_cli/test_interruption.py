@@ -25,7 +25,7 @@ UNREACHABLE = ("-b", "127.0.0.1:1")
 
 
 @pytest.mark.parametrize(
-    ("arguments", "begun", "line"),
+    ("arguments", "started", "line"),
     [
         (("train",), "[0/", "interrupted: no model was saved, and the current model is unchanged"),
         (
@@ -41,7 +41,7 @@ UNREACHABLE = ("-b", "127.0.0.1:1")
         ),
     ],
 )
-def test_ctrl_c_is_reported_by_the_command(tmp_path, arguments, begun: str, line: str) -> None:
+def test_ctrl_c_is_reported_by_the_command(tmp_path, arguments, started: str, line: str) -> None:
     write_bundle(tmp_path / "models")
     before = sorted(tmp_path.rglob("*"))
     process = subprocess.Popen(
@@ -52,7 +52,7 @@ def test_ctrl_c_is_reported_by_the_command(tmp_path, arguments, begun: str, line
         text=True,
     )
     assert process.stderr is not None
-    while begun not in (first := process.stderr.readline()):
+    while started not in (first := process.stderr.readline()):
         assert first, "it ended before it began"
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)

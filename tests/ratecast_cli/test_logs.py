@@ -20,18 +20,18 @@ def record(name: str, line: int, created: float) -> logging.LogRecord:
 @pytest.mark.parametrize(
     ("name", "let_through"), [("aiokafka.client", [True, False, True]), ("consumer.worker", [True] * 3)]
 )
-def test_only_the_client_s_repetitions_are_held_back(name: str, let_through: list[bool]) -> None:
-    said = RepeatedRecently(quiet_seconds=10)
-    assert [said.filter(record(name, 1, at)) for at in (100.0, 109.9, 110.0)] == let_through
-    assert said.filter(record(name, 2, 110.0))
+def test_only_the_clients_repetitions_are_held_back(name: str, let_through: list[bool]) -> None:
+    repeated = RepeatedRecently(quiet_seconds=10)
+    assert [repeated.filter(record(name, 1, at)) for at in (100.0, 109.9, 110.0)] == let_through
+    assert repeated.filter(record(name, 2, 110.0))
 
 
-def test_what_the_client_says_of_retries_is_held_back_longer() -> None:
-    said = RepeatedRecently(quiet_seconds=10, quiet_seconds_of_retries=600)
+def test_the_clients_messages_about_retries_are_held_back_longer() -> None:
+    repeated = RepeatedRecently(quiet_seconds=10, quiet_seconds_of_retries=600)
     records = [record("aiokafka.producer.sender", 1, at) for at in (1000.0, 1599.0, 1600.0)]
     for each in records:
         each.msg = "Got error produce response on %s, retrying. Error: %s"
-    assert [said.filter(each) for each in records] == [True, False, True]
+    assert [repeated.filter(each) for each in records] == [True, False, True]
 
 
 @pytest.mark.parametrize(
@@ -42,11 +42,11 @@ def test_what_the_client_says_of_retries_is_held_back_longer() -> None:
         ("consumer.pipeline", GroupCoordinatorNotAvailableError(), "ERROR"),
     ],
 )
-def test_what_the_client_tries_again_is_no_error(name: str, cause: Exception, level: str) -> None:
-    said = record(name, 1, 0.0)
-    said.args = (cause,)
-    assert Retried().filter(said)
-    assert (said.levelname, said.levelno) == (level, getattr(logging, level))
+def test_an_error_that_the_client_retries_is_a_warning(name: str, cause: Exception, level: str) -> None:
+    logged = record(name, 1, 0.0)
+    logged.args = (cause,)
+    assert Retried().filter(logged)
+    assert (logged.levelname, logged.levelno) == (level, getattr(logging, level))
 
 
 def test_a_json_line_is_one_object() -> None:
@@ -60,14 +60,14 @@ def test_a_json_line_is_one_object() -> None:
 
 
 class MessageAccumulator:
-    """Named as the client's own, whose flush waits for a broker that is gone."""
+    """Has the name of the client's class, whose flush waits for a broker that is gone."""
 
     async def close(self) -> None:
         await asyncio.Event().wait()
 
 
-@pytest.mark.parametrize(("error", "said"), [(ProducerFenced(), False), (ValueError("ours"), True)])
-def test_failures_that_the_client_reports_twice_are_said_once(caplog, error, said) -> None:
+@pytest.mark.parametrize(("error", "logged"), [(ProducerFenced(), False), (ValueError("ours"), True)])
+def test_failures_that_the_client_reports_twice_are_logged_once(caplog, error, logged) -> None:
     caplog.handler.addFilter(leftovers := ClientLeftovers())
     try:
         loop = asyncio.new_event_loop()
@@ -76,10 +76,10 @@ def test_failures_that_the_client_reports_twice_are_said_once(caplog, error, sai
         loop.close()
     finally:
         caplog.handler.removeFilter(leftovers)
-    assert ("never retrieved" in caplog.text) is said
+    assert ("never retrieved" in caplog.text) is logged
 
 
-def test_a_flush_the_client_never_ends_is_not_told(caplog) -> None:
+def test_a_flush_that_the_client_abandons_is_not_logged(caplog) -> None:
     async def ours() -> None:
         await asyncio.Event().wait()
 

@@ -1,4 +1,4 @@
-"""The command line's own doings, as a process."""
+"""The command line as a process."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def ratecast(*arguments: str, **options: object) -> subprocess.CompletedProcess[
     )
 
 
-def test_it_says_its_version() -> None:
+def test_version_is_printed() -> None:
     done = ratecast("--version")
     assert (done.returncode, done.stdout, done.stderr) == (0, f"ratecast {__version__}\n", "")
 
@@ -42,7 +42,7 @@ NEEDED = {
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_refuses_a_misspelt_setting_in_one_line(name, tmp_path) -> None:
+def test_every_command_rejects_a_misspelt_setting_in_one_line(name, tmp_path) -> None:
     environment = {**os.environ, "RATECAST_GRUP_ID": "x", "PYTHONPATH": str(Path(__file__).parents[2])}
     done = ratecast(*name.split(), *NEEDED.get(name, ()), env=environment, cwd=tmp_path)
     expected = "error: RATECAST_GRUP_ID is not a setting: did you mean RATECAST_GROUP_ID?\n"

@@ -87,7 +87,7 @@ def test_a_taken_port_is_named(tmp_path: Path) -> None:
         EmbeddedBroker(tmp_path / "b", first.port).start()
 
 
-def test_without_the_extra_the_message_says_how_to_get_it(
+def test_a_missing_broker_is_an_error_with_the_remedy(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(broker.importlib.util, "find_spec", lambda _: None)
@@ -95,7 +95,7 @@ def test_without_the_extra_the_message_says_how_to_get_it(
         EmbeddedBroker(tmp_path).start()
 
 
-def test_a_broker_that_ends_at_once_is_an_error_with_its_last_words(
+def test_a_broker_that_ends_at_once_is_an_error_that_quotes_its_log(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     script = tmp_path / "broker"
@@ -106,7 +106,7 @@ def test_a_broker_that_ends_at_once_is_an_error_with_its_last_words(
         EmbeddedBroker(tmp_path / "data").start()
 
 
-def test_a_data_directory_that_is_a_file_is_refused_in_one_line(tmp_path) -> None:
+def test_a_data_directory_that_is_a_file_is_rejected_in_one_line(tmp_path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match=r"--data-dir .*file cannot be used: "):
         EmbeddedBroker(tmp_path / "file").start()

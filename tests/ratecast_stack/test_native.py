@@ -1,4 +1,4 @@
-"""`make monitoring`: what it configures, what it says when a program is missing, and the whole of it at work."""
+"""`make monitoring`: its configuration, its errors, and one complete run."""
 
 from __future__ import annotations
 
@@ -61,10 +61,10 @@ def test_a_misspelt_setting_is_one_line(monkeypatch, capsys):
 def test_a_missing_program_is_one_line_that_names_the_packages(monkeypatch, tmp_path, capsys):
     monkeypatch.setenv("PATH", str(tmp_path))
     assert main([]) == 2
-    said = capsys.readouterr().err
-    assert said.startswith("error: prometheus and alertmanager are not installed")
-    assert "apt-get install prometheus prometheus-alertmanager" in said
-    assert said.count("\n") == 1
+    error = capsys.readouterr().err
+    assert error.startswith("error: prometheus and alertmanager are not installed")
+    assert "apt-get install prometheus prometheus-alertmanager" in error
+    assert error.count("\n") == 1
 
 
 def test_debians_name_of_alertmanager_is_found(monkeypatch, tmp_path):

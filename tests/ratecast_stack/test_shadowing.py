@@ -13,7 +13,7 @@ from ratecast_stack import shadowing
 
 @pytest.fixture
 def strangers(tmp_path):
-    """A folder with a user's own `training.py`, `consumer/` and `monitoring.py`."""
+    """A folder with a user's `training.py`, `consumer/` and `monitoring.py`."""
     for name in ("training.py", "monitoring.py"):
         (tmp_path / name).write_text("raise SystemExit('a module of the user was imported')\n")
     (tmp_path / "consumer").mkdir()

@@ -130,7 +130,7 @@ def test_swapped_columns_are_left_out_of_both(fit, clean):
 
 
 def test_weekends_and_holidays_carried_forward_change_nothing(fit, clean):
-    every_day = np.arange(DAYS[0], DAYS[-1] + 1, dtype="datetime64[D]")
+    every_day = np.arange(DAYS[0], DAYS[-1] + np.timedelta64(1, "D"), dtype="datetime64[D]")
     newest = np.searchsorted(DAYS, every_day, "right") - 1
     result = fit({pair: column[newest] for pair, column in CLEAN.items()}, every_day)
     assert result.stats.model_copy(update={"model_version": clean.model_version}) == clean

@@ -25,7 +25,7 @@ def test_with_a_planted_signal_lambda_is_not_0_and_the_model_beats_the_last_rate
     histories = invent(2000, phi=0.2)  # invented: AR(1), the strongest signal any market would leave standing
     until, last = split_day(histories, 0.7)
     model = fit_model(histories, until, small_forest, (61,))
-    metrics = measure(outcomes_of(model, histories, until + 1, last))
+    metrics = measure(outcomes_of(model, histories, until + np.timedelta64(1, "D"), last))
     assert model.shrinkage.lambda_ > 0.3
     assert model.shrinkage.t_statistic > 3
     assert metrics.mae_ratio < 0.995
@@ -40,7 +40,7 @@ def test_without_a_signal_lambda_is_0_and_the_forecast_is_the_last_rate(invent, 
     histories = invent(1500, phi=0.0, seed=seed)  # invented: random walks
     until, last = split_day(histories, 0.7)
     model = fit_model(histories, until, small_forest, (61,))
-    metrics = measure(outcomes_of(model, histories, until + 1, last))
+    metrics = measure(outcomes_of(model, histories, until + np.timedelta64(1, "D"), last))
     assert model.shrinkage.lambda_ == 0
     assert metrics.mae_ratio == 1
     assert metrics.diebold_mariano is None

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
 from training.drift_report.findings import Action
-from training.figures import BLUE, GREEN, ORANGE, RED
+from training.figures import BLUE, GREEN, GREY, ORANGE, RED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -70,3 +70,10 @@ def evenly(rows: Sequence[int], most: int) -> NDArray[np.intp]:
     if len(rows) <= most:
         return np.array(rows, dtype=np.intp)
     return np.array([rows[place] for place in np.linspace(0, len(rows) - 1, most).astype(int).tolist()])
+
+
+def write_instead(axis: Axes, text: str) -> None:
+    """Write why there is nothing to draw."""
+    axis.text(0.5, 0.5, text, ha="center", va="center", fontsize=8, color=GREY, transform=axis.transAxes)
+    axis.set_xticks([])
+    axis.set_yticks([])

@@ -8,11 +8,17 @@ import numpy as np
 from matplotlib.ticker import FuncFormatter, LogLocator
 
 from ratecast.contract.alerts import MARKET_ALERTS, Alert
-from ratecast.model.features import FEATURE_NAMES
-from ratecast.model.references import WINDOW_MESSAGES
-from training.drift_report.figure_style import COLOURS, date_axis, evenly, plain, thinned
+from training.drift_report.figure_style import (
+    COLOURS,
+    date_axis,
+    evenly,
+    plain,
+    thinned,
+    write_instead,
+)
 from training.drift_report.findings import Action, in_words
 from training.drift_report.measures import DECISIVE_TEST, MIN_ANSWERS
+from training.drift_report.return_histogram import draw_returns
 from training.figures import (
     BLUE,
     GREEN,
@@ -45,7 +51,6 @@ LOG_FROM = 1.6  # largest over smallest rate: above it a linear scale would show
 SPARSE_TICKS = 100  # largest over smallest rate: below it powers of ten alone would give one or two ticks
 MOST_MARKS = 25  # for one kind of alert: more would overlap, and the legend shows their number
 MOST_NAMES = 3  # for one kind of fault
-DENSITY_BINS = 20
 
 
 def pair_figure(pair: PairReport) -> str:
@@ -67,7 +72,7 @@ def pair_figure(pair: PairReport) -> str:
     )
     _rate(figure.add_subplot(grid[0, :]), pair)
     _scores(figure.add_subplot(grid[1, 0]), pair)
-    _returns(figure.add_subplot(grid[1, 1]), pair)
+    draw_returns(figure.add_subplot(grid[1, 1]), pair)
     _coverage(figure.add_subplot(grid[1, 2]), pair)
     if changing:
         _error_ratio(figure.add_subplot(grid[1, 3]), pair)
@@ -182,7 +187,7 @@ def _scores(axis: Axes, pair: PairReport) -> None:
     paths = [path for path in pair.paths if len(path) and path.feature == "return_1"]
     if not paths:
         few = "too few messages:\n250 without an alert are needed"
-        _write_instead(axis, few if pair.paths else "the model has no reference")
+        write_instead(axis, few if pair.paths else "the model has no reference")
         return
     for path in paths:
         decisive = path.test == DECISIVE_TEST
@@ -208,52 +213,12 @@ def _scores(axis: Axes, pair: PairReport) -> None:
     date_axis(axis)
 
 
-def _returns(axis: Axes, pair: PairReport) -> None:
-    """Draw the distribution of the newest returns over that of training, in the bins of training."""
-    axis.set_title("returns, %", fontsize=9, loc="left")
-    reference, stats = pair.references.get("return_1"), pair.stats.features["return_1"]
-    rows = np.flatnonzero(pair.kept)[-WINDOW_MESSAGES:]
-    if reference is None or not len(rows):
-        _write_instead(
-            axis, "the model has no reference" if reference is None else "no message without an alert"
-        )
-        return
-    values = pair.messages.features[rows, FEATURE_NAMES.index("return_1")]
-    edges, training = merged_bins(np.array(reference.edges), np.array(reference.counts), stats.min, stats.max)
-    now = np.histogram(values, edges)[0]
-    beyond = len(values) - int(now.sum())
-    widths = np.diff(edges)
-    axis.stairs(
-        training / training.sum() / widths,
-        100 * edges,
-        fill=True,
-        color="#bbbbbb",
-        label="training",
-    )
-    axis.stairs(now / len(values) / widths, 100 * edges, color=BLUE, lw=1.5, label=f"newest {len(values):,}")
-    # The outermost bins reach to the largest return of training: the inner ones would be too narrow to see.
-    reach = 100 * 1.6 * max(abs(edges[1]), abs(edges[-2]))
-    axis.set_xlim(-reach, reach)
-    axis.set_yticks([])
-    axis.set_ylim(0, 1.35 * axis.get_ylim()[1])
-    if beyond:
-        axis.text(
-            0.02,
-            0.6,
-            f"{beyond:,} outside\nthe training range",
-            transform=axis.transAxes,
-            fontsize=7,
-            color=RED,
-        )
-    axis.legend(frameon=False, fontsize=7, loc="upper right")
-
-
 def _coverage(axis: Axes, pair: PairReport) -> None:
     """Draw the share of next rates inside each range, over at most the newest 500."""
     axis.set_title("next rates inside the range, %", fontsize=9, loc="left")
     rolling, when = pair.rolling, pair.messages.when
     if not len(rolling.rows):
-        _write_instead(axis, f"{len(pair.answers):,} checked forecasts:\n{MIN_ANSWERS} are needed")
+        write_instead(axis, f"{len(pair.answers):,} checked forecasts:\n{MIN_ANSWERS} are needed")
         return
     plot_coverage(axis, when[rolling.rows], 100 * rolling.coverage)
     axis.set_ylim(min(65.0, float(100 * rolling.coverage.min()) - 3), 101)
@@ -272,37 +237,3 @@ def _error_ratio(axis: Axes, pair: PairReport) -> None:
     axis.set_xlim(when[0], when[-1])
     axis.ticklabel_format(axis="y", useOffset=False)
     date_axis(axis)
-
-
-def merged_bins(
-    edges: NDArray[np.float64], counts: NDArray[np.int64], low: float, high: float
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Returns the edges and counts of training's bins, with neighbours merged to about `DENSITY_BINS`.
-
-    The first and the last bin of a reference are open. They are closed at the smallest and the largest value of
-    training.
-
-    Args:
-        edges: of the reference, ``(b - 1,)``.
-        counts: of the reference, ``(b,)``.
-        low: smallest value of training.
-        high: largest value of training.
-
-    >>> bins = merged_bins(np.array([-1.0, 0.0, 1.0]), np.array([1, 4, 4, 1]), -3.0, 2.0)
-    >>> bins[0].tolist(), bins[1].tolist()
-    ([-3.0, -1.0, 0.0, 1.0, 2.0], [1, 4, 4, 1])
-    """
-    step = max(1, round(len(counts) / DENSITY_BINS))
-    # The outermost bins are not merged: they are the tails.
-    starts = np.unique(np.concatenate(([0], np.arange(1, len(counts) - 1, step), [len(counts) - 1])))
-    inner = edges[starts[1:] - 1]
-    span = max(abs(low), abs(high), 1e-12)
-    closed = np.concatenate(([min(low, inner[0] - 1e-6 * span)], inner, [max(high, inner[-1] + 1e-6 * span)]))
-    return closed, np.add.reduceat(counts, starts)
-
-
-def _write_instead(axis: Axes, text: str) -> None:
-    """Write why there is nothing to draw."""
-    axis.text(0.5, 0.5, text, ha="center", va="center", fontsize=8, color=GREY, transform=axis.transAxes)
-    axis.set_xticks([])
-    axis.set_yticks([])

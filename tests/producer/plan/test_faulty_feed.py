@@ -57,7 +57,7 @@ def test_a_feed_may_fall_silent_before_its_end():
 
 
 def test_a_fault_spans_a_hole_of_the_rates_and_the_hole_stays_one():
-    dates = np.concatenate([DAYS[:10], DAYS[:10] + 365])
+    dates = np.concatenate([DAYS[:10], DAYS[:10] + np.timedelta64(365, "D")])
     source = RateTable("t.csv", dates, {"EUR/ISK": 100.0 + np.arange(20)})
     made = messages(plan(source, "stuck@2025-01-08+6", window=3))
     assert [message["history"][-1] for message in made] == [

@@ -178,7 +178,9 @@ def test_a_bundle_that_moves_its_forecasts_but_cannot_is_rejected(moving, tmp_pa
         write_manifest(moving, "test-1")
     else:
         rewrite(moving, PARITY, centre=None)
-    with pytest.raises(ModelBundleError, match=r"test-1 is incomplete: centre\.onnx or its probes are missing"):
+    with pytest.raises(
+        ModelBundleError, match=r"test-1 is incomplete: centre\.onnx or its probes are missing"
+    ):
         load(tmp_path)
 
 

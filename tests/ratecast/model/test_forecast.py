@@ -307,7 +307,9 @@ def test_whatever_the_rates_the_ranges_are_finite_and_nested(count: int, exponen
     peg = np.where(np.arange(count) % 5 == 0, 1.00001 * LEVEL, LEVEL)
     one_jump = np.where(np.arange(count) < count - 2, LEVEL, 2 * LEVEL)
     until_lately = np.where(np.arange(count) < count // 2, moving, moving[count // 2])
-    some = [rates.tolist() for rates in (moving, equal, peg, one_jump, until_lately, moving * 1e-9, 1e9 / moving)]
+    some = [
+        rates.tolist() for rates in (moving, equal, peg, one_jump, until_lately, moving * 1e-9, 1e9 / moving)
+    ]
     windows = made_ready(maker, *some)
     missing = np.random.default_rng(count).random((len(some), 60)) < 0.3
     with_holes = windows.without(dict(enumerate(missing)))
@@ -315,5 +317,7 @@ def test_whatever_the_rates_the_ranges_are_finite_and_nested(count: int, exponen
     for ready in (windows, with_holes, nothing_left):
         found = maker.forecast(ready)
         assert np.isfinite(found.lower).all() and np.isfinite(found.upper).all()
-        assert (found.lower[:, 1] <= found.lower[:, 0]).all() and (found.upper[:, 0] <= found.upper[:, 1]).all()
+        assert (found.lower[:, 1] <= found.lower[:, 0]).all() and (
+            found.upper[:, 0] <= found.upper[:, 1]
+        ).all()
         assert (found.lower[:, 0] < found.prediction).all() and (found.prediction < found.upper[:, 0]).all()

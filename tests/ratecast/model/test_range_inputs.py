@@ -74,7 +74,9 @@ def test_returns_that_are_left_out_count_neither_as_0_nor_as_anything_else() -> 
     there = ~np.isnan(holes[0])
     found = range_inputs(holes, sigma, shoulder)[0]
     assert found[4] == pytest.approx(math.log(np.abs(holes[0, there]).mean() / 0.005), rel=1e-5)
-    assert found[5] == pytest.approx(math.log(np.sqrt((holes[0, there] ** 2).mean()) / 0.005 + 0.001), rel=1e-5)
+    assert found[5] == pytest.approx(
+        math.log(np.sqrt((holes[0, there] ** 2).mean()) / 0.005 + 0.001), rel=1e-5
+    )
     assert found[9] == pytest.approx(
         statistics.median_high(np.abs(holes[0, there])) / np.abs(holes[0, there]).mean(), rel=1e-5
     )

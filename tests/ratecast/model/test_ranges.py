@@ -101,9 +101,7 @@ def test_missing_returns_change_nothing_but_the_weight_of_what_is_there() -> Non
 def test_rows_of_different_lengths_are_scaled_as_if_alone() -> None:
     rows = np.vstack([padded(returns(count, "normal")) for count in (2, 5, 19, 20, 47, 60)])
     together = shoulder_scale(rows, np.full(6, STORED), np.full(6, RECENT))
-    alone = [
-        float(shoulder_scale(row[None, :], np.array([STORED]), np.array([RECENT]))[0]) for row in rows
-    ]
+    alone = [float(shoulder_scale(row[None, :], np.array([STORED]), np.array([RECENT]))[0]) for row in rows]
     assert together.tolist() == alone
 
 

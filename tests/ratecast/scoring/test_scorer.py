@@ -215,7 +215,7 @@ def test_a_spike_that_is_over_does_not_widen_the_range() -> None:
 
 def test_a_missing_day_is_found_from_times() -> None:
     days = np.busday_offset("2025-01-01", np.arange(30), roll="forward")
-    late = [*days[:-1], days[-1] + 9]
+    late = [*days[:-1], days[-1] + np.timedelta64(9, "D")]
     values = [message(feed()[:30], times=[str(day) for day in given]) for given in (days, late)]
     on_time, gap = score(*values)
     assert on_time.alerts == []

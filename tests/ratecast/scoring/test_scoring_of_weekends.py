@@ -68,7 +68,7 @@ def test_a_filled_weekend_beside_a_holiday_is_not_stuck_and_a_feed_that_hangs_is
 
 def test_weekends_that_are_quoted_change_nothing() -> None:
     rates = feed()
-    times = [str(np.datetime64("2025-01-06") - back) for back in range(len(rates))][::-1]
+    times = [str(np.datetime64("2025-01-06") - np.timedelta64(back, "D")) for back in range(len(rates))][::-1]
     values = SCORER.score([FakeRecord(message(rates)), FakeRecord(message(rates, times=times))], NOW).values
     undated, quoted = (json.loads(value) for value in values)
     assert quoted["alerts"] == []

@@ -76,7 +76,7 @@ def settings_for(cluster: JvmCluster, models_dir: Path, replicas: int = 1) -> Se
     )
 
 
-def test_without_java_the_message_says_what_to_install_and_what_else_would_do(
+def test_without_java_the_message_names_what_to_install_and_the_alternatives(
     programs, tmp_path: Path
 ) -> None:
     with pytest.raises(UsageError, match=r"`java` is not installed: .*embedded engine, or Docker"):
@@ -92,13 +92,13 @@ def test_a_java_that_is_too_old_is_named_with_its_version(programs) -> None:
         kafka_jars.java()
 
 
-def test_a_java_that_only_says_where_to_get_one_is_no_java(programs) -> None:
+def test_a_stub_that_only_prints_where_to_get_java_is_no_java(programs) -> None:
     programs("java", "echo 'Unable to locate a Java Runtime.' >&2; exit 1")
     with pytest.raises(UsageError, match="does not run: install a JRE"):
         kafka_jars.java()
 
 
-def test_without_maven_the_first_use_says_what_to_install_and_leaves_nothing(
+def test_without_maven_the_first_use_names_what_to_install_and_leaves_nothing(
     programs, tmp_path: Path
 ) -> None:
     with pytest.raises(
@@ -147,7 +147,7 @@ def test_a_failing_maven_is_quoted_and_leaves_nothing(programs, tmp_path: Path) 
 
 
 @pytest.mark.usefixtures("_one_jar")
-def test_a_jar_that_was_tampered_with_or_is_gone_is_refused_and_what_to_delete_is_said(
+def test_a_jar_that_was_changed_or_is_missing_is_rejected_with_what_to_delete(
     tmp_path: Path,
 ) -> None:
     home = tmp_path / CACHE
@@ -181,18 +181,18 @@ def test_every_committed_digest_is_one() -> None:
     assert all(len(bytes.fromhex(digest)) == 32 for digest in digests.values())
 
 
-async def test_who_comes_in_by_the_proxied_listener_is_told_the_proxy_s_address(
+async def test_the_proxied_listener_advertises_the_address_of_the_proxy(
     one_broker: JvmCluster,
 ) -> None:
     proxied = f"127.0.0.1:{one_broker.proxied_backend(1)}"
-    told = {}
+    advertised = {}
     for address in (one_broker.address(1), proxied):
         client = AIOKafkaClient(bootstrap_servers=address)
         await client.bootstrap()
-        told[address] = [broker.port for broker in client.cluster.brokers()]
+        advertised[address] = [broker.port for broker in client.cluster.brokers()]
         await client.close()
     proxy = one_broker._nodes[1].proxy_port
-    assert told == {one_broker.address(1): [one_broker._nodes[1].port], proxied: [proxy]}
+    assert advertised == {one_broker.address(1): [one_broker._nodes[1].port], proxied: [proxy]}
 
 
 def test_a_taken_port_is_named(one_broker: JvmCluster, tmp_path: Path) -> None:
@@ -201,7 +201,7 @@ def test_a_taken_port_is_named(one_broker: JvmCluster, tmp_path: Path) -> None:
         JvmCluster(tmp_path, port=port).start()
 
 
-def test_a_directory_in_use_is_refused_before_kafka_can_damage_it(one_broker: JvmCluster) -> None:
+def test_a_directory_in_use_is_rejected_before_kafka_can_damage_it(one_broker: JvmCluster) -> None:
     with pytest.raises(UsageError, match=f"{one_broker.data_dir} is in use by another broker"):
         JvmCluster(one_broker.data_dir).start()
     assert one_broker.in_sync()
@@ -262,7 +262,7 @@ def test_the_command_leaves_no_broker_behind(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("_jvm")
-def test_a_broker_that_does_not_start_is_an_error_with_its_last_words(tmp_path: Path) -> None:
+def test_a_broker_that_does_not_start_is_an_error_that_quotes_its_log(tmp_path: Path) -> None:
     data = tmp_path / "broker-1" / "data"
     data.mkdir(parents=True)
     (data / "meta.properties").write_text("version=1\nnode.id=7\ncluster.id=somebodys\n")

@@ -5,17 +5,19 @@ import json
 import re
 import time
 
+import numpy as np
 import pytest
 from matplotlib.dates import num2date
 
 from tests.bundles import LEVELS
 from tests.training.drift_report.planted import SLIP, days, report, rows, stats, walk
 from training.drift_report import drift_page as page
-from training.drift_report import pair_figure, timeline_figure
+from training.drift_report import timeline_figure
 from training.drift_report.analysis import analyse
 from training.drift_report.drift_headline import listed
 from training.drift_report.json_report import as_json
 from training.drift_report.prediction_table import Collector
+from training.drift_report.return_histogram import merged_bins
 
 SLIPS = {key: {"decimal_slip": SLIP} for key in range(100, 110)}
 
@@ -137,9 +139,7 @@ def test_the_json_contains_all_measures():
 
 def test_bins_closed_at_the_extremes_of_training_keep_all_values():
     reference = stats().feature_drift["EUR/GBP"]["return_1"]
-    edges, counts = pair_figure.merged_bins(
-        *map(pair_figure.np.array, (reference.edges, reference.counts)), -0.03, 0.03
-    )
+    edges, counts = merged_bins(np.array(reference.edges), np.array(reference.counts), -0.03, 0.03)
     assert (edges[0], edges[-1], counts.sum()) == (-0.03, 0.03, 1000)
     assert len(edges) == len(counts) + 1
 
