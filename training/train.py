@@ -21,6 +21,7 @@ from training.collect import collect, data_digest, load_table
 from training.dataset import PairHistory, Rows, build_rows, pair_sigmas
 from training.fit import MIN_FIT_ROWS, FittedModel, fit_model, learnable_rows
 from training.onnx_export import ExportedModel, export
+from training.ranges_held import with_ranges_held
 from training.training_headline import headline
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def train(options: TrainOptions, progress: OnStage = silent) -> TrainingResult:
     digest = data_digest(histories)
     version = version_of(until, digest, options.forest, default_pair)
     text = headline(fitted.shrinkage.lambda_, fitted.range_factor.exponent, evaluation)
-    stats = training_stats(version, default_pair, histories, rows, fitted, text)
+    stats = with_ranges_held(training_stats(version, default_pair, histories, rows, fitted, text), evaluation)
     notes = _notes(histories, rows, fitted, evaluation.years)
     all_notes = (*options.notes, *source.sentences(), *notes)
     content = BundleContent(
