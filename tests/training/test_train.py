@@ -68,7 +68,9 @@ def test_the_bundle_keeps_how_often_the_ranges_of_each_pair_held(trained):
         held = pair.ranges_held
         assert held.n == len(own.date) == trained.evaluation.pairs[name].n > 50
         assert (held.first_date, held.last_date) == (str(own.date[0]), str(own.date[-1]))
-        assert held.shares == pytest.approx(dict(zip(("80", "95"), inside.mean(axis=0), strict=True)), abs=1e-6)
+        assert held.shares == pytest.approx(
+            dict(zip(("80", "95"), inside.mean(axis=0), strict=True)), abs=1e-6
+        )
     assert load(trained.directory.parent).stats == trained.stats
 
 
