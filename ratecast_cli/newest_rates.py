@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ratecast.contract.messages import MIN_HISTORY
 from ratecast.errors import UsageError
 from ratecast_cli.wording import counted
 
@@ -45,6 +44,7 @@ def newest(source: Screened, pair: str) -> dict[dt.date, float]:
     Raises:
         UsageError: there are fewer than a forecast needs.
     """
+    from ratecast.contract.messages import MIN_HISTORY
     from ratecast.model.features import WINDOW
     from ratecast.rates.tables import series
 

@@ -66,7 +66,7 @@ def run(*arguments: str):
 
 def table(text: str) -> dict[str, str]:
     """The lines of the first pair's table by their names."""
-    lines = text.split("\n\n")[0].splitlines()
+    lines = text.partition("\n\n")[0].splitlines()
     width = len("forecast for  ")
     return {line[:width].strip(): line[width:].strip() for line in lines if line[:width].strip()}
 

@@ -45,7 +45,8 @@ def test_it_answers_as_a_worker_does(models_dir, model, count):
     rates = dated(walk(count))
     message = {"history": [rates[day] for day in rates], "pair": "EUR/GBP", "times": [*map(str, rates)]}
     scorer = Scorer(bundles.load(models_dir), 1_000_000)
-    (value,) = scorer.score([FakeRecord(json.dumps(message).encode())], dt.datetime.now(dt.UTC)).values
+    scored = scorer.score([FakeRecord(json.dumps(message).encode())], dt.datetime.now(dt.UTC))
+    (value,) = scored.values  # noqa: PD011 - not of pandas
     expected = Prediction.model_validate_json(value)
     found = model.forecast({"EUR/GBP": rates}, today=MONDAY)["EUR/GBP"]
     assert (found.forecast, found.last_rate) == (expected.prediction, expected.baseline)
