@@ -72,13 +72,16 @@ class Worker:
         self._held_back = HeldBack()
         self._broker: BrokerWatch | None = None
 
-    async def run(self) -> None:
+    async def run(self, *, handle_signals: bool = True) -> None:
         """Start, work until `stop` is called or SIGTERM or SIGINT arrives, then shut down in order.
+
+        Args:
+            handle_signals: False leaves both signals to the program that the worker is a part of.
 
         Raises:
             RatecastError: The worker could not start, or something failed for too long.
         """
-        with on_stop_signal(self._stopping.set):
+        with on_stop_signal(self._stopping.set) if handle_signals else contextlib.nullcontext():
             try:
                 if await self._unless_stopped(self.startup()):
                     await self.main_loop()
@@ -191,7 +194,8 @@ class Worker:
             task.add_done_callback(self._pipeline_ended)
             self._pipelines[partition] = pipeline, task
         self.metrics.assigned_partitions.set(len(self._pipelines))
-        log.info("assigned partitions: %s", _numbers(self._pipelines) or "none, standing by")
+        names = (f"{assigned.topic}-{assigned.partition}" for assigned in sorted(self._pipelines))
+        log.info("assigned partitions: %s", ", ".join(names) or "none, standing by")
 
     def _pipeline_ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
@@ -294,7 +298,3 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
         await self._worker.assign(sorted(assigned))
-
-
-def _numbers(partitions: Iterable[TopicPartition]) -> str:
-    return ", ".join(f"{p.topic}-{p.partition}" for p in sorted(partitions))

@@ -55,6 +55,7 @@ def register() -> None:
         dead_letters_command,
         demo_command,
         drift_report_command,
+        forecast_command,
         predict_command,
         replay_command,
         retrain_command,
@@ -68,6 +69,7 @@ def register() -> None:
     groups = (
         demo_command,
         train_command,
+        forecast_command,
         retrain_command,
         broker_command,
         topics_command,

@@ -126,6 +126,8 @@ def rows(prediction: PredictionRow) -> list[tuple[str, str, str]]:
         ("alerts", _alerts(prediction), "yellow" if prediction.alerts else ""),
         ("model", prediction.model_version, ""),
     ]
+    if not isinstance(prediction.target, UnsetType):
+        table.insert(2, ("forecast for", prediction.target, ""))
     if prediction.as_of is not None:
         table.insert(1, ("as of", prediction.as_of, ""))
     return table

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from msgspec import UnsetType
 
 from ratecast.signals import on_stop_signal
 from ratecast_cli import console, parameters
@@ -156,7 +157,9 @@ class PredictionLines(_Lines):
     """Lines of the predictions topic."""
 
     # Narrow enough that 80 columns show the beginning of the remarks.
-    HEADER = f"{'as of':<10}  {'pair':<7}  {'last':>8}  {'forecast':>8}  {'95 % range':<20}  remarks"
+    HEADER = (
+        f"{'as of':<10}  {'for':<5}  {'pair':<7}  {'last':>8}  {'forecast':>8}  {'95 % range':<20}  remarks"
+    )
 
     def write(self, record: Record) -> bool:
         """Write the record's line; returns False if the record is not shown."""
@@ -187,8 +190,9 @@ class PredictionLines(_Lines):
             remarks.append(f"drift: {' '.join(prediction.drift.features)}")
         if prediction.interval_quality == "floored":
             remarks.append("range floored")
+        target = "-" if isinstance(prediction.target, UnsetType) else prediction.target[len("2026-") :]
         return (
-            f"{(prediction.as_of or '-')[:10]:<10}  {prediction.pair:<7}  {prediction.baseline:>8.6g}  "
+            f"{(prediction.as_of or '-')[:10]:<10}  {target:<5}  {prediction.pair:<7}  {prediction.baseline:>8.6g}  "
             f"{prediction.prediction:>8.6g}  {f'{lower:.6g} to {upper:.6g}':<20}  {'; '.join(remarks)}"
         ).rstrip()
 

@@ -122,6 +122,7 @@ def test_every_command_has_help(installed: Path, tmp_path: Path) -> None:
     assert result.returncode == 0, result.stderr
     for name in (
         "train",
+        "forecast",
         "broker",
         "topics",
         "worker",

@@ -21,6 +21,7 @@ from training.collect import collect, data_digest, load_table
 from training.dataset import PairHistory, Rows, build_rows, pair_sigmas
 from training.fit import MIN_FIT_ROWS, FittedModel, fit_model, learnable_rows
 from training.onnx_export import ExportedModel, export
+from training.ranges_held import with_ranges_held
 from training.training_headline import headline
 
 if TYPE_CHECKING:
@@ -107,7 +108,9 @@ def train(options: TrainOptions, progress: OnStage = silent) -> TrainingResult:
     version = version_of(until, digest, options.forest, default_pair)
     text = headline(fitted.shrinkage.lambda_, fitted.range_factor.exponent, evaluation)
     content = BundleContent(
-        stats=training_stats(version, default_pair, histories, rows, fitted, text),
+        stats=with_ranges_held(
+            training_stats(version, default_pair, histories, rows, fitted, text), evaluation
+        ),
         models=models,
         report=lambda stats: training_page.render(stats, evaluation, skipped, all_notes),
         data_digest=digest,

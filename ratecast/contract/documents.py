@@ -10,9 +10,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import ratecast
 from ratecast.contract import dead_letter
 from ratecast.contract.messages import Prediction, RateHistory, json_schema
+from ratecast.release import __version__
 from ratecast.settings import Settings
 
 
@@ -35,7 +35,7 @@ def asyncapi() -> dict[str, Any]:
         "asyncapi": "3.0.0",
         "info": {
             "title": "ratecast",
-            "version": ratecast.__version__,
+            "version": __version__,
             "description": "Publish rate histories; consume predictions. Read with isolation.level=read_committed.",
         },
         "defaultContentType": "application/json",

@@ -146,6 +146,11 @@ class Prediction(BaseModel):
     message_id: str
     pair: str
     as_of: str | None
+    target: IsoDate | None = Field(
+        None,
+        description="The day that the forecast is for: the first day after that of the newest rate on which the ECB "
+        "publishes rates. It is absent if the newest rate has no date; an `as_of` with a time is none.",
+    )
     prediction: float = Field(description="The forecast of the next rate.")
     baseline: float = Field(description="The last rate, which is the forecast of a random walk.")
     intervals: Intervals

@@ -246,6 +246,7 @@ class PredictionRow(msgspec.Struct, gc=False):
     scored_at: str
     source: SourceRow
     alert_messages: dict[str, str] | msgspec.UnsetType = msgspec.UNSET  # absent when there is no alert
+    target: str | msgspec.UnsetType = msgspec.UNSET  # absent when the newest rate has no date
 
 
 _encode = msgspec.json.Encoder().encode

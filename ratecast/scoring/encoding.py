@@ -9,6 +9,7 @@ import numpy as np
 
 from ratecast.contract import wire
 from ratecast.model.features import FEATURE_NAMES
+from ratecast.scoring.target import target_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -66,6 +67,7 @@ def encode_predictions(
                     scored_at,
                     wire.SourceRow(topic, partition, offset, named_id),
                     msgspec.UNSET if found is None else {code.value: text for code, text in found.items()},
+                    target_of(history),
                 )
             )
         )

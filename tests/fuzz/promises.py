@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import math
 from pathlib import Path
@@ -13,6 +14,7 @@ from consumer import dead_letters
 from ratecast.contract import wire
 from ratecast.contract.messages import Prediction
 from ratecast.errors import ErrorCode, RecordError
+from ratecast.rates.target_days import next_target_day
 from tests.contract_oracle import accepted
 
 if TYPE_CHECKING:
@@ -80,6 +82,7 @@ def _hold_prediction(record: Record, value: bytes) -> None:
     if expected is not None:
         _demand(prediction.baseline == expected.history[-1], "another last rate than the message's")
         _demand(prediction.as_of == expected.as_of, "another as_of than the message's")
+        _demand(prediction.target == _day_after(expected), "for another day than the next TARGET day")
         _demand(prediction.message_id == (expected.message_id or prediction.message_id), "another message_id")
 
 
@@ -89,6 +92,14 @@ def _second_opinion(record: Record) -> RateHistory | None:
     expected = accepted(record.value)
     _demand(expected is not None, "scored, though the contract does not accept it")
     return expected
+
+
+def _day_after(message: RateHistory) -> str | None:
+    """The TARGET day after a message's newest rate, if the message dates it."""
+    dated_by_as_of = message.as_of is not None and "T" not in message.as_of and " " not in message.as_of
+    newest = message.as_of if dated_by_as_of else message.times and message.times[-1]
+    following = next_target_day(dt.date.fromisoformat(newest)) if newest else None
+    return None if following is None else str(following)
 
 
 def _hold_dead_letter(letter: DeadLetter) -> None:

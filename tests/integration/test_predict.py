@@ -126,3 +126,15 @@ def test_every_quality_of_a_range_is_explained(quality):
     row.interval_quality = quality
     (words,) = [text for name, text, _ in command.rows(row) if name == "ranges"]
     assert words.startswith(f"{quality}: ")
+
+
+def test_the_day_of_the_forecast_is_shown_if_the_message_had_a_date():
+    row = prediction_row(1.0)
+    assert "forecast for" not in [name for name, *_ in command.rows(row)]
+    row.as_of, row.target = "2026-10-30", "2026-11-02"
+    assert command.rows(row)[:4] == [
+        ("pair", "EUR/GBP", "bold"),
+        ("as of", "2026-10-30", ""),
+        ("last rate", "1", ""),
+        ("forecast for", "2026-11-02", ""),
+    ]

@@ -73,8 +73,8 @@ async def test_the_table_has_a_header_and_an_aligned_row_a_prediction_with_drift
     result = await run("--from-beginning", "--no-follow")
     header, *rows = result.stdout.splitlines()
     assert result.exit_code == 0
-    assert header.split() == ["as", "of", "pair", "last", "forecast", "95", "%", "range", "remarks"]
-    assert sorted(row[12:19] for row in rows) == ["EUR/GBP", "EUR/GBP", "EUR/USD"]
+    assert header.split() == ["as", "of", "for", "pair", "last", "forecast", "95", "%", "range", "remarks"]
+    assert sorted(row[19:26] for row in rows) == ["EUR/GBP", "EUR/GBP", "EUR/USD"]
     assert sorted("drift: lag_1" in row for row in rows) == [False, False, True]
     assert {row.index(" to ") > header.index("95") for row in rows} == {True}
     assert "\x1b" not in result.stdout, "colours are for terminals"
@@ -82,13 +82,13 @@ async def test_the_table_has_a_header_and_an_aligned_row_a_prediction_with_drift
 
 def drifted() -> PredictionRow:
     row = prediction_row(0.857123, half=0.0123456)
-    row.as_of, row.alerts = "2026-10-30", ["jump", "level_cone"]
+    row.as_of, row.target, row.alerts = "2026-10-30", "2026-11-02", ["jump", "level_cone"]
     row.drift.is_drift, row.drift.features = True, ["lag_1", "lag_2", "lag_3", "return_1", "return_2"]
     return row
 
 
 WHOLE = (
-    "2026-10-30  EUR/GBP  0.857123  0.857123  0.844777 to 0.869469  "
+    "2026-10-30  11-02  EUR/GBP  0.857123  0.857123  0.844777 to 0.869469  "
     "jump, level_cone; drift: lag_1 lag_2 lag_3 return_1 return_2"
 )
 

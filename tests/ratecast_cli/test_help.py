@@ -45,6 +45,7 @@ def test_nothing_is_cut_off_at_80_columns(name: str) -> None:
     [
         "demo",
         "train",
+        "forecast",
         "broker",
         "topics",
         "worker",

@@ -35,6 +35,7 @@ def test_short_help_is_help(arguments) -> None:
 
 
 NEEDED = {
+    "forecast": ("EUR/USD",),
     "predict": ("0.85", "0.86", "0.87"),
     "dead-letters redeliver": ("--all",),
     "dead-letters replay": ("--all",),

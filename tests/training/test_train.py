@@ -11,7 +11,7 @@ import pytest
 
 from ratecast.errors import UsageError
 from ratecast.model import features
-from ratecast.model.bundle import JOBLIB, ONNX, PARITY, REPORT, STATS, current_version
+from ratecast.model.bundle import JOBLIB, ONNX, PARITY, REPORT, STATS, current_version, load
 from ratecast.model.features import FEATURE_NAMES
 from ratecast.rates.tables import Series
 from training.build_stats import pair_stats
@@ -58,6 +58,20 @@ def test_statistics_do_not_look_across_a_hole():
     stats = pair_stats(PairHistory("A", parts), 0.005, 1)
     assert stats.features["return_1"].max == 0
     assert stats.longest_run == 3
+
+
+def test_the_bundle_keeps_how_often_the_ranges_of_each_pair_held(trained):
+    outcomes = trained.evaluation.outcomes
+    for position, (name, pair) in enumerate(trained.stats.pairs.items()):
+        own = outcomes.where(outcomes.pair == position)
+        inside = np.abs(own.actual - own.step)[:, None] <= own.half
+        held = pair.ranges_held
+        assert held.n == len(own.date) == trained.evaluation.pairs[name].n > 50
+        assert (held.first_date, held.last_date) == (str(own.date[0]), str(own.date[-1]))
+        assert held.shares == pytest.approx(
+            dict(zip(("80", "95"), inside.mean(axis=0), strict=True)), abs=1e-6
+        )
+    assert load(trained.directory.parent).stats == trained.stats
 
 
 def run(models_dir, csv, **options):

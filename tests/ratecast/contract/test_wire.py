@@ -244,11 +244,14 @@ def test_a_predicted_row_is_the_contracts_prediction() -> None:
         "return_2": -5.0,
     }
     assert wire.decode_prediction(encoded) == row
-    assert json.loads(encoded).keys() == set(Prediction.model_fields) - {"alert_messages"}
+    assert json.loads(encoded).keys() == set(Prediction.model_fields) - {"alert_messages", "target"}
     words = {"jump": "jump: +14 % in one step, 9 sigma"}
     marked = msgspec.structs.replace(row, alerts=["jump"], alert_messages=words)
     assert Prediction.model_validate_json(wire.encode_prediction(marked)).alert_messages == words
     assert wire.decode_prediction(wire.encode_prediction(marked)) == marked
+    dated = msgspec.structs.replace(row, target="2026-11-02")
+    assert Prediction.model_validate_json(wire.encode_prediction(dated)).target == "2026-11-02"
+    assert wire.decode_prediction(wire.encode_prediction(dated)) == dated
 
 
 def test_an_error_message_is_short_however_much_it_quotes() -> None:

@@ -316,8 +316,9 @@ def test_whatever_the_rates_the_ranges_are_finite_and_nested(count: int, exponen
     nothing_left = windows.without(dict.fromkeys(range(len(some)), np.ones(60, dtype=bool)))
     for ready in (windows, with_holes, nothing_left):
         found = maker.forecast(ready)
-        assert np.isfinite(found.lower).all() and np.isfinite(found.upper).all()
-        assert (found.lower[:, 1] <= found.lower[:, 0]).all() and (
-            found.upper[:, 0] <= found.upper[:, 1]
-        ).all()
-        assert (found.lower[:, 0] < found.prediction).all() and (found.prediction < found.upper[:, 0]).all()
+        assert np.isfinite(found.lower).all()
+        assert np.isfinite(found.upper).all()
+        assert (found.lower[:, 1] <= found.lower[:, 0]).all()
+        assert (found.upper[:, 0] <= found.upper[:, 1]).all()
+        assert (found.lower[:, 0] < found.prediction).all()
+        assert (found.prediction < found.upper[:, 0]).all()

@@ -1,0 +1,43 @@
+"""The day that the forecast of a message is for."""
+
+from __future__ import annotations
+
+import datetime as dt
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from msgspec import UNSET, UnsetType
+
+from ratecast.rates.target_days import next_target_day
+
+if TYPE_CHECKING:
+    from ratecast.contract.wire import History
+
+_DATE_LENGTH = len("2026-10-30")
+
+
+def target_of(history: History) -> str | UnsetType:
+    """Return the TARGET day after the newest rate's, an ISO 8601 date; UNSET if the message does not date that rate.
+
+    An ``as_of`` with a time does not count: the next of rates by the minute is due today.
+
+    >>> from ratecast.contract.wire import History
+    >>> target_of(History([1.0, 2.0, 3.0], as_of="2026-10-30"))
+    '2026-11-02'
+    """
+    as_of = history.as_of
+    if as_of is not None and len(as_of) == _DATE_LENGTH:
+        return _after_text(as_of)
+    return UNSET if history.times is None else _after(history.times[-1])
+
+
+# Many messages of a batch have the same day, so the calendar is asked once for each.
+@lru_cache(maxsize=4096)
+def _after_text(date: str) -> str | UnsetType:
+    return _after(dt.date.fromisoformat(date))
+
+
+@lru_cache(maxsize=4096)
+def _after(day: dt.date) -> str | UnsetType:
+    following = next_target_day(day)
+    return UNSET if following is None else following.isoformat()

