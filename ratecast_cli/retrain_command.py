@@ -103,6 +103,7 @@ def retrain(  # noqa: PLR0913 - each argument is an option of the command
     source = _base(base, today, day, keep_outliers=keep_outliers)
 
     from training.forests import ForestSettings
+    from training.model_comparison import Limits
     from training.retrain import RetrainOptions
     from training.retrain import retrain as run
 
@@ -118,9 +119,7 @@ def retrain(  # noqa: PLR0913 - each argument is an option of the command
         models_dir=settings.models_dir,
         table=overlay.table,
         more_pairs=more,
-        hold_back=hold_back,
-        tolerance=tolerance,
-        pair_tolerance=pair_tolerance,
+        limits=Limits(hold_back, tolerance, pair_tolerance),
         forest=ForestSettings(seed=seed),
         dry_run=dry_run,
         notes=_notes(source, overlay),

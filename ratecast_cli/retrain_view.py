@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from ratecast.rates.overlay import Overlay
     from ratecast.rates.table_screening import Screened
     from ratecast.settings import Settings
-    from training.retrain import Comparison, Duel, RetrainResult
+    from training.model_comparison import Comparison, Duel
+    from training.retrain import RetrainResult
 
 # Each measure's column, and the width of its numbers.
 _COLUMNS = {"MAE ratio": 6, "in 80 %": 4, "in 95 %": 4, "Winkler 80": 5, "Winkler 95": 5}

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from training.retrain import Duel, Scores, objections
+from training.model_comparison import Duel, Scores, objections
 
 
 def scores(mae=1.0, winkler=4.0):

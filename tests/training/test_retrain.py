@@ -12,10 +12,12 @@ from ratecast.model.bundle import ONNX, PARITY, STATS, current_version, load, se
 from ratecast.model.features import WINDOW
 from ratecast.model.forecast import Forecaster
 from ratecast.rates.tables import RateTable, Series
+from training import model_comparison
 from training import retrain as module
 from training.dataset import PairHistory
 from training.evaluate import outcomes_of
-from training.retrain import Duel, RetrainOptions, aligned, as_fitted, objections, retrain, score
+from training.model_comparison import Duel, Limits, aligned, as_fitted, objections, score
+from training.retrain import RetrainOptions, retrain
 from training.train import train
 from training.train_options import TrainOptions
 
@@ -127,7 +129,10 @@ def test_a_worse_challenger_changes_nothing(champion, options, histories, models
 
 def test_a_wider_tolerance_lets_the_same_challenger_pass(champion, options, histories):
     lenient = replace(
-        options, table=table(with_volatile_days(histories)), tolerance=0.1, pair_tolerance=0.2, dry_run=True
+        options,
+        table=table(with_volatile_days(histories)),
+        limits=Limits(tolerance=0.1, pair_tolerance=0.2),
+        dry_run=True,
     )
     assert retrain(champion, lenient).comparison.objections == ()
 
@@ -171,9 +176,9 @@ def test_both_are_measured_in_the_champions_sigma(champion, histories):
 def test_a_wider_pair_tolerance_lets_a_pair_get_worse(champion, options, histories):
     """A user who knows that a currency has changed may allow a larger tolerance."""
     poisoned = replace(options, table=table(with_tenfold_spikes(histories, "EUR/USD")), dry_run=True)
-    lenient = replace(poisoned, tolerance=100, pair_tolerance=100)
+    lenient = replace(poisoned, limits=Limits(tolerance=100, pair_tolerance=100))
     assert retrain(champion, lenient).comparison.objections == ()
-    (objection,) = retrain(champion, replace(poisoned, tolerance=100)).comparison.objections
+    (objection,) = retrain(champion, replace(poisoned, limits=Limits(tolerance=100))).comparison.objections
     assert objection.endswith(" % worse in EUR/USD")
 
 
@@ -187,7 +192,7 @@ def test_a_dry_run_changes_nothing(champion, options, models_dir):
 def test_the_challenger_is_not_trained_on_the_held_back_days(champion, options, histories):
     """Other rates in the span change the scores but not the challenger."""
     seen = []
-    fit = module.fit_model
+    fit = model_comparison.fit_model
 
     def spy(known, until, *arguments, **keywords):
         fitted = fit(known, until, *arguments, **keywords)
@@ -202,7 +207,7 @@ def test_the_challenger_is_not_trained_on_the_held_back_days(champion, options, 
         for s in h.stretches
     ]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "fit_model", spy)
+        patch.setattr(model_comparison, "fit_model", spy)
         for rates in (table(histories), table(other)):
             retrain(champion, replace(options, table=rates, dry_run=True))
     assert seen[0] == seen[1]
@@ -263,7 +268,7 @@ def test_a_pair_with_too_few_rates_is_rejected_rather_than_lost(champion, option
 )
 def test_holding_back_too_much_is_rejected(champion, options, hold_back, fault):
     with pytest.raises(UsageError, match=fault):
-        retrain(champion, replace(options, hold_back=hold_back))
+        retrain(champion, replace(options, limits=Limits(hold_back)))
 
 
 def test_a_model_that_became_current_in_the_meantime_is_not_overwritten(

@@ -150,7 +150,7 @@ def test_a_bundle_of_an_earlier_version_is_rejected_in_one_line_that_says_to_tra
         del pair["recent_sigma"]
     (bundle / STATS).write_text(json.dumps(document))
     write_manifest(bundle, "test-1")
-    with pytest.raises(ModelBundleError, match="run `ratecast train` again$") as raised:
+    with pytest.raises(ModelBundleError, match=r"run `ratecast train` again$") as raised:
         load(tmp_path)
     assert "\n" not in str(raised.value)
 
