@@ -15,6 +15,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from ratecast.model import features, ranges
 from ratecast.model.features import WINDOW
 from ratecast.model.range_inputs import RANGE_INPUT_NAMES, range_inputs
+from ratecast.model.weighted_sums import WeightedSums
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -185,8 +186,9 @@ def _stretch_rows(
     stored = np.full(count, sigma)
     years = stretch.dates[first:stop].astype("datetime64[Y]").astype(np.int64) + 1970
     recent = np.array([recent_by_year[year] for year in years.tolist()])
-    now = features.ewma_volatility(windows, stored, recent)
-    scales = ranges.range_scales(windows, now, stored, recent)
+    sums = WeightedSums.of(windows)
+    now = features.ewma_volatility(sums, stored, recent)
+    scales = ranges.range_scales(sums, now, stored, recent)
     return Rows(
         pair=np.full(count, position, dtype=np.intp),
         date=stretch.dates[first:stop],
@@ -196,5 +198,5 @@ def _stretch_rows(
         scales=scales,
         stored=stored,
         inputs=features.model_inputs(windows, now, stored),
-        range_inputs=range_inputs(windows, now, scales[:, 0]),
+        range_inputs=range_inputs(sums, now, scales[:, 0]),
     )

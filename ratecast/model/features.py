@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ratecast.model.weighted_sums import EWMA, WeightedSums
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -18,14 +20,11 @@ if TYPE_CHECKING:
 
 # 61 rates give 60 returns. With a decay of 0.94 a 61st return would weigh 0.94**60 = 2.4 %, too little to show.
 WINDOW = 61
-DECAY = 0.94  # RiskMetrics (1996), daily data
 ADAPTIVE_LENGTH = 21  # from this many rates on, a history's volatility is measured without the stored sigma
 PRIOR_WEIGHT = 3.0  # shorter histories get this many pseudo-observations of the stored sigma
 FLOOR_SHARE = 0.1  # no history, pegged or stuck, gets a volatility below this share of the stored sigma
 
 FEATURE_NAMES = ("lag_1", "lag_2", "lag_3", "return_1", "return_2")
-
-DECAY_WEIGHTS = DECAY ** np.arange(WINDOW - 2, -1, -1, dtype=np.float64)
 
 
 def window_matrix(histories: Sequence[Sequence[float]]) -> NDArray[np.float64]:
@@ -65,7 +64,7 @@ def contract_features(windows: NDArray[np.float64], returns: NDArray[np.float64]
 
 
 def ewma_volatility(
-    returns: NDArray[np.float64],
+    returns: NDArray[np.float64] | WeightedSums,
     stored_sigma: NDArray[np.float64],
     recent_sigma: NDArray[np.float64],
 ) -> NDArray[np.float64]:
@@ -76,7 +75,7 @@ def ewma_volatility(
     recent sigma. The result is never below ``FLOOR_SHARE`` of the stored sigma.
 
     Args:
-        returns: log returns, newest last, NaN where missing, shape ``(n, k)``, k at most ``WINDOW - 1``.
+        returns: log returns, newest last, NaN where missing, shape ``(n, k)``; or their sums.
         stored_sigma: the pair's standard deviation of returns in training, shape ``(n,)``.
         recent_sigma: root mean square of the pair's last 500 returns in training, shape ``(n,)``.
 
@@ -84,15 +83,9 @@ def ewma_volatility(
     >>> ewma_volatility(r, np.array([0.005]), np.array([0.004])).round(5).tolist()
     [0.00312]
     """
-    present = ~np.isnan(returns)
-    squares = np.where(present, returns, 0.0) ** 2
-    # Row sums instead of a matrix product: BLAS may sum a row in a different order when the batch size
-    # changes, and a forecast must not depend on the other messages of its batch.
-    weights = DECAY_WEIGHTS[-returns.shape[1] :]
-    weighted = (squares * weights).sum(axis=1)
-    weight = (present * weights).sum(axis=1)
-    prior = np.where(present.sum(axis=1) < ADAPTIVE_LENGTH - 1, PRIOR_WEIGHT, 0.0)
-    variance = (weighted + prior * recent_sigma**2) / (weight + prior)
+    sums = WeightedSums.of(returns)
+    prior = np.where(sums.counts < ADAPTIVE_LENGTH - 1, PRIOR_WEIGHT, 0.0)
+    variance = (sums.squares[:, EWMA] + prior * recent_sigma**2) / (sums.weights[:, EWMA] + prior)
     sigma: NDArray[np.float64] = np.maximum(np.sqrt(variance), FLOOR_SHARE * stored_sigma)
     return sigma
 

@@ -22,6 +22,7 @@ from ratecast.model.features import ADAPTIVE_LENGTH
 from ratecast.model.onnx_model import OnnxModel
 from ratecast.model.range_inputs import range_inputs
 from ratecast.model.ranges import LEVELS
+from ratecast.model.weighted_sums import WeightedSums, before_and_now
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -41,7 +42,8 @@ class Windows:
     lengths: NDArray[np.intp]  # (n,), number of rates before they were cut to the window
     rates: NDArray[np.float64]  # (n, WINDOW), newest last, NaN where a history is shorter
     returns: NDArray[np.float64]  # (n, WINDOW - 1), log returns
-    clean_returns: NDArray[np.float64]  # returns with NaN for those that are left out of the volatility
+    sums: WeightedSums  # of the returns without those that are left out of the volatility
+    sums_before: WeightedSums  # the same without the newest return
     stored: NDArray[np.float64]  # (n,), the pair's sigma in training
     recent: NDArray[np.float64]  # (n,), the pair's sigma of the last 500 returns in training
     sigma: NDArray[np.float64]  # (n,), one-step volatility
@@ -58,12 +60,18 @@ class Windows:
         """
         if not faults:
             return self
-        clean, sigma, before = self.returns.copy(), self.sigma.copy(), self.sigma_before.copy()
+        sigma, sigma_before = self.sigma.copy(), self.sigma_before.copy()
         rows = np.array(list(faults))
-        clean[rows] = np.where(list(faults.values()), np.nan, self.returns[rows])
-        sigma[rows] = features.ewma_volatility(clean[rows], self.stored[rows], self.recent[rows])
-        before[rows] = features.ewma_volatility(clean[rows, :-1], self.stored[rows], self.recent[rows])
-        return replace(self, clean_returns=clean, sigma=sigma, sigma_before=before)
+        before, now = before_and_now(np.where(list(faults.values()), np.nan, self.returns[rows]))
+        sigma[rows] = features.ewma_volatility(now, self.stored[rows], self.recent[rows])
+        sigma_before[rows] = features.ewma_volatility(before, self.stored[rows], self.recent[rows])
+        return replace(
+            self,
+            sums=self.sums.with_rows(rows, now),
+            sums_before=self.sums_before.with_rows(rows, before),
+            sigma=sigma,
+            sigma_before=sigma_before,
+        )
 
 
 @dataclass(frozen=True)
@@ -140,17 +148,19 @@ class Forecaster:
         """
         rates = features.window_matrix(histories)
         returns = features.log_returns(rates)
+        before, now = before_and_now(returns)
         stored, recent = self._sigma[pair_rows], self._recent[pair_rows]
         return Windows(
             pairs=pair_rows,
             lengths=np.fromiter(map(len, histories), np.intp, len(histories)),
             rates=rates,
             returns=returns,
-            clean_returns=returns,
+            sums=now,
+            sums_before=before,
             stored=stored,
             recent=recent,
-            sigma=features.ewma_volatility(returns, stored, recent),
-            sigma_before=features.ewma_volatility(returns[:, :-1], stored, recent),
+            sigma=features.ewma_volatility(now, stored, recent),
+            sigma_before=features.ewma_volatility(before, stored, recent),
         )
 
     def forecast(self, windows: Windows) -> Forecasts:
@@ -164,7 +174,7 @@ class Forecaster:
         returns, stored, sigma = windows.returns, windows.stored, windows.sigma
         values = features.contract_features(windows.rates, returns)
         step = self._step(returns, sigma, stored)
-        half = self._half_widths(windows, windows.clean_returns, sigma, windows.lengths)
+        half = self._half_widths(windows, windows.sums, sigma, windows.lengths)
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             prediction = values[:, 0] * np.exp(step)
             lower = prediction[:, None] * np.exp(-half)
@@ -181,11 +191,10 @@ class Forecaster:
         Args:
             windows: n prepared histories of at least four rates each.
         """
-        newest, earlier = windows.returns[:, -1], windows.clean_returns[:, :-1]
-        sigma = windows.sigma_before
+        newest, sigma = windows.returns[:, -1], windows.sigma_before
         step = self._step(windows.returns[:, :-1], sigma, windows.stored)
         error = np.abs(newest - step)
-        half = self._half_widths(windows, earlier, sigma, windows.lengths - 1)
+        half = self._half_widths(windows, windows.sums_before, sigma, windows.lengths - 1)
         return Hindcasts(error, np.abs(newest), error / sigma, error[:, None] <= half)
 
     def _step(
@@ -201,7 +210,7 @@ class Forecaster:
     def _half_widths(
         self,
         windows: Windows,
-        returns: NDArray[np.float64],
+        sums: WeightedSums,
         sigma: NDArray[np.float64],
         lengths: NDArray[np.intp],
     ) -> NDArray[np.float64]:
@@ -209,27 +218,19 @@ class Forecaster:
 
         Args:
             windows: the histories.
-            returns: their returns up to the rate that is forecast from.
+            sums: sums of their returns up to the rate that is forecast from.
             sigma: volatility of these returns, ``(n,)``.
             lengths: number of rates up to there, ``(n,)``.
         """
-        scales = ranges.range_scales(returns, sigma, windows.stored, windows.recent)
+        scales = ranges.range_scales(sums, sigma, windows.stored, windows.recent)
         if self._exponent:
             adaptive = lengths >= ADAPTIVE_LENGTH
             forest = adaptive & ~features.floored(sigma, windows.stored)
-            if forest.all():
-                scales = scales * self._factors(returns, sigma, scales)
-            elif forest.any():
-                scales[forest] *= self._factors(returns[forest], sigma[forest], scales[forest])
+            if forest.any():
+                factors = self._range_model.predict(range_inputs(sums, sigma, scales[:, 0])[forest])
+                scales[forest] *= factors if self._exponent == 1 else factors**self._exponent
         quantiles = self._quantiles[np.searchsorted(self._lengths, lengths, side="right") - 1]
         return ranges.half_widths(quantiles, scales)
-
-    def _factors(
-        self, returns: NDArray[np.float64], sigma: NDArray[np.float64], scales: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
-        """Return the factors of the scales, ``(n, 2)``."""
-        factors = self._range_model.predict(range_inputs(returns, sigma, scales[:, 0]))
-        return factors if self._exponent == 1 else factors**self._exponent
 
 
 def _quantile_table(stats: TrainingStats) -> tuple[NDArray[np.intp], NDArray[np.float64]]:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ratecast.model.features import ADAPTIVE_LENGTH, DECAY_WEIGHTS, FLOOR_SHARE, PRIOR_WEIGHT
+from ratecast.model.features import ADAPTIVE_LENGTH, FLOOR_SHARE, PRIOR_WEIGHT
+from ratecast.model.weighted_sums import EWMA, FLAT, WeightedSums
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,7 +30,7 @@ _LEVEL = 0.8
 
 
 def range_scales(
-    returns: NDArray[np.float64],
+    returns: NDArray[np.float64] | WeightedSums,
     sigma: NDArray[np.float64],
     stored_sigma: NDArray[np.float64],
     recent_sigma: NDArray[np.float64],
@@ -37,7 +38,7 @@ def range_scales(
     """Return the scales of the ranges in log returns, shape ``(n, 2)``, columns `ratecast.model.ranges.LEVELS`.
 
     Args:
-        returns: log returns, newest last, NaN where missing, shape ``(n, k)``.
+        returns: log returns, newest last, NaN where missing, shape ``(n, k)``; or their sums.
         sigma: EWMA volatility of these returns, shape ``(n,)``.
         stored_sigma: the pair's standard deviation of returns in training, shape ``(n,)``.
         recent_sigma: root mean square of the pair's last 500 returns in training, shape ``(n,)``.
@@ -63,7 +64,7 @@ def half_widths(quantiles: NDArray[np.float64], scales: NDArray[np.float64]) -> 
 
 
 def shoulder_scale(
-    returns: NDArray[np.float64],
+    returns: NDArray[np.float64] | WeightedSums,
     stored_sigma: NDArray[np.float64],
     recent_sigma: NDArray[np.float64],
 ) -> NDArray[np.float64]:
@@ -76,28 +77,19 @@ def shoulder_scale(
     >>> float(round(shoulder_scale(r, sigma, sigma)[0], 6)), float(round(0.01 * 1.0**SHAPE_EXPONENT, 6))
     (0.01, 0.01)
     """
-    present = ~np.isnan(returns)
-    sizes = np.where(present, np.abs(returns), 0.0)
-    counts = present.sum(axis=1)
-    weights = DECAY_WEIGHTS[-returns.shape[1] :]
-    prior = np.where(counts < ADAPTIVE_LENGTH - 1, PRIOR_WEIGHT, 0.0)
+    sums = WeightedSums.of(returns)
+    prior = np.where(sums.counts < ADAPTIVE_LENGTH - 1, PRIOR_WEIGHT, 0.0)
     typical = NORMAL_MEAN * stored_sigma
-    now = ((sizes * weights).sum(axis=1) + prior * NORMAL_MEAN * recent_sigma) / (
-        (present * weights).sum(axis=1) + prior
+    now = (sums.sizes[:, EWMA] + prior * NORMAL_MEAN * recent_sigma) / (sums.weights[:, EWMA] + prior)
+    scale: NDArray[np.float64] = (
+        np.maximum(now, FLOOR_SHARE * typical) * _shape(sums, typical) ** SHAPE_EXPONENT
     )
-    shape = _shape(sizes, counts, typical)
-    scale: NDArray[np.float64] = np.maximum(now, FLOOR_SHARE * typical) * shape**SHAPE_EXPONENT
     return scale
 
 
-def _shape(
-    sizes: NDArray[np.float64], counts: NDArray[np.intp], typical: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _shape(sums: WeightedSums, typical: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the 80 % quantile of each history's absolute returns over their mean, within bounds, ``(n,)``."""
-    # Missing returns are zeros and sort first in a row, so the rank skips them.
-    rank = sizes.shape[1] - counts + np.ceil(_LEVEL * np.maximum(counts, 1)).astype(np.intp) - 1
-    rank = np.minimum(rank, sizes.shape[1] - 1)
-    ordered = np.partition(sizes, np.unique(rank), axis=1)
-    quantile = np.take_along_axis(ordered, rank[:, None], axis=1)[:, 0]
-    mean = np.maximum(sizes.sum(axis=1) / np.maximum(counts, 1), FLOOR_SHARE * typical)
-    return np.where(counts < ADAPTIVE_LENGTH - 1, NORMAL_SHAPE, np.clip(quantile / mean, *SHAPE_BOUNDS))
+    counts = np.maximum(sums.counts, 1)
+    quantile = sums.ranked(np.ceil(_LEVEL * counts).astype(np.intp) - 1)
+    mean = np.maximum(sums.sizes[:, FLAT] / counts, FLOOR_SHARE * typical)
+    return np.where(sums.counts < ADAPTIVE_LENGTH - 1, NORMAL_SHAPE, np.clip(quantile / mean, *SHAPE_BOUNDS))

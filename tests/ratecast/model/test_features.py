@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ratecast.model import features
-from ratecast.model.features import ADAPTIVE_LENGTH, DECAY, FLOOR_SHARE, PRIOR_WEIGHT, WINDOW
+from ratecast.model.features import ADAPTIVE_LENGTH, FLOOR_SHARE, PRIOR_WEIGHT, WINDOW
+from ratecast.model.weighted_sums import DECAY
 
 rates = st.floats(min_value=1e-6, max_value=1e6)
 histories = st.lists(st.lists(rates, min_size=3, max_size=80), min_size=1, max_size=6)

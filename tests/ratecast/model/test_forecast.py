@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ratecast.model import features, ranges
 from ratecast.model.classic_drift import MAX_SCORE
-from ratecast.model.features import DECAY_WEIGHTS, FEATURE_NAMES, FLOOR_SHARE, PRIOR_WEIGHT
+from ratecast.model.features import FEATURE_NAMES, FLOOR_SHARE, PRIOR_WEIGHT
 from ratecast.model.forecast import Forecaster
 from ratecast.model.onnx_model import OnnxModel
 from tests.bundles import LEVELS, QUANTILES, SIGMA, forest_on_noise, training_stats
@@ -119,7 +119,7 @@ def test_a_floored_range_uses_the_floor_and_every_other_its_volatility(share: fl
     windows = made_ready(maker, (level * (rates / level) ** share).tolist())
     found = maker.forecast(windows)
     returns = windows.returns[:, -(count - 1) :]
-    weights = DECAY_WEIGHTS[-(count - 1) :]
+    weights = 0.94 ** np.arange(count - 1)[::-1]
     prior = 0.0 if count >= 21 else PRIOR_WEIGHT
     measured = float(np.sqrt(((returns**2 * weights).sum() + prior * SIGMA**2) / (weights.sum() + prior)))
     floor = FLOOR_SHARE * SIGMA
