@@ -21,7 +21,6 @@ FLAT, EWMA = -2, -1  # columns of equal weights and of weights DECAY ** age
 STEPS = 20  # a month of days
 # What remains of each weight after one step; the columns of all sums.
 _KEPT = np.array([*(0.5 ** (1 / half_life) for half_life in HALF_LIVES), 1.0, DECAY])
-_SQUARED = slice(FLAT, None)
 
 
 @dataclass(frozen=True)
@@ -85,34 +84,35 @@ class WeightedSums:
 
 def before_and_now(returns: NDArray[np.float64]) -> tuple[WeightedSums, WeightedSums]:
     """Return the sums without the newest of the log returns, and with it; ``(n, k)``, NaN where missing, k at least 1."""
+    count, older_count = returns.shape[0], returns.shape[1] - 1
     present = ~np.isnan(returns)
-    all_present = bool(present.all())
+    all_present = present.all()
     known = returns if all_present else np.where(present, returns, 0.0)
     sizes = np.abs(known)
-    older, newest = sizes[:, :-1], sizes[:, -1]
-    there = np.ones((1, older.shape[1])) if all_present else present[:, :-1].astype(np.float64)
-    counts = np.broadcast_to(there.sum(axis=1).astype(np.intp), len(returns))
-    kernels = _kernels(older.shape[1])
-    ordered = np.empty((len(returns), older.shape[1] + 2))
-    ordered[:, 0], ordered[:, 1:-1], ordered[:, -1] = 0.0, older, np.inf
+    older, newest, added = sizes[:, :-1], sizes[:, -1], present[:, -1:]
+    kernels, squared_kernels = _kernels(older_count)
+    weights = np.empty((count, len(_KEPT)))
+    weights[:] = _each_row(np.ones((1, older_count)) if all_present else 1.0 * present[:, :-1], kernels)
+    counts = weights[:, FLAT].astype(np.intp)
+    ordered = np.zeros((count, older_count + 2))
+    ordered[:, 1:-1], ordered[:, -1] = older, np.inf
     ordered[:, 1:-1].sort(axis=1)
     before = WeightedSums(
         counts=counts,
-        weights=np.broadcast_to(_each_row(there, kernels), (len(returns), len(_KEPT))),
+        weights=weights,
         sizes=_each_row(older, kernels),
-        squares=_each_row(older**2, kernels[:, _SQUARED]),
-        newest=older[:, -1] if older.shape[1] else np.zeros(len(returns)),
+        squares=_each_row(older * older, squared_kernels),
+        newest=sizes[:, -2] if older_count else np.zeros(count),
         move=known[:, -STEPS - 1 : -1].sum(axis=1),
         steps=present[:, -STEPS - 1 : -1].sum(axis=1),
         ordered=ordered,
-        added=np.zeros(len(returns)),
+        added=np.zeros(count),
     )
-    is_there = present[:, -1]
     now = WeightedSums(
-        counts=counts + is_there,
-        weights=_KEPT * before.weights + is_there[:, None],
-        sizes=_KEPT * before.sizes + newest[:, None],
-        squares=_KEPT[_SQUARED] * before.squares + (newest**2)[:, None],
+        counts=counts + added[:, 0],
+        weights=_KEPT * weights + added,
+        sizes=_KEPT * before.sizes + sizes[:, -1:],
+        squares=_KEPT[FLAT:] * before.squares + sizes[:, -1:] ** 2,
         newest=newest,
         move=known[:, -STEPS:].sum(axis=1),
         steps=present[:, -STEPS:].sum(axis=1),
@@ -123,9 +123,10 @@ def before_and_now(returns: NDArray[np.float64]) -> tuple[WeightedSums, Weighted
 
 
 @lru_cache(maxsize=128)
-def _kernels(count: int) -> NDArray[np.float64]:
-    """Return the weights of ``count`` returns, newest last, ``(count, 6)``."""
-    return np.asfortranarray(_KEPT ** np.arange(count - 1, -1, -1, dtype=np.float64)[:, None])
+def _kernels(count: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the weights of ``count`` returns, newest last, ``(count, 6)``, and those for squares, ``(count, 2)``."""
+    kernels = _KEPT ** np.arange(count - 1, -1, -1, dtype=np.float64)[:, None]
+    return np.asfortranarray(kernels), np.asfortranarray(kernels[:, FLAT:])
 
 
 def _each_row(values: NDArray[np.float64], kernels: NDArray[np.float64]) -> NDArray[np.float64]:
