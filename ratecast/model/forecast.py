@@ -20,7 +20,7 @@ import numpy as np
 from ratecast.model import classic_drift, features, ranges
 from ratecast.model.features import ADAPTIVE_LENGTH
 from ratecast.model.onnx_model import OnnxModel
-from ratecast.model.range_inputs import range_inputs
+from ratecast.model.range_inputs import RANGE_INPUT_NAMES, range_inputs
 from ratecast.model.ranges import LEVELS
 
 if TYPE_CHECKING:
@@ -92,6 +92,9 @@ class Forecasts:
     floored: NDArray[np.bool_]  # (n,), True where the volatility is so low that the range uses the floor
     drift_scores: NDArray[np.float64]  # (n, 5), (x - mean) / std
     drifted: NDArray[np.bool_]  # (n, 5), by the classic rule
+    range_inputs: NDArray[
+        np.float32
+    ]  # (n, 11), columns RANGE_INPUT_NAMES, NaN where the range forest is not used
 
 
 class Forecaster:
@@ -164,7 +167,8 @@ class Forecaster:
         returns, stored, sigma = windows.returns, windows.stored, windows.sigma
         values = features.contract_features(windows.rates, returns)
         step = self._step(returns, sigma, stored)
-        half = self._half_widths(windows, windows.clean_returns, sigma, windows.lengths)
+        seen = np.full((len(windows), len(RANGE_INPUT_NAMES)), np.nan, dtype=np.float32)
+        half = self._half_widths(windows, windows.clean_returns, sigma, windows.lengths, seen)
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             prediction = values[:, 0] * np.exp(step)
             lower = prediction[:, None] * np.exp(-half)
@@ -173,7 +177,7 @@ class Forecaster:
         scores, drifted = classic_drift.drift(values, expected, self._std_threshold)
         adaptive = windows.lengths >= ADAPTIVE_LENGTH
         floored = features.floored(sigma, stored)
-        return Forecasts(values, prediction, lower, upper, adaptive, floored, scores, drifted)
+        return Forecasts(values, prediction, lower, upper, adaptive, floored, scores, drifted, seen)
 
     def hindcast(self, windows: Windows) -> Hindcasts:
         """Forecast each history's newest rate from the rates before it, to measure live accuracy without a store.
@@ -204,6 +208,7 @@ class Forecaster:
         returns: NDArray[np.float64],
         sigma: NDArray[np.float64],
         lengths: NDArray[np.intp],
+        seen: NDArray[np.float32] | None = None,
     ) -> NDArray[np.float64]:
         """Return the half widths of the ranges in log returns, ``(n, 2)``, columns LEVELS.
 
@@ -212,23 +217,24 @@ class Forecaster:
             returns: their returns up to the rate that is forecast from.
             sigma: volatility of these returns, ``(n,)``.
             lengths: number of rates up to there, ``(n,)``.
+            seen: receives the inputs of the range forest, ``(n, 11)``, in the rows that it is used for.
         """
         scales = ranges.range_scales(returns, sigma, windows.stored, windows.recent)
         if self._exponent:
             adaptive = lengths >= ADAPTIVE_LENGTH
             forest = adaptive & ~features.floored(sigma, windows.stored)
-            if forest.all():
-                scales = scales * self._factors(returns, sigma, scales)
-            elif forest.any():
-                scales[forest] *= self._factors(returns[forest], sigma[forest], scales[forest])
+            if forest.any():
+                rows = slice(None) if forest.all() else forest  # a slice copies nothing
+                inputs = range_inputs(returns[rows], sigma[rows], scales[rows, 0])
+                scales[rows] *= self._factors(inputs)
+                if seen is not None:
+                    seen[rows] = inputs
         quantiles = self._quantiles[np.searchsorted(self._lengths, lengths, side="right") - 1]
         return ranges.half_widths(quantiles, scales)
 
-    def _factors(
-        self, returns: NDArray[np.float64], sigma: NDArray[np.float64], scales: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
+    def _factors(self, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the factors of the scales, ``(n, 2)``."""
-        factors = self._range_model.predict(range_inputs(returns, sigma, scales[:, 0]))
+        factors = self._range_model.predict(inputs)
         return factors if self._exponent == 1 else factors**self._exponent
 
 
