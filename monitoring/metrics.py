@@ -17,6 +17,7 @@ from monitoring.accuracy_collector import AccuracyCollector
 from monitoring.batch_histogram import BatchHistogram
 from monitoring.feature_drift_collector import FeatureDriftCollector
 from monitoring.lag import LagCollector, PartitionLag
+from monitoring.model_drift_collector import ModelDriftCollector
 from monitoring.windows.live import LiveMonitor
 from monitoring.windows.rolling_share import RollingShare
 from ratecast.contract.alerts import Alert
@@ -115,6 +116,7 @@ class WorkerMetrics:
         )
         self._live = LiveMonitor()
         FeatureDriftCollector(self._live.feature_scores, registry)
+        ModelDriftCollector(self._live.model_scores, self._live.importances, registry)
         AccuracyCollector(self._live.accuracy.summaries, self._live.accuracy.tally, registry)
         self.model_refused = gauge(
             "model_refused", "1 while `models/current` names a model that this worker rejects."

@@ -6,16 +6,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ratecast.model.features import FEATURE_NAMES, longest_run
+from ratecast.model.features import FEATURE_NAMES, floored, longest_run
 from ratecast.model.training_stats import FeatureStats, PairStats, TrainingStats
 from training.accuracy_reference import accuracy_reference
 from training.dataset import recent_sigma, shortest_features
 from training.drift_reference import feature_references
+from training.importance import range_importances
+from training.model_drift_thresholds import model_drift_reference
 from training.quality_limits import quality_limits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ratecast.model.model_drift_reference import ModelDriftReference
     from ratecast.model.references import AccuracyReference
     from training.dataset import PairHistory, Rows
     from training.fit import FittedModel
@@ -49,6 +52,7 @@ def training_stats(
         intervals=fitted.quantiles,
         quality=quality_limits(histories, rows, fitted.not_pooled),
         feature_drift=feature_references(histories, fitted.seed, fitted.not_pooled),
+        model_drift=_model_drift(histories, rows, fitted),
         accuracy=_accuracy(histories, rows, fitted),
         headline=text,
         pairs={
@@ -56,6 +60,21 @@ def training_stats(
             for position, history in enumerate(histories)
         },
     )
+
+
+def _model_drift(
+    histories: Sequence[PairHistory], rows: Rows, fitted: FittedModel
+) -> ModelDriftReference | None:
+    """Returns the reference of model drift; importances are those on the days after the split."""
+    exponent, forest = fitted.range_factor.exponent, fitted.tested_range_forest
+    if not exponent or forest is None:
+        return None
+    later = fitted.pooled(rows)
+    later = later.where((later.date > fitted.split) & ~floored(later.sigma, later.stored))
+    errors = np.abs(later.target - fitted.step(later)) / later.stored
+    importances = range_importances(forest, exponent, later, errors, fitted.seed)
+    pooled = ~np.isin(np.arange(len(histories)), list(fitted.not_pooled))
+    return model_drift_reference([history.pair for history in histories], rows, importances, pooled)
 
 
 def _accuracy(histories: Sequence[PairHistory], rows: Rows, fitted: FittedModel) -> AccuracyReference | None:

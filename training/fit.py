@@ -57,6 +57,7 @@ class FittedModel:
         split: last day of step 1.
         seed: seed of both forests and of everything else that is random.
         not_pooled: positions of pairs that are not pooled and have only a sigma -> reason.
+        tested_range_forest: the range forest of step 1, to measure on days that it was not fitted to.
     """
 
     forest: Regressor | None
@@ -70,6 +71,7 @@ class FittedModel:
     split: np.datetime64
     seed: int = 0
     not_pooled: dict[int, str] = field(default_factory=dict)
+    tested_range_forest: Regressor | None = None
 
     def pooled(self, rows: Rows) -> Rows:
         """Returns the rows of the pairs that the common figures come from."""
@@ -197,7 +199,7 @@ def _with_ranges(
         factor = range_gate.fit_range_factor(sizes, later.scales / later.stored[:, None], factors, later.date)
     inputs = np.concatenate([rows.range_inputs for rows in training])
     forest = grow_range(inputs, np.concatenate([_errors(draft, rows) for rows in training]), settings)
-    return replace(draft, range_forest=forest, range_factor=factor)
+    return replace(draft, range_forest=forest, range_factor=factor, tested_range_forest=tested)
 
 
 def _errors(model: FittedModel, rows: Rows) -> NDArray[np.float64]:

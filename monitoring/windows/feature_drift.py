@@ -1,8 +1,4 @@
-"""Drift of each feature of each pair: the distribution of the last messages compared with training.
-
-A value is stored as the number of its bin, one byte, in a ring of ``WINDOW_MESSAGES`` for each pair and feature. So the
-memory depends on the number of pairs and not on traffic.
-"""
+"""Drift of each feature of each pair: the distribution of the last messages compared with training."""
 
 from __future__ import annotations
 
@@ -11,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from monitoring.windows.binned_windows import FOLD_AT, BinnedWindows
 from ratecast.model.features import FEATURE_NAMES
 from ratecast.model.references import DRIFT_FEATURES, DRIFT_TESTS, MIN_MESSAGES, WINDOW_MESSAGES
 
@@ -22,8 +19,6 @@ if TYPE_CHECKING:
     from ratecast.model.references import DriftTest, FeatureReference
 
 PSI_BINS = 10
-# Folding takes about 100 us even for a single message, so many messages must share it.
-FOLD_AT = 2048
 
 _COLUMNS = [FEATURE_NAMES.index(name) for name in DRIFT_FEATURES]
 
@@ -59,19 +54,14 @@ class FeatureDriftWindows:
     ) -> None:
         self.pairs = pairs
         self.references = references
-        self._window = window
-        self._fold_at = fold_at
         edges = [[_edges(references, pair, name) for name in DRIFT_FEATURES] for pair in pairs]
         longest = max((len(e) for pair in edges for e in pair), default=0)
         self._edges = np.full((len(pairs), len(DRIFT_FEATURES), longest), np.inf)
         for row, of_pair in enumerate(edges):
             for column, values in enumerate(of_pair):
                 self._edges[row, column, : len(values)] = values
-        self._none = longest + 1  # the bin of a slot that no message has filled yet
-        self._rings = np.full((len(pairs), len(DRIFT_FEATURES), window), self._none, dtype=np.uint8)
-        self._next = np.zeros(len(pairs), dtype=np.intp)
-        self._pending: list[tuple[NDArray[np.intp], NDArray[np.float64]]] = []
-        self._pending_messages = 0
+        shape = (len(pairs), len(DRIFT_FEATURES), longest + 1)
+        self._windows = BinnedWindows(shape, self._to_bins, window, fold_at)
 
     def add(self, pair_rows: NDArray[np.intp], features: NDArray[np.float64]) -> None:
         """Add a batch, oldest message first.
@@ -82,46 +72,20 @@ class FeatureDriftWindows:
             pair_rows: index of each message's pair in ``pairs``, shape ``(n,)``.
             features: columns ``FEATURE_NAMES``, shape ``(n, 5)``.
         """
-        if not len(pair_rows):
-            return  # or the list would grow without end while all messages are faulty
-        self._pending.append((pair_rows, features))
-        self._pending_messages += len(pair_rows)
-        if self._pending_messages >= self._fold_at:
-            self._fold()
+        self._windows.add(pair_rows, features)
 
     def counts(self) -> NDArray[np.int64]:
         """Return the messages of the window in each bin of the reference, shape ``(pairs, 2, bins)``.
 
         The last columns are 0 for references with fewer bins than the largest.
         """
-        self._fold()
-        pairs, features, _ = self._rings.shape
-        groups = np.arange(pairs * features).reshape(pairs, features, 1) * (self._none + 1)
-        flat = np.bincount((self._rings + groups).ravel(), minlength=pairs * features * (self._none + 1))
-        return flat.reshape(pairs, features, self._none + 1)[:, :, : self._none]
+        return self._windows.counts()
 
-    def _fold(self) -> None:
-        if not self._pending:
-            return
-        rows = np.concatenate([rows for rows, _ in self._pending])
-        values = np.concatenate([features for _, features in self._pending])[:, _COLUMNS]
-        self._pending.clear()
-        self._pending_messages = 0
-        # In steps, because a batch needs forty times its size in edges at once.
-        for start in range(0, len(rows), self._fold_at):
-            step = slice(start, start + self._fold_at)
-            self._fold_step(rows[step], values[step])
-
-    def _fold_step(self, rows: NDArray[np.intp], values: NDArray[np.float64]) -> None:
-        order = np.argsort(rows, kind="stable")
-        rows, values = rows[order], values[order]
-        arrived = np.bincount(rows, minlength=len(self.pairs))
-        nth = np.arange(len(rows)) - (np.cumsum(arrived) - arrived)[rows]
-        slots = (self._next[rows] + nth) % self._window
-        self._next = (self._next + arrived) % self._window
-        bins = (self._edges[rows] < values[:, :, None]).sum(axis=2, dtype=np.uint8)
-        # If two messages fall into one slot the later one stays, as numpy guarantees for repeated indices.
-        self._rings[rows, :, slots] = bins
+    def _to_bins(self, rows: NDArray[np.intp], features: NDArray[np.floating]) -> NDArray[np.uint8]:
+        bins: NDArray[np.uint8] = (self._edges[rows] < features[:, _COLUMNS, None]).sum(
+            axis=2, dtype=np.uint8
+        )
+        return bins
 
 
 def merged_scores(windows: Iterable[FeatureDriftWindows]) -> list[FeatureDriftScore]:

@@ -20,7 +20,7 @@ import numpy as np
 from ratecast.model import classic_drift, features, ranges
 from ratecast.model.features import ADAPTIVE_LENGTH
 from ratecast.model.onnx_model import OnnxModel
-from ratecast.model.range_inputs import range_inputs
+from ratecast.model.range_inputs import RANGE_INPUT_NAMES, range_inputs
 from ratecast.model.ranges import LEVELS
 from ratecast.model.weighted_sums import WeightedSums, before_and_now
 
@@ -100,6 +100,9 @@ class Forecasts:
     floored: NDArray[np.bool_]  # (n,), True where the volatility is so low that the range uses the floor
     drift_scores: NDArray[np.float64]  # (n, 5), (x - mean) / std
     drifted: NDArray[np.bool_]  # (n, 5), by the classic rule
+    range_inputs: NDArray[
+        np.float32
+    ]  # (n, 11), columns RANGE_INPUT_NAMES, NaN where the range forest is not used
 
 
 class Forecaster:
@@ -174,7 +177,8 @@ class Forecaster:
         returns, stored, sigma = windows.returns, windows.stored, windows.sigma
         values = features.contract_features(windows.rates, returns)
         step = self._step(returns, sigma, stored)
-        half = self._half_widths(windows, windows.sums, sigma, windows.lengths)
+        seen = np.full((len(windows), len(RANGE_INPUT_NAMES)), np.nan, dtype=np.float32)
+        half = self._half_widths(windows, windows.sums, sigma, windows.lengths, seen)
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             prediction = values[:, 0] * np.exp(step)
             lower = prediction[:, None] * np.exp(-half)
@@ -183,7 +187,7 @@ class Forecaster:
         scores, drifted = classic_drift.drift(values, expected, self._std_threshold)
         adaptive = windows.lengths >= ADAPTIVE_LENGTH
         floored = features.floored(sigma, stored)
-        return Forecasts(values, prediction, lower, upper, adaptive, floored, scores, drifted)
+        return Forecasts(values, prediction, lower, upper, adaptive, floored, scores, drifted, seen)
 
     def hindcast(self, windows: Windows) -> Hindcasts:
         """Forecast each history's newest rate from the rates before it, to measure live accuracy without a store.
@@ -213,6 +217,7 @@ class Forecaster:
         sums: WeightedSums,
         sigma: NDArray[np.float64],
         lengths: NDArray[np.intp],
+        seen: NDArray[np.float32] | None = None,
     ) -> NDArray[np.float64]:
         """Return the half widths of the ranges in log returns, ``(n, 2)``, columns LEVELS.
 
@@ -221,14 +226,18 @@ class Forecaster:
             sums: sums of their returns up to the rate that is forecast from.
             sigma: volatility of these returns, ``(n,)``.
             lengths: number of rates up to there, ``(n,)``.
+            seen: receives the inputs of the range forest, ``(n, 11)``, in the rows that it is used for.
         """
         scales = ranges.range_scales(sums, sigma, windows.stored, windows.recent)
         if self._exponent:
             adaptive = lengths >= ADAPTIVE_LENGTH
             forest = adaptive & ~features.floored(sigma, windows.stored)
             if forest.any():
-                factors = self._range_model.predict(range_inputs(sums, sigma, scales[:, 0])[forest])
+                inputs = range_inputs(sums, sigma, scales[:, 0])[forest]
+                factors = self._range_model.predict(inputs)
                 scales[forest] *= factors if self._exponent == 1 else factors**self._exponent
+                if seen is not None:
+                    seen[forest] = inputs
         quantiles = self._quantiles[np.searchsorted(self._lengths, lengths, side="right") - 1]
         return ranges.half_widths(quantiles, scales)
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 # Without lags: every rate leaves its training range sooner or later, which only shows that the model is old.
 DRIFT_FEATURES = ("return_1", "return_2")
@@ -56,9 +59,17 @@ class FeatureReference(BaseModel):
 
     def threshold(self, test: DriftTest, messages: int) -> float | None:
         """Return the threshold for a window of ``messages`` messages; None if that is too few for a score."""
-        table = self.thresholds.get(test, {})
-        length = max((length for length in table if length <= messages), default=None)
-        return None if length is None else table[length]
+        return for_length(self.thresholds.get(test, {}), messages)
+
+
+def for_length(thresholds: Mapping[int, float], messages: int) -> float | None:
+    """Return the threshold of the greatest length that is not above ``messages``; None if there is none.
+
+    >>> for_length({250: 0.2, 400: 0.1}, 399)
+    0.2
+    """
+    length = max((length for length in thresholds if length <= messages), default=None)
+    return None if length is None else thresholds[length]
 
 
 class AccuracyReference(BaseModel):

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ratecast.contract.messages import MIN_HISTORY, IsoDate
 from ratecast.model.features import FEATURE_NAMES
+from ratecast.model.model_drift_reference import ModelDriftReference  # noqa: TC001 - pydantic reads it at run time
 from ratecast.model.ranges import LEVELS
 from ratecast.model.references import (  # noqa: TC001 - pydantic reads annotations at run time
     AccuracyReference,
@@ -104,6 +105,11 @@ class TrainingStats(BaseModel):
     feature_drift: dict[str, dict[str, FeatureReference]] = Field(
         default={},
         description="Pair -> feature -> distribution that windowed drift compares with. Absent for short histories.",
+    )
+    model_drift: ModelDriftReference | None = Field(
+        None,
+        description="Inputs of the range forest in training and the importance of each, for the score of model drift. "
+        "Absent when the forest does not change the ranges, or when there was too little data to learn a threshold.",
     )
     accuracy: AccuracyReference | None = Field(
         None, description="Change test for the accuracy. Absent when there was too little data to fit it."

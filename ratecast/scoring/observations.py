@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ratecast.contract.messages import MIN_HISTORY
+from ratecast.model.features import WINDOW
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from ratecast.model.forecast import Forecaster, Forecasts, Windows
@@ -39,6 +41,8 @@ class Observations:
     pair_rows: NDArray[np.intp]  # (n,), for messages whose newest rate is no fault
     features: NDArray[np.float64]  # (n, 5), for these messages; columns FEATURE_NAMES
     hindcasts: HindcastErrors
+    # (n, 11), columns RANGE_INPUT_NAMES, NaN for histories that are too short or that the range forest is not used for
+    range_inputs: NDArray[np.float32]
 
 
 def observe(
@@ -62,6 +66,8 @@ def observe(
     hindcasts = forecaster.hindcast(windows).where(answered)
     # A stuck feed is not a calm market, so its messages must not count as drift.
     sound = kept & ~faulty
+    # The inputs of shorter histories have another distribution, for example their largest return is smaller.
+    inputs = np.where((windows.lengths >= WINDOW)[:, None], forecasts.range_inputs, np.nan)
     return Observations(
         model_version=forecaster.version,
         pair_rows=windows.pairs[sound],
@@ -74,4 +80,5 @@ def observe(
             hindcasts.standardised,
             faulty[answered],
         ),
+        range_inputs=inputs[sound],
     )

@@ -14,6 +14,7 @@ from monitoring.lag import PartitionLag
 from monitoring.metrics import WorkerMetrics
 from ratecast.contract.alerts import Alert
 from ratecast.errors import ErrorCode
+from ratecast.model.range_inputs import RANGE_INPUT_NAMES
 from ratecast.model.references import FeatureReference
 from ratecast.scoring.observations import HindcastErrors, Observations
 from ratecast.scoring.scorer import ScoredBatch
@@ -88,7 +89,8 @@ def observations(version: str, messages: int = 300) -> Observations:
     rows, move = np.zeros(messages, dtype=np.intp), np.full(messages, 0.001)
     inside = np.column_stack((np.arange(messages) % 5 > 0, np.ones(messages, dtype=bool)))
     hindcasts = HindcastErrors(rows, move, move, inside, move, np.zeros(messages, dtype=bool))
-    return Observations(version, rows, np.zeros((messages, 5)), hindcasts)
+    inputs = np.zeros((messages, len(RANGE_INPUT_NAMES)), dtype=np.float32)
+    return Observations(version, rows, np.zeros((messages, 5)), hindcasts, inputs)
 
 
 def test_live_accuracy_is_of_the_model_in_use_and_goes_with_its_partition(metrics, registry) -> None:

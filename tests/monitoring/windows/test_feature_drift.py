@@ -221,7 +221,7 @@ def test_few_batches_wait_to_be_folded_together():
     windows, waiting = FeatureDriftWindows(PAIRS, REFERENCES, fold_at=100), []
     for _ in range(10):
         windows.add(*batch(np.zeros(30), np.zeros((30, 2))))
-        waiting.append(sum(len(rows) for rows, _ in windows._pending))
+        waiting.append(sum(len(rows) for rows, _ in windows._windows._pending))
     assert waiting == [30, 60, 90, 0, 30, 60, 90, 0, 30, 60]
 
 
@@ -229,4 +229,4 @@ def test_batches_of_nothing_are_not_kept() -> None:
     windows = one_pair(np.zeros(0))
     for _ in range(3):
         windows.add(np.zeros(0, dtype=np.intp), np.zeros((0, 5)))
-    assert windows._pending == []
+    assert windows._windows._pending == []
