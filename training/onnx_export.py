@@ -9,7 +9,8 @@ import numpy as np
 
 from ratecast.errors import OperationError
 from ratecast.model.onnx_model import OnnxModel
-from ratecast.model.parity import BOUND, TOLERANCE, Probes, make_probes, outputs_of
+from ratecast.model.parity import BOUND, TOLERANCE, Probes, largest_difference, make_probes, outputs_of
+from training.bounded_regressor import BoundedRegressor, clip_output
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -49,11 +50,17 @@ def export_onnx(estimator: Any, inputs: int) -> bytes:
     from skl2onnx import to_onnx
     from skl2onnx.common.data_types import FloatTensorType
 
+    bounded = estimator if isinstance(estimator, BoundedRegressor) else None
     graph = to_onnx(
-        estimator, initial_types=[("inputs", FloatTensorType([None, inputs]))], target_opset=_OPSETS
+        estimator if bounded is None else bounded.estimator,
+        initial_types=[("inputs", FloatTensorType([None, inputs]))],
+        target_opset=_OPSETS,
     )
+    if bounded is not None:
+        clip_output(graph, bounded.bounds)
     # skl2onnx declares one output column whatever the model has, and the runtime then warns at every call.
-    graph.graph.output[0].type.tensor_type.shape.dim[1].dim_value = getattr(estimator, "n_outputs_", 1)
+    outputs = outputs_of(estimator, np.zeros((1, inputs), np.float32)).shape[1]
+    graph.graph.output[0].type.tensor_type.shape.dim[1].dim_value = outputs
     return bytes(graph.SerializeToString())
 
 
@@ -75,7 +82,7 @@ def check_parity(
     generator = np.random.default_rng(seed)
     random = generator.uniform(-BOUND, BOUND, (random_rows, inputs.shape[1])).astype(np.float32)
     tried = np.concatenate((inputs, random))
-    difference = float(np.abs(OnnxModel(onnx).predict(tried) - outputs_of(model, tried)).max())
+    difference = largest_difference(OnnxModel(onnx).predict(tried), outputs_of(model, tried))
     if not difference <= TOLERANCE:
         raise OperationError(
             f"the ONNX graph differs from the model by {difference:.2g} standard deviations "

@@ -65,6 +65,15 @@ def outputs_of(model: Regressor, inputs: NDArray[np.float32]) -> NDArray[np.floa
     return np.asarray(model.predict(inputs), dtype=np.float64).reshape(len(inputs), -1)
 
 
+def largest_difference(answers: NDArray[np.float64], expected: NDArray[np.float64]) -> float:
+    """Return the largest difference of two sets of outputs, infinite if their shapes differ.
+
+    >>> largest_difference(np.array([[1.0, 2.0]]), np.array([[1.0, 1.5]]))
+    0.5
+    """
+    return float(np.abs(answers - expected).max()) if answers.shape == expected.shape else np.inf
+
+
 def make_probes(model: Regressor, inputs: NDArray[np.float32], seed: int) -> Probes:
     """Run a model on a seeded sample of its training inputs and on a few random inputs.
 
@@ -91,7 +100,7 @@ def check_probes(onnx: bytes, probes: Probes) -> None:
     except Exception as error:  # ONNX Runtime's errors have no common base class
         raise ModelBundleError(f"its ONNX model cannot be run: {error}") from error
     expected = np.array(probes.outputs)
-    difference = float(np.abs(answers - expected).max()) if answers.shape == expected.shape else np.inf
+    difference = largest_difference(answers, expected)
     if not difference <= TOLERANCE:
         raise ModelBundleError(
             f"its ONNX model differs from its scikit-learn model by {difference:.2g} standard deviations "
