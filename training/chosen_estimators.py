@@ -110,7 +110,7 @@ def reason(error: Exception) -> str:
     'ValueError: no more'
     """
     text = " ".join(str(error).split())
-    text = text if len(text) <= 300 else f"{text[:299]}…"
+    text = text if len(text) <= 200 else f"{text[:199]}…"
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 

@@ -60,7 +60,7 @@ def _try(
     except Exception as error:  # noqa: BLE001 - skl2onnx raises many kinds of errors
         raise UsageError(f"{where}: it cannot be converted to ONNX: {reason(error)}") from None
     try:
-        check_parity(graph, fitted, inputs, seed, _RANDOM_ROWS)
+        check_parity(graph, fitted, inputs, seed)
     except OperationError as error:
         raise UsageError(f"{where}: {error}") from None
     except Exception as error:  # noqa: BLE001 - ONNX Runtime's errors have no common base class
