@@ -16,6 +16,8 @@ from ratecast.model.features import WINDOW
 from ratecast.model.ranges import LEVELS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from training.dataset import PairHistory, Rows
@@ -83,7 +85,7 @@ def quantiles(nu: float) -> NDArray[np.float64]:
 
 
 def garch_half_widths(
-    histories: list[PairHistory], until: np.datetime64, tested: Rows
+    histories: Sequence[PairHistory], until: np.datetime64, tested: Rows
 ) -> NDArray[np.float64]:
     """Returns the half widths of the ranges in log returns, ``(n, 2)``, columns ``LEVELS``.
 
