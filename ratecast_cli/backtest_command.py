@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from ratecast.rates.table_screening import Screened
     from training.backtest import Backtest, Fold, MethodScores
-    from training.chosen_estimators import ChosenEstimator
     from training.dataset import PairHistory
 
 _EPILOG = (
@@ -116,7 +115,7 @@ def backtest(  # noqa: PLR0913 - each argument is an option of the command
     if json:
         console.print_json(as_json(result, source, skipped))
     else:
-        show(result, source, skipped, chosen)
+        show(result, source, skipped)
 
 
 def _histories(
@@ -151,7 +150,7 @@ def _folds(
     return yearly_folds(histories, FIRST_YEAR if first_year is None else first_year)
 
 
-def show(result: Backtest, source: Screened, skipped: dict[str, str], chosen: list[ChosenEstimator]) -> None:
+def show(result: Backtest, source: Screened, skipped: dict[str, str]) -> None:
     """Print the table, then what was left out and which factors the gate left unused."""
     from rich.table import Table
 
@@ -175,7 +174,7 @@ def show(result: Backtest, source: Screened, skipped: dict[str, str], chosen: li
     console.line(
         f"\nWinkler below 1 is better than {REFERENCE}; {after:,} rates came after a move of over 3 sigma (shock)"
     )
-    for line in (*_gates(result), *_parameters(chosen), *_left_out(source, skipped)):
+    for line in (*_gates(result), *_left_out(source, skipped)):
         console.line(line)
 
 
@@ -206,10 +205,6 @@ def _gates(result: Backtest) -> list[str]:
                 "because they were not significantly better on the newest training days"
             )
     return lines
-
-
-def _parameters(chosen: list[ChosenEstimator]) -> list[str]:
-    return [f"estimator {estimator.name}: {estimator.parameters}" for estimator in chosen]
 
 
 def _left_out(source: Screened, skipped: dict[str, str]) -> list[str]:
