@@ -51,6 +51,7 @@ def _options(
 def register() -> None:
     """Attach all commands, in the order in which a new user needs them."""
     from ratecast_cli import (
+        backtest_command,
         broker_command,
         dead_letters_command,
         demo_command,
@@ -71,6 +72,7 @@ def register() -> None:
         train_command,
         forecast_command,
         retrain_command,
+        backtest_command,
         broker_command,
         topics_command,
         worker_command,

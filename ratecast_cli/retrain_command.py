@@ -11,7 +11,7 @@ import typer
 
 from ratecast.errors import OperationError, UsageError
 from ratecast.rates import left_out
-from ratecast_cli import console, parameters, retrain_view
+from ratecast_cli import console, estimator_options, parameters, retrain_view
 from ratecast_cli.interruption import interruptible
 
 if TYPE_CHECKING:
@@ -79,8 +79,10 @@ def retrain(  # noqa: PLR0913 - each argument is an option of the command
         ),
     ] = 0.05,
     seed: Annotated[
-        int, typer.Option(min=0, max=2**32 - 1, metavar="N", help="Random seed of the forest.")
+        int, typer.Option(min=0, max=2**32 - 1, metavar="N", help="Random seed of the training.")
     ] = 0,
+    estimator: estimator_options.Estimator = None,
+    centre_estimator: estimator_options.CentreEstimator = None,
     keep_outliers: parameters.KeepOutliers = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Compare the models, but change nothing.")
@@ -102,13 +104,14 @@ def retrain(  # noqa: PLR0913 - each argument is an option of the command
     settings = prepare(models_dir=models_dir, bootstrap_servers=bootstrap_servers)
     source = _base(base, today, day, keep_outliers=keep_outliers)
 
-    from training.forests import ForestSettings
     from training.model_comparison import Limits
     from training.retrain import RetrainOptions
     from training.retrain import retrain as run
 
     more = parameters.parse_pairs(pair)
     champion = load(settings.models_dir)
+    estimator_options.require_choice(champion.stats, estimator, centre_estimator)
+    forest = estimator_options.forest_settings(seed, estimator, centre_estimator)
     with interruptible(_UNCHANGED):
         feed = asyncio.run(_gather(settings, champion.stats.default_pair))
     pairs = tuple(dict.fromkeys((*champion.stats.pairs, *more)))
@@ -120,7 +123,7 @@ def retrain(  # noqa: PLR0913 - each argument is an option of the command
         table=overlay.table,
         more_pairs=more,
         limits=Limits(hold_back, tolerance, pair_tolerance),
-        forest=ForestSettings(seed=seed),
+        forest=forest,
         dry_run=dry_run,
         notes=_notes(source, overlay),
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ratecast.rates import left_out
-from ratecast_cli import console, parameters
+from ratecast_cli import console, estimator_options, parameters
 from ratecast_cli.interruption import interruptible
 from ratecast_cli.progress import stage_bar
 from ratecast_stack.directories import require_writable
@@ -55,7 +55,7 @@ def train(  # noqa: PLR0913, PLR0917 - each argument is an option of the command
         ),
     ] = None,
     seed: Annotated[
-        int, typer.Option(min=0, max=2**32 - 1, metavar="N", help="Random seed of the forest.")
+        int, typer.Option(min=0, max=2**32 - 1, metavar="N", help="Random seed of the training.")
     ] = 0,
     default_pair: Annotated[
         str | None,
@@ -65,6 +65,8 @@ def train(  # noqa: PLR0913, PLR0917 - each argument is an option of the command
             r"\[default: EUR/GBP, or the first pair if that is not trained]",
         ),
     ] = None,
+    estimator: estimator_options.Estimator = None,
+    centre_estimator: estimator_options.CentreEstimator = None,
     keep_outliers: parameters.KeepOutliers = False,  # noqa: FBT002 - a flag of the command line
     models_dir: parameters.ModelsDir = None,
     json: parameters.Json = False,  # noqa: FBT002 - a flag of the command line
@@ -77,7 +79,6 @@ def train(  # noqa: PLR0913, PLR0917 - each argument is an option of the command
     directory = load_settings(models_dir=models_dir).models_dir
     require_writable(directory)
 
-    from training.forests import ForestSettings
     from training.train import train as run
     from training.train_options import TrainOptions
 
@@ -87,7 +88,7 @@ def train(  # noqa: PLR0913, PLR0917 - each argument is an option of the command
         pairs=parameters.parse_pairs(pair),
         csv=None if csv is None else Path(csv),
         default_pair=None if default_pair is None else parameters.parse_pair(default_pair, "--default-pair"),
-        forest=ForestSettings(seed=seed),
+        forest=estimator_options.forest_settings(seed, estimator, centre_estimator),
         keep_outliers=keep_outliers,
     )
     with interruptible("no model was saved, and the current model is unchanged"), stage_bar() as progress:
@@ -109,7 +110,8 @@ def show(result: TrainingResult) -> None:
     )
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("pair", no_wrap=True)
-    for name in ("n", "MAE ratio", "forest alone", "in 80 %", "in 95 %", "Winkler 95"):
+    learner = "forest" if result.stats.centre_estimator is None else "estimator"
+    for name in ("n", "MAE ratio", f"{learner} alone", "in 80 %", "in 95 %", "Winkler 95"):
         table.add_column(name, justify="right")
     for name, metrics in evaluation.pairs.items():
         table.add_row(name, *_cells(metrics))
@@ -147,6 +149,8 @@ def as_json(result: TrainingResult) -> dict[str, Any]:
         "report": str(result.report),
         "headline": result.headline,
         "trained_until": result.stats.trained_until,
+        "range_estimator": result.stats.range_estimator,
+        "centre_estimator": result.stats.centre_estimator,
         "shrinkage": result.stats.shrinkage.model_dump(by_alias=True),
         "intervals": result.stats.intervals,
         "tested": {"after": evaluation.validated_until, "until": evaluation.tested_until},

@@ -15,6 +15,8 @@ from ratecast.errors import OperationError
 from ratecast.model.bundle import current_version
 from ratecast.stages import OnStage, silent
 from training.collect import collect, data_digest
+from training.dataset import build_rows, pair_sigmas
+from training.estimator_trial import try_estimators
 from training.forests import ForestSettings
 from training.model_comparison import Comparison, Limits, compare
 from training.train import TrainingResult, train, version_of
@@ -88,6 +90,7 @@ def retrain(champion: Bundle, options: RetrainOptions, progress: OnStage = silen
     histories, _ = collect(training, options.table)
     if _is_made_from(champion, histories, options.forest):
         return RetrainResult(champion.version, None, None)
+    try_estimators(options.forest, build_rows(histories, pair_sigmas(histories)))
     total = _STAGES + _TRAIN_STAGES
     progress("training the challenger", 0, total)
     comparison = compare(champion, histories, options.forest, options.limits)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +19,7 @@ from training.build_stats import training_stats
 from training.bundle_writer import BundleContent, write_bundle
 from training.collect import collect, data_digest, load_table
 from training.dataset import PairHistory, Rows, build_rows, pair_sigmas
+from training.estimator_trial import try_estimators
 from training.fit import MIN_FIT_ROWS, FittedModel, fit_model, learnable_rows
 from training.onnx_export import ExportedModel, export
 from training.ranges_held import with_ranges_held
@@ -78,7 +79,7 @@ def train(options: TrainOptions, progress: OnStage = silent) -> TrainingResult:
     """Train, evaluate, and write a bundle that becomes the current one.
 
     Raises:
-        UsageError: the requested rates do not exist or are too few.
+        UsageError: the requested rates do not exist or are too few, or a chosen estimator cannot be used.
         OperationError: the ONNX graph differs from the forest, or the bundle cannot be written.
     """
     source = load_table(options)
@@ -89,6 +90,7 @@ def train(options: TrainOptions, progress: OnStage = silent) -> TrainingResult:
     default_pair = _default_pair(options, histories)
     until = max(history.stretches[-1].dates[-1] for history in histories)
     rows = build_rows(histories, pair_sigmas(histories))
+    try_estimators(options.forest, rows)
     years = evaluate.walk_forward_years(histories, until.astype(object).year)
     # The unit is a year of the walk-forward: the test takes about two, the steps after it four.
     total = len(years) + 6
@@ -106,11 +108,11 @@ def train(options: TrainOptions, progress: OnStage = silent) -> TrainingResult:
     all_notes = (*options.notes, *source.sentences(), *notes)
     digest = data_digest(histories)
     version = version_of(until, digest, options.forest, default_pair)
-    text = headline(fitted.shrinkage.lambda_, fitted.range_factor.exponent, evaluation)
+    text = headline(fitted.shrinkage.lambda_, fitted.range_factor.exponent, evaluation, options.forest)
     content = BundleContent(
         stats=with_ranges_held(
             training_stats(version, default_pair, histories, rows, fitted, text), evaluation
-        ),
+        ).model_copy(update=options.forest.chosen()),
         models=models,
         report=lambda stats: training_page.render(stats, evaluation, skipped, all_notes),
         data_digest=digest,
@@ -213,7 +215,7 @@ def _evaluation(
 
 def version_of(until: np.datetime64, digest: str, forest: ForestSettings, default_pair: str) -> str:
     """Returns the version of a model; the same inputs give the same version on any machine."""
-    recipe = repr((digest, astuple(forest), default_pair, ratecast.__version__))
+    recipe = repr((digest, forest.recipe(), default_pair, ratecast.__version__))
     return f"{until}-{hashlib.sha256(recipe.encode()).hexdigest()[:8]}"
 
 

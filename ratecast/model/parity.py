@@ -34,6 +34,7 @@ class Probes(BaseModel):
 
     inputs: list[Row] = Field(min_length=1, description="float32, as the model gets them.")
     outputs: list[Row] = Field(description="One row for each input.")
+    tolerance: float = Field(TOLERANCE, gt=0, le=0.01, description="Largest difference that is allowed.")
 
     @model_validator(mode="after")
     def _has_equal_rows(self) -> Probes:
@@ -65,35 +66,47 @@ def outputs_of(model: Regressor, inputs: NDArray[np.float32]) -> NDArray[np.floa
     return np.asarray(model.predict(inputs), dtype=np.float64).reshape(len(inputs), -1)
 
 
-def make_probes(model: Regressor, inputs: NDArray[np.float32], seed: int) -> Probes:
+def largest_difference(answers: NDArray[np.float64], expected: NDArray[np.float64]) -> float:
+    """Return the largest difference of two sets of outputs, infinite if their shapes differ.
+
+    >>> largest_difference(np.array([[1.0, 2.0]]), np.array([[1.0, 1.5]]))
+    0.5
+    """
+    return float(np.abs(answers - expected).max()) if answers.shape == expected.shape else np.inf
+
+
+def make_probes(
+    model: Regressor, inputs: NDArray[np.float32], seed: int, tolerance: float = TOLERANCE
+) -> Probes:
     """Run a model on a seeded sample of its training inputs and on a few random inputs.
 
     Args:
         model: the scikit-learn model.
         inputs: its training inputs, ``(n, inputs)``.
         seed: the same seed gives the same probes.
+        tolerance: how far a graph's outputs may be from the model's.
     """
     rng = np.random.default_rng(seed)
     known = inputs[rng.choice(len(inputs), min(TRAINING_PROBES, len(inputs)), replace=False)]
     random = rng.uniform(-BOUND, BOUND, (RANDOM_PROBES, inputs.shape[1])).astype(np.float32)
     probes = np.concatenate((known, random))
-    return Probes(inputs=probes.tolist(), outputs=outputs_of(model, probes).tolist())
+    return Probes(inputs=probes.tolist(), outputs=outputs_of(model, probes).tolist(), tolerance=tolerance)
 
 
 def check_probes(onnx: bytes, probes: Probes) -> None:
     """Run a graph on the probes and compare its outputs with the scikit-learn model's.
 
     Raises:
-        ModelBundleError: the graph cannot be run, or an output differs by more than ``TOLERANCE``.
+        ModelBundleError: the graph cannot be run, or an output differs by more than the probes allow.
     """
     try:
         answers = OnnxModel(onnx).predict(np.array(probes.inputs, dtype=np.float32))
     except Exception as error:  # ONNX Runtime's errors have no common base class
         raise ModelBundleError(f"its ONNX model cannot be run: {error}") from error
     expected = np.array(probes.outputs)
-    difference = float(np.abs(answers - expected).max()) if answers.shape == expected.shape else np.inf
-    if not difference <= TOLERANCE:
+    difference = largest_difference(answers, expected)
+    if not difference <= probes.tolerance:
         raise ModelBundleError(
             f"its ONNX model differs from its scikit-learn model by {difference:.2g} standard deviations "
-            f"(at most {TOLERANCE:g} is allowed)"
+            f"(at most {probes.tolerance:g} is allowed)"
         )

@@ -115,6 +115,13 @@ class TrainingStats(BaseModel):
         None, description="Change test for the accuracy. Absent when there was too little data to fit it."
     )
     headline: str = Field(description="Sentence on whether the model beats the last rate.")
+    range_estimator: str | None = Field(
+        None, description="Estimator of the ranges' widths, as --estimator named it. Absent for the forest."
+    )
+    centre_estimator: str | None = Field(
+        None,
+        description="Estimator of the next return, as --centre-estimator named it. Absent for the forest.",
+    )
     pairs: dict[str, PairStats]
 
     @model_validator(mode="after")
