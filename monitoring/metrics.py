@@ -17,6 +17,7 @@ from monitoring.accuracy_collector import AccuracyCollector
 from monitoring.batch_histogram import BatchHistogram
 from monitoring.feature_drift_collector import FeatureDriftCollector
 from monitoring.lag import LagCollector, PartitionLag
+from monitoring.shadow_metrics import ShadowMetrics
 from monitoring.windows.live import LiveMonitor
 from monitoring.windows.rolling_share import RollingShare
 from ratecast.contract.alerts import Alert
@@ -116,6 +117,7 @@ class WorkerMetrics:
         self._live = LiveMonitor()
         FeatureDriftCollector(self._live.feature_scores, registry)
         AccuracyCollector(self._live.accuracy.summaries, self._live.accuracy.tally, registry)
+        self.shadow = ShadowMetrics(registry)
         self.model_refused = gauge(
             "model_refused", "1 while `models/current` names a model that this worker rejects."
         )
@@ -156,6 +158,7 @@ class WorkerMetrics:
             for alert in Alert:
                 self._alerts.labels(pair, alert.value)
         self._live.use(stats)
+        self.shadow.champion_loaded(stats)
         self._rate_age.keep(stats.pairs)
 
     def model_reload(self, outcome: str) -> None:

@@ -15,6 +15,7 @@ from consumer import pipeline as module
 from consumer.pipeline import PartitionPipeline
 from consumer.pipeline_context import PipelineContext
 from consumer.publishing import Outgoing, OutputRejectedError
+from consumer.shadow_scoring import ShadowScoring
 from consumer.start_position import Start
 from monitoring.metrics import WorkerMetrics
 from ratecast.contract import commit_note
@@ -152,6 +153,7 @@ class Bench:
             identity=self.identity,
             limits=self.limits,
             metrics=self.metrics,
+            shadow=ShadowScoring(self.settings, self.metrics.shadow),
             rejected=self.refusals.append,
         )
         self.pipeline = PartitionPipeline(SOURCE, context)
