@@ -51,6 +51,11 @@ class ShadowMetrics:
             "Forecasts that both the shadow model and the model in use made, and whose answer is known.",
             ["pair"],
         )
+        self._last_rate_error = counter(
+            "shadow_last_rate_error_total",
+            "Sum of the absolute errors that repeating the last rate had on the compared forecasts, in units of the pair's sigma.",
+            ["pair"],
+        )
         self._error = counter(
             "shadow_absolute_error_total",
             "Sum of the absolute errors of the compared forecasts, in units of the pair's sigma.",
@@ -106,6 +111,7 @@ class ShadowMetrics:
 
     def _count(self, pair: str, sums: PairSums) -> None:
         self._forecasts.labels(pair).inc(sums.forecasts)
+        self._last_rate_error.labels(pair).inc(sums.last_rate_error)
         for model, found in zip(MODELS, (sums.champion, sums.shadow), strict=True):
             self._error.labels(pair, model).inc(found.error)
             for level, winkler, inside in zip(LEVELS, found.winkler, found.inside, strict=True):
@@ -113,13 +119,15 @@ class ShadowMetrics:
                 self._inside.labels(pair, model, level).inc(inside)
 
     def _restart(self) -> None:
-        for metric in (self._info, self._forecasts, self._error, self._winkler, self._inside):
+        sums = (self._forecasts, self._last_rate_error, self._error, self._winkler, self._inside)
+        for metric in (self._info, *sums):
             metric.clear()
         if self._champion is None or self._shadow is None:
             return
         self._info.labels(self._shadow.model_version, self._champion.model_version).set(1)
         for pair in self._champion.pairs.keys() & self._shadow.pairs.keys():
             self._forecasts.labels(pair)
+            self._last_rate_error.labels(pair)
             for model in MODELS:
                 self._error.labels(pair, model)
                 for level in LEVELS:

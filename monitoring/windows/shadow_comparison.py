@@ -25,14 +25,30 @@ class ModelSums:
     winkler: tuple[float, ...]  # one for each level
     inside: tuple[int, ...]  # rates inside the range, one for each level
 
+    def __add__(self, other: ModelSums) -> ModelSums:
+        return ModelSums(
+            self.error + other.error,
+            tuple(a + b for a, b in zip(self.winkler, other.winkler, strict=True)),
+            tuple(a + b for a, b in zip(self.inside, other.inside, strict=True)),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class PairSums:
-    """Sums of both models over the same forecasts of one pair."""
+    """Sums of both models over the same forecasts of one pair; those of several workers or pairs can be added."""
 
     forecasts: int
+    last_rate_error: float  # of repeating the last rate, in units of the champion's sigma
     champion: ModelSums
     shadow: ModelSums
+
+    def __add__(self, other: PairSums) -> PairSums:
+        return PairSums(
+            self.forecasts + other.forecasts,
+            self.last_rate_error + other.last_rate_error,
+            self.champion + other.champion,
+            self.shadow + other.shadow,
+        )
 
 
 def compare(
@@ -62,17 +78,20 @@ def compare(
     rows = champion.pair_rows[ours]
     sigma = np.array([pair.sigma for pair in champion_stats.pairs.values()])[rows]
     one, other = _columns(champion, ours, sigma), _columns(shadow, theirs, sigma)
+    naive = champion.naive[ours] / sigma
     counted = (
         (known[shadow.pair_rows[theirs]] == rows)
         & ~(champion.alerted[ours] | shadow.alerted[theirs])
         & np.isfinite(one).all(axis=1)
         & np.isfinite(other).all(axis=1)
     )
-    return {
-        pairs[row]: PairSums(int(of_pair.sum()), _sums(one[of_pair]), _sums(other[of_pair]))
-        for row in np.unique(rows[counted]).tolist()
-        if (of_pair := counted & (rows == row)).any()
-    }
+    found = {}
+    for row in np.unique(rows[counted]).tolist():
+        chosen = counted & (rows == row)
+        found[pairs[row]] = PairSums(
+            int(chosen.sum()), float(naive[chosen].sum()), _sums(one[chosen]), _sums(other[chosen])
+        )
+    return found
 
 
 def _columns(
