@@ -7,14 +7,13 @@ import logging
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from consumer.watched_bundle import WatchedBundle
 from ratecast.errors import ModelBundleError
 from ratecast.model import bundle as model
-from ratecast.scoring.scorer import Scorer
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from monitoring.metrics import WorkerMetrics
+    from ratecast.scoring.scorer import Scorer
     from ratecast.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -31,9 +30,7 @@ class Rejection:
 class CurrentModel:
     """Loads the bundle that ``models/current`` names, and replaces it while the worker runs.
 
-    A new bundle is read and verified in a thread, so heartbeats and scoring continue. Replacing the current one is a
-    single assignment on the event loop: a batch asks for its scorer once and keeps it. A rejected bundle is tried again
-    as soon as its files change, because it may have been read while it was being copied.
+    Replacing the current one is a single assignment on the event loop: a batch asks for its scorer once and keeps it.
 
     Args:
         settings: Where bundles are, and what a scorer needs.
@@ -45,7 +42,7 @@ class CurrentModel:
         self._metrics = metrics
         self._scorer: Scorer | None = None
         self._rejected: Rejection | None = None
-        self._seen: tuple[object, ...] | None = None
+        self._bundle = WatchedBundle(settings, model.current_version)
 
     @property
     def version(self) -> str | None:
@@ -68,8 +65,7 @@ class CurrentModel:
         Raises:
             ModelBundleError: There is none, or it was rejected.
         """
-        self._seen = _fingerprint(self._settings.models_dir)
-        self._use(self._read())
+        self._use(self._bundle.read())
         log.info("model %s: %s", self.version, self.scorer().bundle.stats.headline)
 
     async def watch(self) -> None:
@@ -80,30 +76,11 @@ class CurrentModel:
 
     async def check(self) -> None:
         """Check once. Load a new bundle and switch to it, or reject it."""
-        seen = await asyncio.to_thread(_fingerprint, self._settings.models_dir)
-        if seen == self._seen:
-            return
-        found: Scorer | ModelBundleError
-        try:
-            found = await asyncio.to_thread(self._read)
-        except ModelBundleError as error:
-            found = error
-        if seen != await asyncio.to_thread(_fingerprint, self._settings.models_dir):
-            return  # its files are still changing: decide when they are complete
-        self._seen = seen
+        found = await self._bundle.changed()
         if isinstance(found, ModelBundleError):
             self._reject(found)
-        else:
+        elif found is not None:
             self._exchange(found)
-
-    def _read(self) -> Scorer:
-        settings = self._settings
-        bundle = model.load(settings.models_dir)
-        try:
-            return Scorer(bundle, settings.max_message_bytes, settings.drift_std_threshold)
-        except (LookupError, ValueError) as error:
-            # The files are intact but do not fit together, for example from another version of ratecast.
-            raise ModelBundleError(f"model {bundle.version} cannot be used: {error!r}") from error
 
     def _exchange(self, found: Scorer) -> None:
         was_rejected, self._rejected = self._rejected, None
@@ -126,36 +103,13 @@ class CurrentModel:
         self._scorer = scorer
 
     def _reject(self, error: ModelBundleError) -> None:
-        try:
-            version = model.current_version(self._settings.models_dir)
-        except ModelBundleError:
-            version = None
-        rejection = Rejection(version, str(error))
+        rejection = Rejection(self._bundle.named(), str(error))
         if rejection == self._rejected:
             return  # its files changed, but the error is the same
         self._rejected = rejection
         self._metrics.model_refused.set(1)
         self._metrics.model_reload("refused")
         log.error("rejected a model: %s; still using %s", error, self.version)
-
-
-def _fingerprint(models_dir: Path) -> tuple[object, ...]:
-    """Return a value that changes when ``current`` names another version or a file of that version changes.
-
-    Permissions count: a bundle that was rejected because it was unreadable is tried again once it is readable.
-    """
-    try:
-        version = model.current_version(models_dir)
-        states = ((path.name, path.stat()) for path in sorted((models_dir / version).iterdir()))
-        return (
-            version,
-            *(
-                (name, state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
-                for name, state in states
-            ),
-        )
-    except (ModelBundleError, OSError) as error:
-        return (str(error),)
 
 
 def _is_the_same(one: model.Bundle, other: model.Bundle) -> bool:

@@ -221,6 +221,7 @@ class PartitionPipeline:
         self._metrics.committed(
             (self.source.topic, self.source.partition), batch, scoring_seconds, timestamps_ms
         )
+        self._context.shadow.committed(batch)
         for letter in batch.dead_letters:
             place = letter.record.topic, letter.record.partition, letter.record.offset
             log.warning("dead letter %s-%d@%d: %s: %s", *place, letter.code, letter.message)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from consumer.identity import TopicIdentity
     from consumer.output_limits import OutputLimits
     from consumer.publishing import Publisher
+    from consumer.shadow_scoring import ShadowScoring
     from consumer.start_finder import StartFinder
     from monitoring.metrics import WorkerMetrics
     from ratecast.scoring.scorer import Scorer
@@ -33,6 +34,7 @@ class PipelineContext:
         identity: Checks that the input topic was not recreated.
         limits: Size limits of the output topics.
         metrics: Counts the outcomes.
+        shadow: Scores committed batches with the shadow model.
         rejected: Called with the error when the group coordinator rejects this worker.
     """
 
@@ -44,4 +46,5 @@ class PipelineContext:
     identity: TopicIdentity
     limits: OutputLimits
     metrics: WorkerMetrics
+    shadow: ShadowScoring
     rejected: Callable[[KafkaError], None]

@@ -23,6 +23,7 @@ from consumer.models import CurrentModel
 from consumer.output_limits import OutputLimits
 from consumer.pipeline import PartitionPipeline
 from consumer.pipeline_context import PipelineContext
+from consumer.shadow_scoring import ShadowScoring
 from consumer.start_finder import StartFinder
 from consumer.transactions import PartitionTransactions
 from monitoring.http import HttpServer
@@ -60,11 +61,11 @@ class Worker:
         GCCollector(registry=registry)
         self.http = HttpServer(registry, self.metrics.http_requests, self.readiness, self.unhealthy)
         self.models = CurrentModel(settings, self.metrics)
-        self._watching_models: asyncio.Task[None] | None = None
+        self.shadow = ShadowScoring(settings, self.metrics.shadow)
         self.membership = Membership(settings)
         self.limits = OutputLimits(settings)
         self._context: PipelineContext | None = None
-        self._watching_membership: asyncio.Task[None] | None = None
+        self._watching: list[asyncio.Task[None]] = []
         self._consumer: Any = None
         self._pipelines: dict[TopicPartition, tuple[PartitionPipeline, asyncio.Task[None]]] = {}
         self._stopping = asyncio.Event()
@@ -110,10 +111,8 @@ class Worker:
     async def startup(self) -> None:
         """Load the model, serve HTTP, connect to the broker, create missing topics and join the group."""
         self.models.load()
-        self._watching_models = asyncio.create_task(
-            self.models.watch(), name="the task that checks for new models"
-        )
-        self._watching_models.add_done_callback(self._watch_ended)
+        self._watch(self.models.watch(), "the task that checks for new models")
+        self._watch(self.shadow.run(), "the task that scores with the shadow model")
         await self.http.start(self.settings.http_host, self.settings.http_port)
         log.info("metrics on http://%s:%s/metrics", self.settings.http_host, self.http.port)
         installation.check()
@@ -124,10 +123,7 @@ class Worker:
         self._context = self._pipeline_context()
         self.membership.began_joining()
         self._consumer.subscribe([self.settings.input_topic], listener=_Listener(self))
-        self._watching_membership = asyncio.create_task(
-            self._watch_membership(), name="the task that watches the group"
-        )
-        self._watching_membership.add_done_callback(self._watch_ended)
+        self._watch(self._watch_membership(), "the task that watches the group")
 
     def _pipeline_context(self) -> PipelineContext:
         settings, consumer, identity = self.settings, self._consumer, TopicIdentity(self._consumer)
@@ -140,6 +136,7 @@ class Worker:
             identity=identity,
             limits=self.limits,
             metrics=self.metrics,
+            shadow=self.shadow,
             rejected=self.membership.refused,
         )
 
@@ -205,6 +202,10 @@ class Worker:
             # partition unread until the next rebalance, and nobody would notice.
             self._fail(OperationError(f"the pipeline of {task.get_name()} stopped unexpectedly"))
 
+    def _watch(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        self._watching.append(task := asyncio.create_task(work, name=name))
+        task.add_done_callback(self._watch_ended)
+
     def _watch_ended(self, task: asyncio.Task[None]) -> None:
         # A worker that no longer checks for new models looks healthy but is not.
         if not task.cancelled():
@@ -236,14 +237,13 @@ class Worker:
 
     async def shutdown(self) -> None:
         """Shut down in order: finish and commit the current batches, leave the group, stop HTTP."""
-        for watching in (self._watching_models, self._watching_membership):
-            if watching is not None:
-                watching.cancel()
+        for watching in self._watching:
+            watching.cancel()
         await self.revoke()
         if self._consumer is not None:
             await stop_consumer(self._consumer)
         await self.http.stop()
-        if self._watching_models is not None:  # otherwise it had no model and never started
+        if self._watching:  # otherwise it had no model and never started
             log.info("stopped")
 
     def readiness(self) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from monitoring.batch_histogram import BatchHistogram
 from monitoring.feature_drift_collector import FeatureDriftCollector
 from monitoring.lag import LagCollector, PartitionLag
 from monitoring.model_drift_collector import ModelDriftCollector
+from monitoring.shadow_metrics import ShadowMetrics
 from monitoring.windows.live import LiveMonitor
 from monitoring.windows.rolling_share import RollingShare
 from ratecast.contract.alerts import Alert
@@ -118,6 +119,7 @@ class WorkerMetrics:
         FeatureDriftCollector(self._live.feature_scores, registry)
         ModelDriftCollector(self._live.model_scores, self._live.importances, registry)
         AccuracyCollector(self._live.accuracy.summaries, self._live.accuracy.tally, registry)
+        self.shadow = ShadowMetrics(registry)
         self.model_refused = gauge(
             "model_refused", "1 while `models/current` names a model that this worker rejects."
         )
@@ -158,6 +160,7 @@ class WorkerMetrics:
             for alert in Alert:
                 self._alerts.labels(pair, alert.value)
         self._live.use(stats)
+        self.shadow.champion_loaded(stats)
         self._rate_age.keep(stats.pairs)
 
     def model_reload(self, outcome: str) -> None:

@@ -33,7 +33,9 @@ def register(app: typer.Typer) -> None:
         "model becomes the current one only if it is not worse than the current model on the newest days, which it was "
         "not trained on. Rates that look like faults of the feed, or that are dated later than tomorrow, are left out "
         "and listed. Running workers load the new model by themselves. If the new model is worse, nothing changes and "
-        "the exit code is 1.",
+        "the exit code is 1. With --shadow the new model becomes the shadow model instead: workers score the same "
+        "messages with it and publish nothing of it. --promote makes the shadow model current if it is not worse on "
+        "what the workers scored.",
         epilog="Example: ratecast retrain --dry-run\n\n" + left_out.epilog(),
     )(retrain)
 
@@ -87,6 +89,35 @@ def retrain(  # noqa: PLR0913 - each argument is an option of the command
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Compare the models, but change nothing.")
     ] = False,
+    shadow: Annotated[
+        bool,
+        typer.Option(
+            "--shadow", help="Make the new model the shadow model, even if it is worse on these days."
+        ),
+    ] = False,
+    promote: Annotated[
+        bool,
+        typer.Option(
+            "--promote",
+            help="Train nothing. Make the shadow model current if it is not worse on what the workers scored.",
+        ),
+    ] = False,
+    metrics_url: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="URL",
+            help="With --promote: metrics of a worker. Repeatable, once for each worker. "
+            r"\[default: http://127.0.0.1:8000/metrics]",
+        ),
+    ] = None,
+    forecasts: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="With --promote: least number of forecasts to compare. The limits were measured on 1,200.",
+        ),
+    ] = 1200,
     models_dir: parameters.ModelsDir = None,
     json: parameters.Json = False,
     bootstrap_servers: parameters.BootstrapServers = None,
@@ -100,6 +131,18 @@ def retrain(  # noqa: PLR0913 - each argument is an option of the command
     from ratecast_stack.extras import require_modules
 
     require_modules("training")
+    if promote:
+        if shadow:
+            raise UsageError("--promote takes the shadow model that is there: leave out --shadow")
+        from ratecast_cli import shadow_promotion
+        from training.shadow_trial import TrialLimits
+
+        settings = prepare(uses_broker=False, models_dir=models_dir)
+        trial_limits = TrialLimits(forecasts, tolerance, pair_tolerance)
+        shadow_promotion.promote(settings, metrics_url or (), trial_limits, dry_run=dry_run, json=json)
+        return
+    if shadow and dry_run:
+        raise UsageError("--dry-run changes nothing, so there would be no shadow model: leave out --shadow")
     today, day = dt.datetime.now(dt.UTC).date(), parse_day("--until", until)
     settings = prepare(models_dir=models_dir, bootstrap_servers=bootstrap_servers)
     source = _base(base, today, day, keep_outliers=keep_outliers)
@@ -125,6 +168,7 @@ def retrain(  # noqa: PLR0913 - each argument is an option of the command
         limits=Limits(hold_back, tolerance, pair_tolerance),
         forest=forest,
         dry_run=dry_run,
+        shadow=shadow,
         notes=_notes(source, overlay),
     )
     if not json:
@@ -146,7 +190,7 @@ def _require_better(result: RetrainResult, tolerance: float, pair_tolerance: flo
     Raises:
         OperationError: the new model is worse than allowed.
     """
-    if result.comparison is not None and result.comparison.objections:
+    if result.comparison is not None and result.comparison.objections and result.shadow is None:
         raise OperationError(
             f"the new model is worse on the days held back: {' and '.join(result.comparison.objections)} "
             f"(allowed: {100 * tolerance:g} %, and {100 * pair_tolerance:g} % for a single pair); "

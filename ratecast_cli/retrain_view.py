@@ -10,7 +10,7 @@ from ratecast_cli import console
 from ratecast_cli.wording import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from ratecast.rates.gathered import TopicRates
     from ratecast.rates.overlay import Overlay
@@ -62,32 +62,41 @@ def show(result: RetrainResult, pairs: tuple[str, ...]) -> None:
         console.line(
             f"the current model was trained on {comparison.seen} of these {comparison.days} days, which favours it"
         )
-    if result.promoted is not None:
-        console.out.print(f"\n[bold]{result.promoted.headline}[/bold]\n", soft_wrap=True)
-        console.line(f"model   {result.promoted.version} (now current)")
-        console.line(f"report  {result.promoted.report}")
-        for note in result.promoted.notes:
+    trained = result.promoted or result.shadow
+    if trained is not None:
+        role = "now current" if result.shadow is None else "now the shadow model"
+        console.out.print(f"\n[bold]{trained.headline}[/bold]\n", soft_wrap=True)
+        console.line(f"model   {trained.version} ({role})")
+        console.line(f"report  {trained.report}")
+        for note in trained.notes:
             console.line(f"note    {note}")
+        if comparison.objections:
+            console.line(f"note    on the days held back it is worse: {' and '.join(comparison.objections)}")
     elif not comparison.objections:
         console.line("the new model is not worse: without --dry-run it would become the current model")
 
 
 def _show_table(champion: str, comparison: Comparison) -> None:
-    from rich.table import Table
-
     console.line(
         f"\nThe current model {champion} (old) and the new one on {comparison.days} days held back, "
         f"{comparison.first_day} to {comparison.last_day}\n"
     )
+    show_duels(comparison.all, comparison.pairs)
+
+
+def show_duels(everything: Duel, pairs: Mapping[str, Duel]) -> None:
+    """Print the scores of both models as a table, a row for each pair and one for all."""
+    from rich.table import Table
+
     table = Table(box=None, pad_edge=False)
     table.add_column("pair", no_wrap=True)
     table.add_column("n", justify="right", no_wrap=True)
     for name in _COLUMNS:
         table.add_column(name, justify="right", no_wrap=True)
     table.add_row("", "", *(_side_by_side("old", "new", width) for width in _COLUMNS.values()), style="dim")
-    for name, duel in comparison.pairs.items():
+    for name, duel in pairs.items():
         table.add_row(name, *_cells(duel))
-    table.add_row("all", *_cells(comparison.all), style="bold")
+    table.add_row("all", *_cells(everything), style="bold")
     console.show(table)
 
 
@@ -118,9 +127,11 @@ def as_json(
 ) -> dict[str, Any]:
     """Returns the result for programs."""
     copies = None if source is None else source.copies
+    trained = result.promoted or result.shadow
     return {
         "champion": result.champion,
         "promoted": None if result.promoted is None else result.promoted.version,
+        "shadow": None if result.shadow is None else result.shadow.version,
         "unchanged": result.comparison is None,
         "comparison": None if result.comparison is None else asdict(result.comparison),
         "topic": {
@@ -135,5 +146,5 @@ def as_json(
         "left_out": [asdict(faulty) for faulty in overlay.left_out],
         "base_left_out": [] if source is None else [asdict(faulty) for faulty in source.left_out],
         "base_carried_forward": None if copies is None else asdict(copies),
-        "not_pooled": {} if result.promoted is None else result.promoted.not_pooled,
+        "not_pooled": {} if trained is None else trained.not_pooled,
     }

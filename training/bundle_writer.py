@@ -69,13 +69,24 @@ class WrittenBundle:
     stats: TrainingStats
 
 
-def write_bundle(models_dir: Path, content: BundleContent, now: dt.datetime) -> WrittenBundle:
+def write_bundle(
+    models_dir: Path,
+    content: BundleContent,
+    now: dt.datetime,
+    put: Callable[[Path, str], None] = set_current,
+) -> WrittenBundle:
     """Write ``models_dir/<version>/`` and make it the current bundle.
 
     All files are first written to a hidden directory, which is renamed when complete. An existing directory is never
     changed, so no reader can find an incomplete or mixed bundle, and a version never names two models. If a valid
     bundle with the same content exists, it is kept. If the existing one differs (other library versions gave another
     forest) or is damaged, the new bundle gets the next free name, ``<version>.2``.
+
+    Args:
+        models_dir: directory of all bundles.
+        content: what to write.
+        now: when the bundle was made.
+        put: puts the version into use, in place of `set_current`.
 
     Raises:
         OperationError: the directory cannot be written.
@@ -86,7 +97,7 @@ def write_bundle(models_dir: Path, content: BundleContent, now: dt.datetime) -> 
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir(parents=True)
         written = _place(models_dir, scratch, content, now)
-        set_current(models_dir, written.stats.model_version)
+        put(models_dir, written.stats.model_version)
     except OSError as error:
         raise OperationError(
             f"cannot write the model to {models_dir / version}: {error.strerror or error}"

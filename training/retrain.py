@@ -45,6 +45,7 @@ class RetrainOptions:
         limits: the days held back, and how much worse the challenger may be.
         forest: seed and size of the forest.
         dry_run: compare only.
+        shadow: make the new model the shadow model, whatever the comparison says: a shadow model publishes nothing.
         notes: sentences on ``table`` for the report and the manifest.
     """
 
@@ -54,6 +55,7 @@ class RetrainOptions:
     limits: Limits = field(default_factory=Limits)
     forest: ForestSettings = field(default_factory=ForestSettings)
     dry_run: bool = False
+    shadow: bool = False
     notes: tuple[str, ...] = ()
 
 
@@ -64,16 +66,18 @@ class RetrainResult:
     Attributes:
         champion: version of the current model before it.
         comparison: the comparison; None if the champion was trained on exactly these rates.
-        promoted: the new current bundle; None if nothing changed.
+        promoted: the new current bundle; None if the current model did not change.
+        shadow: the new shadow model; None if there is no new one.
     """
 
     champion: str
     comparison: Comparison | None
     promoted: TrainingResult | None
+    shadow: TrainingResult | None = None
 
 
 def retrain(champion: Bundle, options: RetrainOptions, progress: OnStage = silent) -> RetrainResult:
-    """Compare a challenger with the champion, and promote it if it is not worse.
+    """Compare a challenger with the champion, and promote it if it is not worse, or make it the shadow model.
 
     Raises:
         UsageError: there are too few rates, either of a pair of the champion or to hold some back.
@@ -86,6 +90,7 @@ def retrain(champion: Bundle, options: RetrainOptions, progress: OnStage = silen
         default_pair=champion.stats.default_pair,
         forest=options.forest,
         notes=options.notes,
+        as_shadow=options.shadow,
     )
     histories, _ = collect(training, options.table)
     if _is_made_from(champion, histories, options.forest):
@@ -94,15 +99,17 @@ def retrain(champion: Bundle, options: RetrainOptions, progress: OnStage = silen
     total = _STAGES + _TRAIN_STAGES
     progress("training the challenger", 0, total)
     comparison = compare(champion, histories, options.forest, options.limits)
-    if comparison.objections or options.dry_run:
+    if options.dry_run or (comparison.objections and not options.shadow):
         progress("compared", total, total)
         return RetrainResult(champion.version, comparison, None)
     if (now := current_version(options.models_dir)) != champion.version:
         raise OperationError(
             f"the current model changed to {now} in the meantime, so nothing was changed; run it again"
         )
-    promoted = train(training, lambda stage, done, of: progress(stage, _STAGES + done, _STAGES + of))
-    return RetrainResult(champion.version, comparison, promoted)
+    trained = train(training, lambda stage, done, of: progress(stage, _STAGES + done, _STAGES + of))
+    if options.shadow:
+        return RetrainResult(champion.version, comparison, None, trained)
+    return RetrainResult(champion.version, comparison, trained)
 
 
 def _is_made_from(champion: Bundle, histories: Sequence[PairHistory], forest: ForestSettings) -> bool:

@@ -11,7 +11,8 @@ import numpy as np
 
 import ratecast
 from ratecast.errors import UsageError
-from ratecast.model.bundle import CENTRE, ONNX, REPORT
+from ratecast.model.bundle import CENTRE, ONNX, REPORT, set_current
+from ratecast.model.shadow_pointer import set_shadow
 from ratecast.rates.tables import DEFAULT_PAIR
 from ratecast.stages import OnStage, silent
 from training import evaluate, pooling, training_page
@@ -61,7 +62,7 @@ class TrainingResult:
 
     @property
     def version(self) -> str:
-        """Version of the bundle, which is now the current one."""
+        """Version of the bundle, which is now the current one or the shadow model."""
         return self.stats.model_version
 
     @property
@@ -76,7 +77,7 @@ class TrainingResult:
 
 
 def train(options: TrainOptions, progress: OnStage = silent) -> TrainingResult:
-    """Train, evaluate, and write a bundle that becomes the current one.
+    """Train, evaluate, and write a bundle that becomes the current one, or the shadow model if the options say so.
 
     Raises:
         UsageError: the requested rates do not exist or are too few, or a chosen estimator cannot be used.
@@ -120,7 +121,8 @@ def train(options: TrainOptions, progress: OnStage = silent) -> TrainingResult:
         seed=options.forest.seed,
         notes=all_notes,
     )
-    written = write_bundle(options.models_dir, content, dt.datetime.now(dt.UTC))
+    put = set_shadow if options.as_shadow else set_current
+    written = write_bundle(options.models_dir, content, dt.datetime.now(dt.UTC), put)
     progress("done", total, total)
     not_pooled = {histories[position].pair: reason for position, reason in fitted.not_pooled.items()}
     return TrainingResult(written.directory, written.stats, evaluation, skipped, source, not_pooled, notes)

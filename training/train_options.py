@@ -29,6 +29,7 @@ class TrainOptions:
         keep_outliers: also train on rates of the CSV that look like faults.
         today: rates of the CSV dated more than one day later are left out; the current day when None.
         notes: sentences on ``table`` for the report and the manifest.
+        as_shadow: make the bundle the shadow model and leave the current one.
     """
 
     models_dir: Path
@@ -41,3 +42,4 @@ class TrainOptions:
     keep_outliers: bool = False
     today: dt.date | None = None
     notes: tuple[str, ...] = ()
+    as_shadow: bool = False

@@ -12,6 +12,7 @@ from monitoring.grafana.model_row import models_in_use, reloads_and_age
 from monitoring.grafana.panels import about, single
 from monitoring.grafana.promql import PAIR, select, total
 from monitoring.grafana.quality_row import FAULTS, RATE_AGE, quality
+from monitoring.grafana.shadow_row import shadow
 from monitoring.windows.accuracy import MIN_MESSAGES
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def dashboard() -> Dashboard:
             ("Drift against training", feature_drift()),
             ("Data quality", quality()),
             ("Model", reloads_and_age()),
+            ("Shadow", shadow()),
         ],
         partitions=False,
     )

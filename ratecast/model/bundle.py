@@ -78,22 +78,39 @@ def current_version(models_dir: Path) -> str:
     Raises:
         ModelBundleError: the file is missing, or does not name a version.
     """
-    try:
-        version = (models_dir / CURRENT).read_text(encoding="utf-8").strip()
-    except FileNotFoundError:
-        raise ModelBundleError(f"there is no model in {models_dir}: run `ratecast train` first") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ModelBundleError(f"{models_dir / CURRENT} cannot be read: {error}") from None
-    if not _VERSION.fullmatch(version):
-        raise ModelBundleError(f"{models_dir / CURRENT} does not name a model version: {version[:60]!r}")
+    version = read_pointer(models_dir / CURRENT)
+    if version is None:
+        raise ModelBundleError(f"there is no model in {models_dir}: run `ratecast train` first")
     return version
 
 
 def set_current(models_dir: Path, version: str) -> None:
     """Put ``version`` into use, atomically: a reader sees either the old name or the new one."""
-    scratch = models_dir / f".{CURRENT}.{os.getpid()}"
+    write_pointer(models_dir / CURRENT, version)
+
+
+def read_pointer(path: Path) -> str | None:
+    """Return the version that a file of one line names; None if there is no such file.
+
+    Raises:
+        ModelBundleError: the file cannot be read, or does not name a version.
+    """
+    try:
+        version = path.read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ModelBundleError(f"{path} cannot be read: {error}") from None
+    if not _VERSION.fullmatch(version):
+        raise ModelBundleError(f"{path} does not name a model version: {version[:60]!r}")
+    return version
+
+
+def write_pointer(path: Path, version: str) -> None:
+    """Write a file of one line that names a version, atomically."""
+    scratch = path.with_name(f".{path.name}.{os.getpid()}")
     scratch.write_text(version + "\n", encoding="utf-8")
-    scratch.replace(models_dir / CURRENT)
+    scratch.replace(path)
 
 
 def load(models_dir: Path, version: str | None = None) -> Bundle:

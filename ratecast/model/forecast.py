@@ -82,10 +82,13 @@ class Hindcasts:
     naive: NDArray[np.float64]  # (n,), |newest - rate before it|
     standardised: NDArray[np.float64]  # (n,), error / sigma before the newest rate
     inside: NDArray[np.bool_]  # (n, 2), whether the range contained the newest rate, columns LEVELS
+    half: NDArray[np.float64]  # (n, 2), half widths of the ranges, columns LEVELS
 
     def where(self, mask: NDArray[np.bool_]) -> Hindcasts:
         """Return the hindcasts that a mask selects."""
-        return Hindcasts(self.error[mask], self.naive[mask], self.standardised[mask], self.inside[mask])
+        return Hindcasts(
+            self.error[mask], self.naive[mask], self.standardised[mask], self.inside[mask], self.half[mask]
+        )
 
 
 @dataclass(frozen=True)
@@ -199,7 +202,7 @@ class Forecaster:
         step = self._step(windows.returns[:, :-1], sigma, windows.stored)
         error = np.abs(newest - step)
         half = self._half_widths(windows, windows.sums_before, sigma, windows.lengths - 1)
-        return Hindcasts(error, np.abs(newest), error / sigma, error[:, None] <= half)
+        return Hindcasts(error, np.abs(newest), error / sigma, error[:, None] <= half, half)
 
     def _step(
         self, returns: NDArray[np.float64], sigma: NDArray[np.float64], stored: NDArray[np.float64]

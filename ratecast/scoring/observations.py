@@ -31,6 +31,8 @@ class HindcastErrors:
     alerted: NDArray[
         np.bool_
     ]  # (m,), a fault of the feed or a repeated weekend rate, which does not measure the model
+    half: NDArray[np.float64]  # (m, 2), half widths of the ranges in log returns, columns LEVELS
+    offsets: NDArray[np.int64]  # (m,), of the messages in their partition
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,7 @@ def observe(
     forecasts: Forecasts,
     faulty: NDArray[np.bool_],
     kept: NDArray[np.bool_],
+    offsets: NDArray[np.int64],
 ) -> Observations:
     """Collect the observations of a batch.
 
@@ -60,6 +63,7 @@ def observe(
         forecasts: the forecasts for these histories.
         faulty: messages whose newest rate is a fault or a repeated weekend rate, ``(n,)``.
         kept: messages that were published as predictions, ``(n,)``.
+        offsets: of the messages in their partition, ``(n,)``.
     """
     # A hindcast is a forecast from one rate less, and a forecast needs MIN_HISTORY rates.
     answered = kept & (windows.lengths > MIN_HISTORY)
@@ -79,6 +83,8 @@ def observe(
             hindcasts.inside,
             hindcasts.standardised,
             faulty[answered],
+            hindcasts.half,
+            offsets[answered],
         ),
         range_inputs=inputs[sound],
     )

@@ -123,6 +123,7 @@ class Scorer:
             dead_letters.append(DeadLetter(decoded.records[row], ErrorCode.SCORING_FAILED, message))
             quality.alerts.pop(row, None)
         pairs = [self._forecaster.pairs[row] for row in decoded.pair_rows]
+        offsets = np.array([record.offset for record in decoded.records], dtype=np.int64)
         kept = np.flatnonzero(finite).tolist()
         scored = ((row, _source(decoded.records[row]), decoded.histories[row], pairs[row]) for row in kept)
         values = encode_predictions(
@@ -135,7 +136,7 @@ class Scorer:
             drifted=np.any(forecasts.drifted[finite], axis=1),
             as_of={pairs[row]: as_of for row in kept if (as_of := decoded.histories[row].as_of) is not None},
             alerts=[(pairs[row], code.value) for row, found in quality.alerts.items() for code in found],
-            observations=[observe(self._forecaster, windows, forecasts, quality.faulty(), finite)],
+            observations=[observe(self._forecaster, windows, forecasts, quality.faulty(), finite, offsets)],
             dead_letters=dead_letters,
         )
 

@@ -75,7 +75,7 @@ async def test_a_bundle_whose_permissions_were_mended_is_read_again(models, tmp_
     write_bundle(tmp_path, "two", seed=1)
     with monkeypatch.context() as patched:
 
-        def unreadable(_):
+        def unreadable(*_):
             raise ModelBundleError("invented: permission denied")
 
         patched.setattr(model, "load", unreadable)

@@ -143,6 +143,7 @@ class Bench:
         self.metrics = WorkerMetrics(self.registry, list)
         self.limits, self.identity = FakeLimits(), FakeIdentity()
         self.refusals: list[KafkaError] = []
+        self.for_the_shadow: list[bytes] = []
         context = PipelineContext(
             settings=self.settings,
             consumer=self.consumer,
@@ -152,12 +153,17 @@ class Bench:
             identity=self.identity,
             limits=self.limits,
             metrics=self.metrics,
+            shadow=self,
             rejected=self.refusals.append,
         )
         self.pipeline = PartitionPipeline(SOURCE, context)
 
     async def find(self, source, output_partition, reached=None) -> Start:
         return Start(self.topics.committed, NOTE)
+
+    def committed(self, batch) -> None:
+        """Stand in for the shadow's scoring."""
+        self.for_the_shadow += batch.values
 
     def count(self, name: str, **labels) -> float:
         return self.registry.get_sample_value(name, labels) or 0.0
@@ -211,6 +217,13 @@ async def test_a_failed_transaction_starts_over_at_the_committed_offset_and_coun
     assert bench.count("predictions_published_total") == 2
     assert bench.count("transactions_total", outcome="aborted") == 1
     assert bench.count("transactions_total", outcome="committed") == 2
+
+
+async def test_the_shadow_model_gets_what_was_committed_and_nothing_twice():
+    first, second = batch(0, b"a", b"bad"), batch(2, b"c")
+    bench = Bench(first, first, second, second, faults=[KafkaError("gone"), None, KafkaError("gone")])
+    await bench.run_until_committed(3)
+    assert bench.for_the_shadow == [b"a", b"c"]
 
 
 async def test_a_topic_that_changed_meanwhile_commits_nothing():

@@ -22,6 +22,7 @@ from producer.plan.pace import Pace
 from producer.replay import replay
 from ratecast.model.bundle import STATS
 from ratecast.model.references import DRIFT_FEATURES, AccuracyReference, FeatureReference
+from ratecast.model.shadow_pointer import set_shadow
 from ratecast.rates.tables import RateTable
 from ratecast.settings import Settings
 from ratecast_stack.children import free_port
@@ -70,7 +71,7 @@ def settings(tmp_path):
 
 
 def write_full_bundle(models_dir):
-    """Writes the synthetic bundle with references for live drift and accuracy."""
+    """Writes the synthetic bundle with references for live drift and accuracy, and a shadow model."""
     models_dir.mkdir()
     directory = write_bundle(models_dir)
     edges = tuple(np.quantile(np.random.default_rng(1).normal(0, SIGMA, 5000), np.linspace(0.05, 0.95, 19)))
@@ -86,6 +87,8 @@ def write_full_bundle(models_dir):
     )
     (directory / STATS).write_text(stats.model_dump_json(by_alias=True))
     write_manifest(directory, stats.model_version)
+    write_bundle(models_dir, "shadow-1", seed=1, make_current=False)
+    set_shadow(models_dir, "shadow-1")
     return models_dir
 
 

@@ -88,7 +88,8 @@ def observations(version: str, messages: int = 300) -> Observations:
     """Invented: a calm pair, its forecasts as good as the last rate's and its ranges right 4 times in 5."""
     rows, move = np.zeros(messages, dtype=np.intp), np.full(messages, 0.001)
     inside = np.column_stack((np.arange(messages) % 5 > 0, np.ones(messages, dtype=bool)))
-    hindcasts = HindcastErrors(rows, move, move, inside, move, np.zeros(messages, dtype=bool))
+    half, offsets = np.full((messages, 2), 0.002), np.arange(messages)
+    hindcasts = HindcastErrors(rows, move, move, inside, move, np.zeros(messages, dtype=bool), half, offsets)
     inputs = np.zeros((messages, len(RANGE_INPUT_NAMES)), dtype=np.float32)
     return Observations(version, rows, np.zeros((messages, 5)), hindcasts, inputs)
 

@@ -12,6 +12,8 @@ from monitoring.grafana import build
 from monitoring.windows import accuracy
 from tests import dashboards
 from tests.dashboards import panel_of, panels, steps
+from training.model_comparison import TOLERANCE
+from training.shadow_trial import FORECASTS, OFF_TARGET
 
 RECORDING = Path(build.__file__).parents[1] / "prometheus/rules/recording.yml"
 # The threshold at which each colour of a panel begins. Every panel must be in one of these three collections.
@@ -50,6 +52,8 @@ COLOURED_BY_MEANING = {
     "CPU by worker", "Model versions in use", "Data-quality alerts", "Data-quality alerts by pair and code",
     "Messages in the accuracy window", "Messages in the drift window",
     "Drift by KS over threshold", "Drift by PSI over threshold", "Drift score over threshold",
+    "Winkler ratio of the shadow model", "Forecasts compared with the shadow model",
+    "Coverage of both models' 80 % range", "Coverage of both models' 95 % range",
 }  # fmt: skip
 # Counts and rates without a bad value, distributions, and lists.
 WITHOUT_THRESHOLDS = {
@@ -99,6 +103,18 @@ def test_coverage_is_red_where_a_full_window_fires_an_alert(level):
     off = known["interval_coverage_standard_errors"] * error
     red = [value for color, value in steps(panel_of(f"Coverage of the {level} % range")) if color == "red"]
     assert red == pytest.approx([target - off, target + off], abs=1e-4)
+
+
+def test_the_shadow_row_shows_the_limits_of_its_promotion():
+    assert dict(steps(panel_of("Winkler ratio of the shadow model")))["red"] == 1 + TOLERANCE
+    assert dict(steps(panel_of("Forecasts compared with the shadow model")))["green"] == FORECASTS
+    for level in ("80", "95"):
+        target = int(level) / 100
+        off = OFF_TARGET * math.sqrt(target * (1 - target) / FORECASTS)
+        shown = steps(panel_of(f"Coverage of both models' {level} % range"))
+        assert [value for color, value in shown if color == "red"] == pytest.approx(
+            [target - off, target + off]
+        )
 
 
 def test_every_panel_has_thresholds_or_is_listed_as_having_none():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from ratecast.errors import OperationError, UsageError
 from ratecast.model.bundle import ONNX, PARITY, STATS, current_version, load, set_current
 from ratecast.model.features import WINDOW
 from ratecast.model.forecast import Forecaster
+from ratecast.model.shadow_pointer import shadow_version
 from ratecast.rates.tables import RateTable, Series
 from training import model_comparison
 from training import retrain as module
@@ -292,3 +294,16 @@ def test_a_range_that_is_a_fifth_too_wide_or_narrow_is_worse(champion, histories
     right = score(outcomes)
     for factor in (0.8, 1.2):
         assert objections(Duel(right, score(replace(outcomes, half=factor * outcomes.half))), {}, 0.01, 0.05)
+
+
+def test_a_shadow_model_leaves_the_current_one_and_needs_not_be_better(
+    champion, options, models_dir, monkeypatch
+):
+    worse = SimpleNamespace(objections=("it is worse on purpose",))
+    monkeypatch.setattr(module, "compare", lambda *_: worse)
+    result = retrain(champion, replace(options, shadow=True))
+    assert result.comparison is worse
+    assert result.promoted is None
+    assert current_version(models_dir) == champion.version
+    assert shadow_version(models_dir) == result.shadow.version != champion.version
+    load(models_dir, result.shadow.version)

@@ -101,5 +101,13 @@ METRIC_NOTES = {
     "model_reloads_total": "`loaded` or `refused`.",
     "model_refused": "`/ready` and a log line name the model and the reason.",
     "scoring_errors_total": "These records become `scoring_failed` dead letters.",
+    "shadow_absolute_error_total": "`model` is `champion` (the model in use) or `shadow`. The sigma is the champion's, for both. All sums start again when either model changes.",
+    "shadow_compared_forecasts_total": "Both models must see no fault of the feed in the message.",
+    "shadow_last_rate_error_total": "The sigma is the champion's.",
+    "shadow_left_out_messages_total": "`busy`: earlier batches still waited for the shadow model. `failed`: scoring raised an error. `rejected`: the shadow model would have made it a dead letter.",
+    "shadow_model_info": "There is no series without a shadow model.",
+    "shadow_model_refused": "A log line names the model and the reason. The model in use is not affected.",
+    "shadow_rates_inside_total": "Divided by the compared forecasts it is the coverage.",
+    "shadow_winkler_score_total": "Divided by the compared forecasts it is the mean Winkler score. Smaller is better.",
     "transactions_total": "`committed`, `aborted`, or `fenced`: another worker took the partition over.",
 }
