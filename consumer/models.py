@@ -100,7 +100,12 @@ class CurrentModel:
         settings = self._settings
         bundle = model.load(settings.models_dir)
         try:
-            return Scorer(bundle, settings.max_message_bytes, settings.drift_std_threshold)
+            return Scorer(
+                bundle,
+                settings.max_message_bytes,
+                settings.drift_std_threshold,
+                settings.optional_fields,
+            )
         except (LookupError, ValueError) as error:
             # The files are intact but do not fit together, for example from another version of ratecast.
             raise ModelBundleError(f"model {bundle.version} cannot be used: {error!r}") from error

@@ -20,6 +20,7 @@ import numpy as np
 from ratecast.model import classic_drift, features, ranges
 from ratecast.model.features import ADAPTIVE_LENGTH
 from ratecast.model.onnx_model import OnnxModel
+from ratecast.model.optional_forecasts import OptionalTables
 from ratecast.model.range_inputs import range_inputs
 from ratecast.model.ranges import LEVELS
 
@@ -30,7 +31,9 @@ if TYPE_CHECKING:
 
     from ratecast.model.bundle import Bundle
     from ratecast.model.onnx_model import Regressor
+    from ratecast.model.optional_forecasts import OptionalForecasts
     from ratecast.model.training_stats import TrainingStats
+    from ratecast.optional_fields import OptionalFields
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,7 @@ class Forecasts:
     floored: NDArray[np.bool_]  # (n,), True where the volatility is so low that the range uses the floor
     drift_scores: NDArray[np.float64]  # (n, 5), (x - mean) / std
     drifted: NDArray[np.bool_]  # (n, 5), by the classic rule
+    optional: OptionalForecasts | None = None  # None unless optional fields are wanted
 
 
 class Forecaster:
@@ -102,6 +106,10 @@ class Forecaster:
         range_model: forecasts the factors of the ranges' scales.
         centre_model: forecasts the standardised return; None if lambda is 0.
         std_threshold: bound of the classic drift rule in standard deviations; None for the bundle's.
+        optional: further fields to forecast; None for none.
+
+    Raises:
+        ModelBundleError: the statistics have no table for one of these fields.
     """
 
     def __init__(
@@ -110,6 +118,7 @@ class Forecaster:
         range_model: Regressor,
         centre_model: Regressor | None = None,
         std_threshold: float | None = None,
+        optional: OptionalFields | None = None,
     ) -> None:
         self.version = stats.model_version
         self.default_pair = stats.default_pair
@@ -123,13 +132,16 @@ class Forecaster:
         self._sigma = np.array([pair.sigma for pair in stats.pairs.values()])
         self._recent = np.array([pair.recent_sigma for pair in stats.pairs.values()])
         self._lengths, self._quantiles = _quantile_table(stats)
+        self._optional = OptionalTables(stats, optional) if optional else None
         self._feature_ranges = classic_drift.feature_ranges(stats.pairs.values())
 
     @classmethod
-    def from_bundle(cls, bundle: Bundle, std_threshold: float | None = None) -> Forecaster:
+    def from_bundle(
+        cls, bundle: Bundle, std_threshold: float | None = None, optional: OptionalFields | None = None
+    ) -> Forecaster:
         """Make a forecaster that runs the bundle's ONNX graphs."""
         centre = None if bundle.centre is None else OnnxModel(bundle.centre)
-        return cls(bundle.stats, OnnxModel(bundle.onnx), centre, std_threshold)
+        return cls(bundle.stats, OnnxModel(bundle.onnx), centre, std_threshold, optional)
 
     def windows(self, histories: Sequence[Sequence[float]], pair_rows: NDArray[np.intp]) -> Windows:
         """Prepare histories of at least 3 positive finite rates each, oldest first.
@@ -164,7 +176,9 @@ class Forecaster:
         returns, stored, sigma = windows.returns, windows.stored, windows.sigma
         values = features.contract_features(windows.rates, returns)
         step = self._step(returns, sigma, stored)
-        half = self._half_widths(windows, windows.clean_returns, sigma, windows.lengths)
+        scales = self._scales(windows, windows.clean_returns, sigma, windows.lengths)
+        table_rows = self._table_rows(windows.lengths)
+        half = ranges.half_widths(self._quantiles[table_rows], scales)
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             prediction = values[:, 0] * np.exp(step)
             lower = prediction[:, None] * np.exp(-half)
@@ -173,7 +187,10 @@ class Forecaster:
         scores, drifted = classic_drift.drift(values, expected, self._std_threshold)
         adaptive = windows.lengths >= ADAPTIVE_LENGTH
         floored = features.floored(sigma, stored)
-        return Forecasts(values, prediction, lower, upper, adaptive, floored, scores, drifted)
+        optional = None
+        if self._optional is not None:
+            optional = self._optional.forecast(prediction, scales, half, table_rows)
+        return Forecasts(values, prediction, lower, upper, adaptive, floored, scores, drifted, optional)
 
     def hindcast(self, windows: Windows) -> Hindcasts:
         """Forecast each history's newest rate from the rates before it, to measure live accuracy without a store.
@@ -185,7 +202,8 @@ class Forecaster:
         sigma = windows.sigma_before
         step = self._step(windows.returns[:, :-1], sigma, windows.stored)
         error = np.abs(newest - step)
-        half = self._half_widths(windows, earlier, sigma, windows.lengths - 1)
+        scales = self._scales(windows, earlier, sigma, windows.lengths - 1)
+        half = ranges.half_widths(self._quantiles[self._table_rows(windows.lengths - 1)], scales)
         return Hindcasts(error, np.abs(newest), error / sigma, error[:, None] <= half)
 
     def _step(
@@ -198,14 +216,18 @@ class Forecaster:
         result: NDArray[np.float64] = self._shrinkage * step * sigma
         return result
 
-    def _half_widths(
+    def _table_rows(self, lengths: NDArray[np.intp]) -> NDArray[np.intp]:
+        """Return the row of the tables of quantiles for each history length, ``(n,)``."""
+        return np.searchsorted(self._lengths, lengths, side="right") - 1
+
+    def _scales(
         self,
         windows: Windows,
         returns: NDArray[np.float64],
         sigma: NDArray[np.float64],
         lengths: NDArray[np.intp],
     ) -> NDArray[np.float64]:
-        """Return the half widths of the ranges in log returns, ``(n, 2)``, columns LEVELS.
+        """Return the scales of the ranges in log returns, ``(n, 2)``, columns LEVELS.
 
         Args:
             windows: the histories.
@@ -221,8 +243,7 @@ class Forecaster:
                 scales = scales * self._factors(returns, sigma, scales)
             elif forest.any():
                 scales[forest] *= self._factors(returns[forest], sigma[forest], scales[forest])
-        quantiles = self._quantiles[np.searchsorted(self._lengths, lengths, side="right") - 1]
-        return ranges.half_widths(quantiles, scales)
+        return scales
 
     def _factors(
         self, returns: NDArray[np.float64], sigma: NDArray[np.float64], scales: NDArray[np.float64]
