@@ -129,8 +129,8 @@ class PairForecast:
     alerts: tuple[str, ...]
     remarks: tuple[str, ...]
     model_version: str
-    horizons: Mapping[int, HorizonForecast] = field(default_factory=dict)
-    quantiles: Mapping[float, float] = field(default_factory=dict)
+    horizons: Mapping[int, HorizonForecast] = field(default_factory=dict, hash=False)
+    quantiles: Mapping[float, float] = field(default_factory=dict, hash=False)
 
     def as_row(self) -> dict[str, Any]:
         """Return the forecast as one flat row of a table; alerts and remarks are joined texts."""
