@@ -42,7 +42,7 @@ class CurrentModel:
         self._metrics = metrics
         self._scorer: Scorer | None = None
         self._rejected: Rejection | None = None
-        self._bundle = WatchedBundle(settings, model.current_version)
+        self._bundle = WatchedBundle(settings, model.current_version, settings.optional_fields)
 
     @property
     def version(self) -> str | None:

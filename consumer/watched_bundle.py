@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from ratecast.optional_fields import OptionalFields
     from ratecast.settings import Settings
 
 
@@ -24,11 +25,15 @@ class WatchedBundle:
     Args:
         settings: Where bundles are, and what a scorer needs.
         version: Returns the version that the pointer in a models directory names, or raises `ModelBundleError`.
+        optional: Further fields that its scorer forecasts; the bundle must have their tables.
     """
 
-    def __init__(self, settings: Settings, version: Callable[[Path], str]) -> None:
+    def __init__(
+        self, settings: Settings, version: Callable[[Path], str], optional: OptionalFields | None = None
+    ) -> None:
         self._settings = settings
         self._version = version
+        self._optional = optional
         self._seen: tuple[object, ...] | None = None
 
     def read(self) -> Scorer:
@@ -66,7 +71,7 @@ class WatchedBundle:
         settings = self._settings
         bundle = model.load(settings.models_dir, self._version(settings.models_dir))
         try:
-            return Scorer(bundle, settings.max_message_bytes, settings.drift_std_threshold)
+            return Scorer(bundle, settings.max_message_bytes, settings.drift_std_threshold, self._optional)
         except (LookupError, ValueError) as error:
             # The files are intact but do not fit together, for example from another version of ratecast.
             raise ModelBundleError(f"model {bundle.version} cannot be used: {error!r}") from error

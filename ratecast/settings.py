@@ -8,11 +8,12 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ratecast.errors import UsageError
 from ratecast.field_faults import first_fault, predicate, shown
+from ratecast.optional_fields import OptionalFields, parse_horizons, parse_quantiles
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -159,6 +160,16 @@ class Settings(BaseSettings):
         description="A feature drifts when it is more than this many standard deviations from its training mean. Without "
         "it the model bundle's threshold applies, usually 3.",
     )
+    horizons: str = Field(
+        "none",
+        description="Steps ahead for which each prediction has ranges too, in the field `horizons`: some of 2, 5, 10 and "
+        "21, separated by commas, or `all`.",
+    )
+    quantiles: str = Field(
+        "none",
+        description="Quantiles of the next rate that each prediction has in the field `quantiles`, in percent: some of 1, "
+        "2.5, 5, 10, 25, 50, 75, 90, 95, 97.5 and 99, separated by commas, or `all`.",
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="Least severe level that is logged."
     )
@@ -174,6 +185,17 @@ class Settings(BaseSettings):
             if found is None or not 1 <= int(found["port"] or 9092) <= 65535:
                 raise ValueError(f"must be host:port addresses separated by commas, got {shown(broker)}")
         return text
+
+    @field_validator("horizons", "quantiles")
+    @classmethod
+    def _optional_fields_are_known(cls, text: str, info: ValidationInfo) -> str:
+        (parse_horizons if info.field_name == "horizons" else parse_quantiles)(text)
+        return text
+
+    @property
+    def optional_fields(self) -> OptionalFields:
+        """What predictions have besides the next rate and its ranges."""
+        return OptionalFields(parse_horizons(self.horizons), parse_quantiles(self.quantiles))
 
     @model_validator(mode="after")
     def _topics_differ(self) -> Settings:

@@ -11,12 +11,14 @@ import typer
 
 from ratecast.errors import UsageError
 from ratecast_cli import console, newest_rates, parameters
+from ratecast_cli.help_pages import SETTINGS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ratecast.ask.answers import PairForecast, Range
+    from ratecast.ask.answers import HorizonForecast, PairForecast, Range
     from ratecast.ask.forecast_model import ForecastModel
+    from ratecast.optional_fields import OptionalFields
     from ratecast.rates.table_screening import Screened
 
 
@@ -32,7 +34,7 @@ def register(app: typer.Typer) -> None:
     )(forecast)
 
 
-def forecast(
+def forecast(  # noqa: PLR0913 - each argument is an option of the command
     *,
     pair: Annotated[list[str], typer.Argument(metavar="AAA/BBB", help="The pairs to forecast.")],
     csv: Annotated[
@@ -49,6 +51,26 @@ def forecast(
             help="Also use rates of --csv that look like faults. Rates dated later than tomorrow are still left out.",
         ),
     ] = False,
+    horizons: Annotated[
+        str | None,
+        typer.Option(
+            "--horizon",
+            "--horizons",
+            metavar="STEPS",
+            rich_help_panel=SETTINGS,
+            help="Also show ranges for the rate so many steps ahead: 2, 5, 10 or 21, several of them separated by commas, "
+            "or all.",
+        ),
+    ] = None,
+    quantiles: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PERCENTS",
+            rich_help_panel=SETTINGS,
+            help="Also show quantiles of the next rate: some of 1, 2.5, 5, 10, 25, 50, 75, 90, 95, 97.5 and 99, separated "
+            "by commas, or all.",
+        ),
+    ] = None,
     json: parameters.Json = False,
     models_dir: parameters.ModelsDir = None,
 ) -> None:
@@ -58,11 +80,11 @@ def forecast(
     from ratecast_cli.session import prepare
 
     pairs = tuple(dict.fromkeys(parameters.parse_pair(name, "AAA/BBB") for name in pair))
-    settings = prepare(models_dir=models_dir, uses_broker=False)
+    settings = prepare(models_dir=models_dir, horizons=horizons, quantiles=quantiles, uses_broker=False)
     model = ForecastModel(load(settings.models_dir), settings.drift_std_threshold)
     today = dt.datetime.now(dt.UTC).date()
     source = newest_rates.load(None if csv is None else Path(csv), today, keep_outliers=keep_outliers)
-    answers, faults = ask(model, source, pairs, today)
+    answers, faults = ask(model, source, pairs, today, settings.optional_fields)
     if answers:
         (_print_json if json else show)(answers, model, source)
     if faults:
@@ -70,7 +92,11 @@ def forecast(
 
 
 def ask(
-    model: ForecastModel, source: Screened, pairs: Sequence[str], today: dt.date
+    model: ForecastModel,
+    source: Screened,
+    pairs: Sequence[str],
+    today: dt.date,
+    further: OptionalFields,
 ) -> tuple[dict[str, PairForecast], list[str]]:
     """Returns the forecasts by pair, and for each pair without one the reason."""
     rates: dict[str, dict[dt.date, float]] = {}
@@ -88,7 +114,12 @@ def ask(
         pair: replace(
             answer, remarks=(*answer.remarks, *newest_rates.remarks(source, pair, min(rates[pair])))
         )
-        for pair, answer in model.forecast(rates, today=today).items()
+        for pair, answer in model.forecast(
+            rates,
+            today=today,
+            horizons=further.horizons,
+            quantiles=map(float, further.quantiles),
+        ).items()
     }
     return answers, list(faults)
 
@@ -136,8 +167,25 @@ def rows(answer: PairForecast) -> list[tuple[str, str, str]]:
             "",
         ),
     ]
+    for horizon in answer.horizons.values():
+        lines += _horizon(horizon)
+    if answer.quantiles:
+        quantiles = "\n".join(f"{percent:>4g} %  {rate:.6g}" for percent, rate in answer.quantiles.items())
+        lines.append(("quantiles", quantiles, ""))
     remarks = [("remarks", "\n".join(answer.remarks), "yellow")] if answer.remarks else []
     return [*lines, *remarks]
+
+
+def _horizon(found: HorizonForecast) -> list[tuple[str, str, str]]:
+    """Returns the lines of the ranges several steps ahead."""
+    held = (
+        "" if found.held is None else f", held {100 * found.held.share_95:.1f} of 100 in {found.held.years}"
+    )
+    return [
+        (f"in {found.steps} steps", _day(found.target), ""),
+        ("  80 % range", _range(found.range_80), ""),
+        ("  95 % range", _range(found.range_95) + held, ""),
+    ]
 
 
 def _day(day: dt.date | None) -> str:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from producer.publish import Answer
-    from ratecast.contract.wire import PredictionRow
+    from ratecast.contract.wire import HorizonRow, PredictionRow
 
 
 def register(app: typer.Typer) -> None:
@@ -126,6 +126,12 @@ def rows(prediction: PredictionRow) -> list[tuple[str, str, str]]:
         ("alerts", _alerts(prediction), "yellow" if prediction.alerts else ""),
         ("model", prediction.model_version, ""),
     ]
+    horizons = [] if isinstance(prediction.horizons, UnsetType) else prediction.horizons
+    quantiles = {} if isinstance(prediction.quantiles, UnsetType) else prediction.quantiles
+    if quantiles:
+        lines = "\n".join(f"{percent:>4} %  {rate:.6g}" for percent, rate in quantiles.items())
+        table.insert(5, ("quantiles", lines, ""))
+    table[5:5] = map(_horizon, horizons)
     if not isinstance(prediction.target, UnsetType):
         table.insert(2, ("forecast for", prediction.target, ""))
     if prediction.as_of is not None:
@@ -139,6 +145,13 @@ _QUALITY = {
     "floored": "floored: these rates moved less than a tenth of the rates in training; a tenth of the volatility from "
     "training is used, so the ranges are too wide",
 }
+
+
+def _horizon(found: HorizonRow) -> tuple[str, str, str]:
+    day = "" if isinstance(found.target, UnsetType) else f" on {found.target}"
+    ranges = found.intervals
+    text = f"80 %: {_range(ranges.level_80)}, 95 %: {_range(ranges.level_95)}{day}"
+    return f"in {found.steps} steps", text, ""
 
 
 def _range(bounds: tuple[float, float]) -> str:

@@ -14,6 +14,7 @@ from ratecast.model.range_inputs import RANGE_INPUT_NAMES
 from ratecast.model.ranges import LEVELS as WIDTHS
 from ratecast.model.references import PairLimits, QualityLimits
 from ratecast.model.training_stats import FeatureStats, PairStats, TrainingStats
+from ratecast.optional_fields import HORIZONS
 from training.onnx_export import export_onnx
 
 if TYPE_CHECKING:
@@ -24,6 +25,16 @@ if TYPE_CHECKING:
 SIGMA = 0.005
 LEVELS = {"EUR/GBP": 0.85, "EUR/USD": 1.1, "EUR/JPY": 160.0, "EUR/CHF": 0.95}
 QUANTILES = {"80": {3: 1.6, 21: 1.3, 61: 1.25}, "95": {3: 2.5, 21: 2.2, 61: 2.1}}
+HORIZON_QUANTILES = {
+    steps: {
+        level: {length: q * steps**0.5 for length, q in table.items()} for level, table in QUANTILES.items()
+    }
+    for steps in HORIZONS
+}
+CENTRAL_QUANTILES = {
+    level: {length: share * q for length, q in QUANTILES["95"].items()}
+    for level, share in (("50", 0.4), ("90", 0.8), ("98", 1.3))
+}
 
 
 def training_stats(version: str = "test-1", shrinkage: float = 0.0, exponent: float = 1.0) -> TrainingStats:
@@ -35,6 +46,8 @@ def training_stats(version: str = "test-1", shrinkage: float = 0.0, exponent: fl
         shrinkage={"lambda": shrinkage, "t_statistic": 0.0, "gate": 3.0},
         range_factor={"exponent": exponent, "t_statistic": 5.0, "gate": 3.0},
         intervals=QUANTILES,
+        horizons=HORIZON_QUANTILES,
+        central_ranges=CENTRAL_QUANTILES,
         quality=quality_limits(),
         headline="invented for tests",
         pairs={pair: _pair_stats(level) for pair, level in LEVELS.items()},

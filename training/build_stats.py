@@ -50,6 +50,8 @@ def training_stats(
         shrinkage=fitted.shrinkage,
         range_factor=fitted.range_factor,
         intervals=fitted.quantiles,
+        horizons=fitted.further.horizons,
+        central_ranges=fitted.further.central,
         quality=quality_limits(histories, rows, fitted.not_pooled),
         feature_drift=feature_references(histories, fitted.seed, fitted.not_pooled),
         model_drift=_model_drift(histories, rows, fitted),

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from training.dataset import PairHistory
     from training.forests import ForestSettings
+    from training.further_results import FurtherResults
 
 WALK_FORWARD_YEARS = 10
 WALK_FORWARD_TREES = 25  # a quarter of the trees gives the same figures for a year
@@ -93,6 +94,7 @@ class Evaluation:
     walk_forward: Metrics | None
     years: dict[int, Metrics]
     outcomes: Outcomes  # of the test days, for figures
+    further: FurtherResults | None = None  # of the optional fields, on the test days
 
 
 def wilson_interval(hits: float, n: float, z: float = 1.959964) -> tuple[float, float]:

@@ -25,6 +25,7 @@ from ratecast.model.ranges import LEVELS
 from training import conformal, pooling, range_gate
 from training.dataset import Rows, build_rows, pair_sigmas
 from training.forests import ForestSettings, grow_centre, grow_range
+from training.further_tables import FurtherTables, further_scores, further_tables
 from training.shrinkage import fit_shrinkage
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class FittedModel:
         seed: seed of both forests and of everything else that is random.
         not_pooled: positions of pairs that are not pooled and have only a sigma -> reason.
         tested_range_forest: the range forest of step 1, to measure on days that it was not fitted to.
+        further: tables of the optional fields.
     """
 
     forest: Regressor | None
@@ -72,6 +74,7 @@ class FittedModel:
     seed: int = 0
     not_pooled: dict[int, str] = field(default_factory=dict)
     tested_range_forest: Regressor | None = None
+    further: FurtherTables = field(default_factory=FurtherTables)
 
     def pooled(self, rows: Rows) -> Rows:
         """Returns the rows of the pairs that the common figures come from."""
@@ -153,9 +156,12 @@ def fit_model(
     draft = _with_ranges(draft, early, later, _range_rows(known, pooled, rows, lengths), settings)
 
     first = None if shrinkage.lambda_ == 0 else split + np.timedelta64(1, "D")
-    scores = {
-        length: _scores(draft, build_rows(known, pooled, first, length=length), length) for length in lengths
-    }
+    scores, further = {}, {}
+    for length in lengths:
+        of_length = build_rows(known, pooled, first, length=length)
+        step, scales = draft.step(of_length), draft.scales(of_length, length)
+        scores[length] = np.abs(of_length.target - step)[:, None] / scales
+        further[length] = further_scores(known, of_length, step, scales)
     constant = {
         level: conformal.conformal_quantile(np.abs(rows.target) / rows.stored, int(level) / 100)
         for level in LEVELS
@@ -165,7 +171,13 @@ def fit_model(
         level: conformal.conformal_quantile(errors[:, column], int(level) / 100)
         for column, level in enumerate(LEVELS)
     }
-    fitted = replace(draft, quantiles=conformal.quantile_table(scores), constant=constant, base=base)
+    fitted = replace(
+        draft,
+        quantiles=conformal.quantile_table(scores),
+        constant=constant,
+        base=base,
+        further=further_tables(further),
+    )
     if refit or shrinkage.lambda_ != 0:
         fitted = replace(fitted, forest=grow_centre(rows, settings))
     return fitted
@@ -210,8 +222,3 @@ def _errors(model: FittedModel, rows: Rows) -> NDArray[np.float64]:
 def _predict(forest: Regressor, rows: Rows) -> NDArray[np.float64]:
     """Returns standardised returns, ``(n,)``; scikit-learn would reject an empty input."""
     return outputs_of(forest, rows.inputs)[:, 0] if len(rows) else np.zeros(0)
-
-
-def _scores(model: FittedModel, rows: Rows, length: int) -> NDArray[np.float64]:
-    """Returns the conformity scores, ``(n, 2)``, columns ``LEVELS``."""
-    return np.asarray(np.abs(rows.target - model.step(rows))[:, None] / model.scales(rows, length))

@@ -34,5 +34,14 @@ def with_ranges_held(stats: TrainingStats, evaluation: Evaluation) -> TrainingSt
             last_date=str(days.max()),
             shares={level: round(share, 6) for level, share in metrics.coverage.items()},
         )
-        pairs[name] = pairs[name].model_copy(update={"ranges_held": held})
+        pairs[name] = pairs[name].model_copy(
+            update={"ranges_held": held, "horizons_held": _horizons_held(evaluation, name)}
+        )
     return stats.model_copy(update={"pairs": pairs})
+
+
+def _horizons_held(evaluation: Evaluation, name: str) -> dict[int, RangesHeld]:
+    """Returns the figures of a pair by steps ahead; steps without test days are missing."""
+    further = evaluation.further
+    results = {} if further is None else further.horizons
+    return {steps: result.pairs[name] for steps, result in results.items() if name in result.pairs}

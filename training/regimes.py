@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ratecast.model.features import DECAY_WEIGHTS, FLOOR_SHARE
+from ratecast.model.features import FLOOR_SHARE, WINDOW
+from ratecast.model.weighted_sums import DECAY
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 REGIMES = ("calm", "middle", "wild")  # codes 0, 1 and 2
 SHOCK_SIGMAS = 3
 
-_WEIGHT = float(DECAY_WEIGHTS.sum())
+_WEIGHT = (1 - DECAY ** (WINDOW - 1)) / (1 - DECAY)  # the sum of the weights of a full history
 
 
 def terciles(volatility: NDArray[np.float64]) -> NDArray[np.intp]:

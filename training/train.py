@@ -22,6 +22,7 @@ from training.collect import collect, data_digest, load_table
 from training.dataset import PairHistory, Rows, build_rows, pair_sigmas
 from training.estimator_trial import try_estimators
 from training.fit import MIN_FIT_ROWS, FittedModel, fit_model, learnable_rows
+from training.further_results import further_results
 from training.onnx_export import ExportedModel, export
 from training.ranges_held import with_ranges_held
 from training.training_headline import headline
@@ -212,6 +213,7 @@ def _evaluation(
         walk_forward=evaluate.measure(evaluate.join(list(years.values()))) if years else None,
         years={year: evaluate.measure(found) for year, found in years.items()},
         outcomes=outcomes,
+        further=further_results(fitted, histories, cut + np.timedelta64(1, "D"), outcomes.date.max()),
     )
 
 

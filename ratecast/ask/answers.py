@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ratecast.ask import dataframe
@@ -65,6 +65,38 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
+class HorizonForecast:
+    """Where a rate several steps ahead is expected.
+
+    Attributes:
+        steps: how many rates ahead.
+        target: the day of that rate, so many TARGET days after the last rate's; None without dates.
+        range_80: holds that rate in 80 of 100 cases.
+        range_95: holds that rate in 95 of 100 cases.
+        held: how often these ranges held in the test; None if the model's report has no test days of this pair.
+    """
+
+    steps: int
+    target: dt.date | None
+    range_80: Range
+    range_95: Range
+    held: Held | None
+
+    def as_columns(self) -> dict[str, Any]:
+        """Return the ranges as columns of a table, such as ``lower_80_in_5``."""
+        narrow, wide, held = self.range_80, self.range_95, self.held
+        return {
+            f"target_in_{self.steps}": self.target,
+            f"lower_80_in_{self.steps}": narrow.lower,
+            f"upper_80_in_{self.steps}": narrow.upper,
+            f"lower_95_in_{self.steps}": wide.lower,
+            f"upper_95_in_{self.steps}": wide.upper,
+            f"held_80_in_{self.steps}": None if held is None else held.share_80,
+            f"held_95_in_{self.steps}": None if held is None else held.share_95,
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class PairForecast:
     """The forecast of the next rate of one pair.
 
@@ -81,6 +113,8 @@ class PairForecast:
         alerts: codes of what is unusual about the newest rates, as in predictions.
         remarks: sentences on what to keep in mind: old rates, alerts, a short history, an old model.
         model_version: version of the model.
+        horizons: steps ahead -> ranges of that rate, for the steps that were asked for.
+        quantiles: percent -> rate that the next one is below in so many of 100 cases, for the percents asked for.
     """
 
     pair: str
@@ -95,10 +129,15 @@ class PairForecast:
     alerts: tuple[str, ...]
     remarks: tuple[str, ...]
     model_version: str
+    horizons: Mapping[int, HorizonForecast] = field(default_factory=dict, hash=False)
+    quantiles: Mapping[float, float] = field(default_factory=dict, hash=False)
 
     def as_row(self) -> dict[str, Any]:
         """Return the forecast as one flat row of a table; alerts and remarks are joined texts."""
         narrow, wide, held = self.range_80, self.range_95, self.held
+        further = {
+            name: value for horizon in self.horizons.values() for name, value in horizon.as_columns().items()
+        } | {f"quantile_{percent:g}": rate for percent, rate in self.quantiles.items()}
         return {
             "pair": self.pair,
             "last_rate": self.last_rate,
@@ -117,6 +156,7 @@ class PairForecast:
             "held_80": None if held is None else held.share_80,
             "held_95": None if held is None else held.share_95,
             "held_n": None if held is None else held.n,
+            **further,
             "alerts": ", ".join(self.alerts),
             "remarks": " ".join(self.remarks),
             "model_version": self.model_version,

@@ -8,22 +8,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec import UnsetType
 
-from ratecast.ask.answers import Answers, Held, PairForecast, Range
+from ratecast.ask.answers import Answers, Held, HorizonForecast, PairForecast, Range
 from ratecast.ask.dated_history import dated_history
 from ratecast.ask.remarks import remarks
 from ratecast.contract.wire import decode_prediction
 from ratecast.errors import UsageError
 from ratecast.model import bundle as bundles
+from ratecast.model.optional_forecasts import available, require
+from ratecast.optional_fields import OptionalFields, chosen_horizons, chosen_quantiles
 from ratecast.scoring.scorer import Scorer
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from ratecast.ask.dated_history import DatedHistory, Rates
     from ratecast.contract.wire import PredictionRow
     from ratecast.model.bundle import Bundle
+    from ratecast.model.training_stats import RangesHeld
 
 _NO_LIMIT = 2**30  # bytes of a message; a history of the most rates has 40 kB
 
@@ -59,12 +63,19 @@ class ForecastModel:
         self.pairs = tuple(bundle.stats.pairs)
         self.trained_until = dt.date.fromisoformat(bundle.stats.trained_until)
         self._stats = bundle.stats
-        self._scorer = Scorer(bundle, _NO_LIMIT, std_threshold)
+        self._scorer = Scorer(bundle, _NO_LIMIT, std_threshold, available(bundle.stats))
 
     def __repr__(self) -> str:
         return f"<ForecastModel {self.version}, {len(self.pairs)} pairs>"
 
-    def forecast(self, rates: Mapping[str, Rates], *, today: dt.date | None = None) -> Answers:
+    def forecast(
+        self,
+        rates: Mapping[str, Rates],
+        *,
+        today: dt.date | None = None,
+        horizons: Iterable[int] = (),
+        quantiles: Iterable[float] = (),
+    ) -> Answers:
         """Forecast the next rate of each pair.
 
         Args:
@@ -72,18 +83,24 @@ class ForecastModel:
                 Series of rates by date, in any order. From 21 rates on the ranges adapt to them; 61 are enough. Only
                 with dates does a forecast say for which day it is, and are gaps and old rates noticed.
             today: day by which rates are old; the current day if None.
+            horizons: steps ahead to forecast ranges for as well, of 2, 5, 10 and 21.
+            quantiles: quantiles of the next rate in percent, of 1, 2.5, 5, 10, 25, 50, 75, 90, 95, 97.5 and 99.
 
         Raises:
-            UsageError: a pair is unknown, or its rates cannot be forecast from. The message names both.
+            UsageError: a pair is unknown, its rates cannot be forecast from, or there is no such horizon or quantile. The
+                message names it.
+            ModelBundleError: the model has no table for a horizon or for quantiles.
         """
         self.check_known(*rates)
+        wanted = OptionalFields(chosen_horizons(horizons), chosen_quantiles(quantiles))
+        require(self._stats, wanted)
         now = dt.datetime.now(dt.UTC)
         histories = {pair: dated_history(pair, given) for pair, given in rates.items()}
         predictions = self._predictions(histories, now)
         today = now.date() if today is None else today
         return Answers(
             {
-                pair: self._answer(prediction, histories[pair], today)
+                pair: self._answer(prediction, histories[pair], today, wanted)
                 for pair, prediction in predictions.items()
             }
         )
@@ -118,11 +135,15 @@ class ForecastModel:
         rows = map(decode_prediction, batch.values)
         return {row.pair: row for row in rows}
 
-    def _answer(self, prediction: PredictionRow, history: DatedHistory, today: dt.date) -> PairForecast:
-        target = prediction.target
-        day = None if isinstance(target, msgspec.UnsetType) else dt.date.fromisoformat(target)
+    def _answer(
+        self, prediction: PredictionRow, history: DatedHistory, today: dt.date, wanted: OptionalFields
+    ) -> PairForecast:
+        day = _day(prediction.target)
         last, intervals = prediction.baseline, prediction.intervals
         dates = (history.last_date, day)
+        training = self._stats.pairs[prediction.pair]
+        rows = [] if isinstance(prediction.horizons, UnsetType) else prediction.horizons
+        quantiles = {} if isinstance(prediction.quantiles, UnsetType) else prediction.quantiles
         return PairForecast(
             pair=prediction.pair,
             last_rate=last,
@@ -132,18 +153,36 @@ class ForecastModel:
             range_80=Range.around(last, *intervals.level_80),
             range_95=Range.around(last, *intervals.level_95),
             interval_quality=prediction.interval_quality,
-            held=self._held(prediction.pair),
+            held=_held(training.ranges_held),
             alerts=tuple(prediction.alerts),
             remarks=tuple(remarks(prediction, len(history.rates), dates, self.trained_until, today)),
             model_version=self.version,
+            horizons={
+                row.steps: HorizonForecast(
+                    row.steps,
+                    _day(row.target),
+                    Range.around(last, *row.intervals.level_80),
+                    Range.around(last, *row.intervals.level_95),
+                    _held(training.horizons_held.get(row.steps)),
+                )
+                for row in rows
+                if row.steps in wanted.horizons
+            },
+            quantiles={
+                float(percent): rate for percent, rate in quantiles.items() if percent in wanted.quantiles
+            },
         )
 
-    def _held(self, pair: str) -> Held | None:
-        found = self._stats.pairs[pair].ranges_held
-        if found is None or not {"80", "95"} <= found.shares.keys():
-            return None
-        first, last = map(dt.date.fromisoformat, (found.first_date, found.last_date))
-        return Held(found.n, first, last, found.shares["80"], found.shares["95"])
+
+def _day(text: str | UnsetType) -> dt.date | None:
+    return None if isinstance(text, UnsetType) else dt.date.fromisoformat(text)
+
+
+def _held(found: RangesHeld | None) -> Held | None:
+    if found is None or not {"80", "95"} <= found.shares.keys():
+        return None
+    first, last = map(dt.date.fromisoformat, (found.first_date, found.last_date))
+    return Held(found.n, first, last, found.shares["80"], found.shares["95"])
 
 
 def _record(offset: int, pair: str, history: DatedHistory) -> _Record:

@@ -56,6 +56,7 @@ def check_iso_date_or_time(text: str) -> str:
 IsoDate = Annotated[str, AfterValidator(_iso_date), Field(json_schema_extra={"format": "date"})]
 IsoDateOrTime = Annotated[str, AfterValidator(check_iso_date_or_time)]
 Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Percent = Annotated[str, Field(pattern=r"^\d{1,2}(\.\d)?$")]
 Pair = Annotated[str, Field(pattern=PAIR_PATTERN, examples=["EUR/GBP"])]
 
 
@@ -103,6 +104,19 @@ class Intervals(BaseModel):
 
     level_80: tuple[float, float] = Field(alias="80")
     level_95: tuple[float, float] = Field(alias="95")
+
+
+class Horizon(BaseModel):
+    """Ranges expected to contain the rate some steps ahead."""
+
+    steps: int = Field(ge=2, description="How many rates ahead: 2, 5, 10 or 21.")
+    intervals: Intervals = Field(
+        description="Ranges expected to contain that rate in 80 and in 95 of 100 cases, each `[lower, upper]`."
+    )
+    target: IsoDate | None = Field(
+        None,
+        description="The day of that rate, counted like `target` of the prediction. It is absent if that is.",
+    )
 
 
 class Features(BaseModel):
@@ -169,6 +183,19 @@ class Prediction(BaseModel):
     model_version: str
     scored_at: AwareDatetime
     source: Source
+    horizons: list[Horizon] | None = Field(
+        None,
+        description="Ranges for several steps ahead, nearest first, if the worker's setting `RATECAST_HORIZONS` names steps. "
+        "They are around the same forecast, and none is narrower than that of fewer steps. The field is absent without the "
+        "setting, and if a bound does not fit a 64-bit floating-point number.",
+    )
+    quantiles: dict[Percent, float] | None = Field(
+        None,
+        description="Quantiles of the next rate, ascending, if the worker's setting `RATECAST_QUANTILES` names percents: the "
+        "next rate is below the value of `5` in 5 of 100 cases. Those of `10` and `90` are the bounds of the 80 % range, "
+        "those of `2.5` and `97.5` the bounds of the 95 % range. The field is absent without the setting, and if a quantile "
+        "does not fit a 64-bit floating-point number.",
+    )
 
 
 def json_schema(model: type[BaseModel]) -> dict[str, Any]:

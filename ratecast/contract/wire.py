@@ -229,6 +229,14 @@ class SourceRow(msgspec.Struct, gc=False):
     topic_id: str | msgspec.UnsetType = msgspec.UNSET  # absent when the broker gives topics no ids
 
 
+class HorizonRow(msgspec.Struct, gc=False):
+    """`ratecast.contract.messages.Horizon`, fast to build and to encode."""
+
+    steps: int
+    intervals: IntervalsRow
+    target: str | msgspec.UnsetType = msgspec.UNSET  # absent when the newest rate has no date
+
+
 class PredictionRow(msgspec.Struct, gc=False):
     """`ratecast.contract.messages.Prediction`, fast to build and to encode."""
 
@@ -247,6 +255,8 @@ class PredictionRow(msgspec.Struct, gc=False):
     source: SourceRow
     alert_messages: dict[str, str] | msgspec.UnsetType = msgspec.UNSET  # absent when there is no alert
     target: str | msgspec.UnsetType = msgspec.UNSET  # absent when the newest rate has no date
+    horizons: list[HorizonRow] | msgspec.UnsetType = msgspec.UNSET  # absent unless a setting asks for it
+    quantiles: dict[str, float] | msgspec.UnsetType = msgspec.UNSET  # absent unless a setting asks for it
 
 
 _encode = msgspec.json.Encoder().encode

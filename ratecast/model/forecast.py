@@ -20,6 +20,7 @@ import numpy as np
 from ratecast.model import classic_drift, features, ranges
 from ratecast.model.features import ADAPTIVE_LENGTH
 from ratecast.model.onnx_model import OnnxModel
+from ratecast.model.optional_forecasts import OptionalTables
 from ratecast.model.range_inputs import RANGE_INPUT_NAMES, range_inputs
 from ratecast.model.ranges import LEVELS
 from ratecast.model.weighted_sums import WeightedSums, before_and_now
@@ -31,7 +32,9 @@ if TYPE_CHECKING:
 
     from ratecast.model.bundle import Bundle
     from ratecast.model.onnx_model import Regressor
+    from ratecast.model.optional_forecasts import OptionalForecasts
     from ratecast.model.training_stats import TrainingStats
+    from ratecast.optional_fields import OptionalFields
 
 
 @dataclass(frozen=True)
@@ -103,9 +106,8 @@ class Forecasts:
     floored: NDArray[np.bool_]  # (n,), True where the volatility is so low that the range uses the floor
     drift_scores: NDArray[np.float64]  # (n, 5), (x - mean) / std
     drifted: NDArray[np.bool_]  # (n, 5), by the classic rule
-    range_inputs: NDArray[
-        np.float32
-    ]  # (n, 11), columns RANGE_INPUT_NAMES, NaN where the range forest is not used
+    range_inputs: NDArray[np.float32]  # (n, 11), columns RANGE_INPUT_NAMES; NaN where the forest is not used
+    optional: OptionalForecasts | None = None  # None unless optional fields are wanted
 
 
 class Forecaster:
@@ -116,6 +118,10 @@ class Forecaster:
         range_model: forecasts the factors of the ranges' scales.
         centre_model: forecasts the standardised return; None if lambda is 0.
         std_threshold: bound of the classic drift rule in standard deviations; None for the bundle's.
+        optional: further fields to forecast; None for none.
+
+    Raises:
+        ModelBundleError: the statistics have no table for one of these fields.
     """
 
     def __init__(
@@ -124,6 +130,7 @@ class Forecaster:
         range_model: Regressor,
         centre_model: Regressor | None = None,
         std_threshold: float | None = None,
+        optional: OptionalFields | None = None,
     ) -> None:
         self.version = stats.model_version
         self.default_pair = stats.default_pair
@@ -137,13 +144,16 @@ class Forecaster:
         self._sigma = np.array([pair.sigma for pair in stats.pairs.values()])
         self._recent = np.array([pair.recent_sigma for pair in stats.pairs.values()])
         self._lengths, self._quantiles = _quantile_table(stats)
+        self._optional = OptionalTables(stats, optional) if optional else None
         self._feature_ranges = classic_drift.feature_ranges(stats.pairs.values())
 
     @classmethod
-    def from_bundle(cls, bundle: Bundle, std_threshold: float | None = None) -> Forecaster:
+    def from_bundle(
+        cls, bundle: Bundle, std_threshold: float | None = None, optional: OptionalFields | None = None
+    ) -> Forecaster:
         """Make a forecaster that runs the bundle's ONNX graphs."""
         centre = None if bundle.centre is None else OnnxModel(bundle.centre)
-        return cls(bundle.stats, OnnxModel(bundle.onnx), centre, std_threshold)
+        return cls(bundle.stats, OnnxModel(bundle.onnx), centre, std_threshold, optional)
 
     def windows(self, histories: Sequence[Sequence[float]], pair_rows: NDArray[np.intp]) -> Windows:
         """Prepare histories of at least 3 positive finite rates each, oldest first.
@@ -181,7 +191,9 @@ class Forecaster:
         values = features.contract_features(windows.rates, returns)
         step = self._step(returns, sigma, stored)
         seen = np.full((len(windows), len(RANGE_INPUT_NAMES)), np.nan, dtype=np.float32)
-        half = self._half_widths(windows, windows.sums, sigma, windows.lengths, seen)
+        scales = self._scales(windows, windows.sums, sigma, windows.lengths, seen)
+        table_rows = self._table_rows(windows.lengths)
+        half = ranges.half_widths(self._quantiles[table_rows], scales)
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             prediction = values[:, 0] * np.exp(step)
             lower = prediction[:, None] * np.exp(-half)
@@ -190,7 +202,10 @@ class Forecaster:
         scores, drifted = classic_drift.drift(values, expected, self._std_threshold)
         adaptive = windows.lengths >= ADAPTIVE_LENGTH
         floored = features.floored(sigma, stored)
-        return Forecasts(values, prediction, lower, upper, adaptive, floored, scores, drifted, seen)
+        optional = None
+        if self._optional is not None:
+            optional = self._optional.forecast(prediction, scales, half, table_rows)
+        return Forecasts(values, prediction, lower, upper, adaptive, floored, scores, drifted, seen, optional)
 
     def hindcast(self, windows: Windows) -> Hindcasts:
         """Forecast each history's newest rate from the rates before it, to measure live accuracy without a store.
@@ -201,7 +216,8 @@ class Forecaster:
         newest, sigma = windows.returns[:, -1], windows.sigma_before
         step = self._step(windows.returns[:, :-1], sigma, windows.stored)
         error = np.abs(newest - step)
-        half = self._half_widths(windows, windows.sums_before, sigma, windows.lengths - 1)
+        scales = self._scales(windows, windows.sums_before, sigma, windows.lengths - 1)
+        half = ranges.half_widths(self._quantiles[self._table_rows(windows.lengths - 1)], scales)
         return Hindcasts(error, np.abs(newest), error / sigma, error[:, None] <= half, half)
 
     def _step(
@@ -214,7 +230,11 @@ class Forecaster:
         result: NDArray[np.float64] = self._shrinkage * step * sigma
         return result
 
-    def _half_widths(
+    def _table_rows(self, lengths: NDArray[np.intp]) -> NDArray[np.intp]:
+        """Return the row of the tables of quantiles for each history length, ``(n,)``."""
+        return np.searchsorted(self._lengths, lengths, side="right") - 1
+
+    def _scales(
         self,
         windows: Windows,
         sums: WeightedSums,
@@ -222,7 +242,7 @@ class Forecaster:
         lengths: NDArray[np.intp],
         seen: NDArray[np.float32] | None = None,
     ) -> NDArray[np.float64]:
-        """Return the half widths of the ranges in log returns, ``(n, 2)``, columns LEVELS.
+        """Return the scales of the ranges in log returns, ``(n, 2)``, columns LEVELS.
 
         Args:
             windows: the histories.
@@ -241,8 +261,7 @@ class Forecaster:
                 scales[forest] *= factors if self._exponent == 1 else factors**self._exponent
                 if seen is not None:
                     seen[forest] = inputs
-        quantiles = self._quantiles[np.searchsorted(self._lengths, lengths, side="right") - 1]
-        return ranges.half_widths(quantiles, scales)
+        return scales
 
 
 def _quantile_table(stats: TrainingStats) -> tuple[NDArray[np.intp], NDArray[np.float64]]:

@@ -41,6 +41,9 @@ class RangesHeld(BaseModel):
     )
 
 
+Steps = Annotated[int, Field(ge=2)]
+
+
 class PairStats(BaseModel):
     """Training statistics of one pair."""
 
@@ -58,6 +61,10 @@ class PairStats(BaseModel):
         None,
         description="Number of rates forecast on the test days of the report, the first and the last of these days, and "
         "for each level the share of these rates that the range held. Absent for a pair without test days.",
+    )
+    horizons_held: dict[Steps, RangesHeld] = Field(
+        default={},
+        description="Steps ahead -> the same figures for the ranges so many steps ahead. Dates are those of the next rates.",
     )
 
 
@@ -100,6 +107,16 @@ class TrainingStats(BaseModel):
         description='Level ("80", "95") -> history length -> conformal quantile of |error| / scale. A history '
         "uses the entry of the greatest length that is not above its number of rates."
     )
+    horizons: dict[Steps, dict[str, Quantiles]] = Field(
+        default={},
+        description="Steps ahead -> level -> history length -> conformal quantile of |error of the forecast so many steps "
+        "ahead| / scale. Absent for steps that had too little data.",
+    )
+    central_ranges: dict[str, Quantiles] = Field(
+        default={},
+        description='Level ("50", "90", "98") -> history length -> conformal quantile of |error| / scale, for the quantiles '
+        "of the next rate. Absent when there was too little data.",
+    )
     drift_std_threshold: float = Field(3.0, gt=0, allow_inf_nan=False)
     quality: QualityLimits = Field(description="Thresholds of the data-quality checks.")
     feature_drift: dict[str, dict[str, FeatureReference]] = Field(
@@ -134,9 +151,20 @@ class TrainingStats(BaseModel):
             raise ValueError(
                 f"intervals must have the levels {' and '.join(LEVELS)} with equal lengths, from {MIN_HISTORY} on"
             )
+        self._has_equal_lengths(set(tables[0]))
         if self.default_pair not in self.pairs:
             raise ValueError(f"the default pair {self.default_pair} is not among the pairs")
         for name, pair in self.pairs.items():
             if missing := [feature for feature in FEATURE_NAMES if feature not in pair.features]:
                 raise ValueError(f"the pair {name} lacks the feature {missing[0]}")
         return self
+
+    def _has_equal_lengths(self, lengths: set[int]) -> None:
+        """Check that the tables of the optional fields have the history lengths of ``intervals``."""
+        for steps, by_level in self.horizons.items():
+            if any(set(by_level.get(level, ())) != lengths for level in LEVELS):
+                raise ValueError(
+                    f"horizons: {steps} steps must have the levels {' and '.join(LEVELS)} with the lengths of intervals"
+                )
+        if any(set(table) != lengths for table in self.central_ranges.values()):
+            raise ValueError("central_ranges must have the lengths of intervals")

@@ -9,6 +9,7 @@ import numpy as np
 
 from ratecast.contract import wire
 from ratecast.model.features import FEATURE_NAMES
+from ratecast.scoring.optional_rows import OptionalRows
 from ratecast.scoring.target import target_of
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def encode_predictions(
     lower, upper = forecasts.lower.tolist(), forecasts.upper.tolist()
     quality, scores = _interval_qualities(forecasts), forecasts.drift_scores.tolist()
     drifted, named_id = _drifted_features(forecasts), msgspec.UNSET if topic_id is None else topic_id
+    optional = None if forecasts.optional is None else OptionalRows(forecasts.optional)
     values = []
     for row, (topic, partition, offset), history, pair in scored:
         (low_80, low_95), (high_80, high_95) = lower[row], upper[row]
@@ -68,6 +70,8 @@ def encode_predictions(
                     wire.SourceRow(topic, partition, offset, named_id),
                     msgspec.UNSET if found is None else {code.value: text for code, text in found.items()},
                     target_of(history),
+                    msgspec.UNSET if optional is None else optional.horizons(row, history),
+                    msgspec.UNSET if optional is None else optional.quantiles(row),
                 )
             )
         )

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ratecast.contract.record import Record
     from ratecast.contract.wire import History
     from ratecast.model.bundle import Bundle
+    from ratecast.optional_fields import OptionalFields
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +88,21 @@ class Scorer:
         bundle: the model in use.
         max_message_bytes: longer values become dead letters without being read.
         std_threshold: bound of the classic drift rule in standard deviations; None for the bundle's.
+        optional: further fields of the predictions; None for none.
+
+    Raises:
+        ModelBundleError: the model has no table for one of these fields.
     """
 
-    def __init__(self, bundle: Bundle, max_message_bytes: int, std_threshold: float | None = None) -> None:
+    def __init__(
+        self,
+        bundle: Bundle,
+        max_message_bytes: int,
+        std_threshold: float | None = None,
+        optional: OptionalFields | None = None,
+    ) -> None:
         self.bundle = bundle
-        self._forecaster = Forecaster.from_bundle(bundle, std_threshold)
+        self._forecaster = Forecaster.from_bundle(bundle, std_threshold, optional)
         self._checker = QualityChecker.from_stats(bundle.stats)
         self._max_message_bytes = max_message_bytes
 

@@ -16,10 +16,14 @@ if TYPE_CHECKING:
 _DATE_LENGTH = len("2026-10-30")
 
 
-def target_of(history: History) -> str | UnsetType:
+def target_of(history: History, steps: int = 1) -> str | UnsetType:
     """Return the TARGET day after the newest rate's, an ISO 8601 date; UNSET if the message does not date that rate.
 
     An ``as_of`` with a time does not count: the next of rates by the minute is due today.
+
+    Args:
+        history: the message.
+        steps: how many TARGET days after the newest rate's.
 
     >>> from ratecast.contract.wire import History
     >>> target_of(History([1.0, 2.0, 3.0], as_of="2026-10-30"))
@@ -27,17 +31,19 @@ def target_of(history: History) -> str | UnsetType:
     """
     as_of = history.as_of
     if as_of is not None and len(as_of) == _DATE_LENGTH:
-        return _after_text(as_of)
-    return UNSET if history.times is None else _after(history.times[-1])
+        return _after_text(as_of, steps)
+    return UNSET if history.times is None else _after(history.times[-1], steps)
 
 
 # Many messages of a batch have the same day, so the calendar is asked once for each.
 @lru_cache(maxsize=4096)
-def _after_text(date: str) -> str | UnsetType:
-    return _after(dt.date.fromisoformat(date))
+def _after_text(date: str, steps: int) -> str | UnsetType:
+    return _after(dt.date.fromisoformat(date), steps)
 
 
 @lru_cache(maxsize=4096)
-def _after(day: dt.date) -> str | UnsetType:
-    following = next_target_day(day)
+def _after(day: dt.date, steps: int) -> str | UnsetType:
+    following: dt.date | None = day
+    for _ in range(steps):
+        following = None if following is None else next_target_day(following)
     return UNSET if following is None else following.isoformat()

@@ -57,6 +57,8 @@ FIELD_NOTES = {
     "as_of": "The input's `as_of`.",
     "intervals.80": "`[lower, upper]`: holds the next rate in 80 of 100 cases.",
     "intervals.95": "`[lower, upper]`: holds the next rate in 95 of 100 cases.",
+    "horizons.intervals.80": "`[lower, upper]`: holds that rate in 80 of 100 cases.",
+    "horizons.intervals.95": "`[lower, upper]`: holds that rate in 95 of 100 cases.",
     "features.lag_2": "The rate before it.",
     "features.lag_3": "The rate before that.",
     "drift.is_drift": "Whether any feature drifted.",

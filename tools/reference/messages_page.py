@@ -71,7 +71,7 @@ def _rows(
     name: str, field: dict[str, Any], schema: dict[str, Any], *, required: bool
 ) -> list[tuple[str, str, str]]:
     """Return the row of a field, and below it those of its own fields."""
-    reference = field.get("$ref")
+    reference = field.get("$ref") or _item_reference(field)
     target = schema["$defs"][reference.rsplit("/", 1)[1]] if reference else {}
     own = target.get("properties", {})
     described = field.get("description") or FIELD_NOTES.get(name) or (own and target.get("description")) or ""
@@ -83,6 +83,14 @@ def _rows(
             _rows(f"{name}.{inner}", inner_field, schema, required=inner in target.get("required", ()))
         )
     return rows
+
+
+def _item_reference(field: dict[str, Any]) -> str | None:
+    """Return the reference to an object whose list a field holds, alone or as one of its forms."""
+    for form in (field, *field.get("anyOf", ())):
+        if reference := form.get("items", {}).get("$ref"):
+            return str(reference)
+    return None
 
 
 def _type(field: dict[str, Any], schema: dict[str, Any]) -> str:  # noqa: PLR0911 - one return for each form of a type

@@ -244,7 +244,8 @@ def test_a_predicted_row_is_the_contracts_prediction() -> None:
         "return_2": -5.0,
     }
     assert wire.decode_prediction(encoded) == row
-    assert json.loads(encoded).keys() == set(Prediction.model_fields) - {"alert_messages", "target"}
+    optional = {"alert_messages", "target", "horizons", "quantiles"}
+    assert json.loads(encoded).keys() == set(Prediction.model_fields) - optional
     words = {"jump": "jump: +14 % in one step, 9 sigma"}
     marked = msgspec.structs.replace(row, alerts=["jump"], alert_messages=words)
     assert Prediction.model_validate_json(wire.encode_prediction(marked)).alert_messages == words
@@ -252,6 +253,15 @@ def test_a_predicted_row_is_the_contracts_prediction() -> None:
     dated = msgspec.structs.replace(row, target="2026-11-02")
     assert Prediction.model_validate_json(wire.encode_prediction(dated)).target == "2026-11-02"
     assert wire.decode_prediction(wire.encode_prediction(dated)) == dated
+    further = msgspec.structs.replace(
+        row,
+        horizons=[wire.HorizonRow(2, row.intervals, "2026-11-03"), wire.HorizonRow(5, row.intervals)],
+        quantiles={"2.5": 0.85, "50": 0.87},
+    )
+    parsed = Prediction.model_validate_json(wire.encode_prediction(further))
+    assert [(item.steps, item.target) for item in parsed.horizons or []] == [(2, "2026-11-03"), (5, None)]
+    assert parsed.quantiles == {"2.5": 0.85, "50": 0.87}
+    assert wire.decode_prediction(wire.encode_prediction(further)) == further
 
 
 def test_an_error_message_is_short_however_much_it_quotes() -> None:

@@ -1,0 +1,60 @@
+"""Turns the optional fields of a batch, which are columns, into those of each prediction."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from msgspec import UNSET, UnsetType
+
+from ratecast.contract.wire import HorizonRow, IntervalsRow
+from ratecast.scoring.target import target_of
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ratecast.contract.wire import History
+    from ratecast.model.optional_forecasts import OptionalForecasts
+
+
+class OptionalRows:
+    """The fields ``horizons`` and ``quantiles`` of the predictions of a batch.
+
+    A field that float64 cannot hold is absent from its prediction: the forecast of the next rate, which float64 can
+    hold, must not be lost for it.
+
+    Args:
+        forecasts: the optional fields of the batch.
+    """
+
+    def __init__(self, forecasts: OptionalForecasts) -> None:
+        self._fields = forecasts.fields
+        # Whole columns become lists first: indexing an array element by element takes thirty times as long.
+        self._lower, self._upper = forecasts.lower.tolist(), forecasts.upper.tolist()
+        self._quantiles = forecasts.quantiles.tolist()
+        fits = (forecasts.lower > 0) & np.isfinite(forecasts.upper)
+        self._horizons_fit = _rows(fits)
+        rates_fit = (forecasts.quantiles > 0) & np.isfinite(forecasts.quantiles)
+        self._quantiles_fit = _rows(rates_fit)
+
+    def horizons(self, row: int, history: History) -> list[HorizonRow] | UnsetType:
+        """Return the ranges for each number of steps."""
+        if not (self._fields.horizons and self._horizons_fit[row]):
+            return UNSET
+        bounds = zip(self._fields.horizons, self._lower[row], self._upper[row], strict=True)
+        return [
+            HorizonRow(steps, IntervalsRow((low_80, high_80), (low_95, high_95)), target_of(history, steps))
+            for steps, (low_80, low_95), (high_80, high_95) in bounds
+        ]
+
+    def quantiles(self, row: int) -> dict[str, float] | UnsetType:
+        """Return percent -> rate."""
+        if not (self._fields.quantiles and self._quantiles_fit[row]):
+            return UNSET
+        return dict(zip(self._fields.quantiles, self._quantiles[row], strict=True))
+
+
+def _rows(fits: NDArray[np.bool_]) -> list[bool]:
+    """Return whether all numbers of each row fit, ``(n,)``."""
+    result: list[bool] = np.logical_and.reduce(fits.reshape(len(fits), -1), axis=1).tolist()
+    return result
