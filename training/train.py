@@ -22,6 +22,7 @@ from training.dataset import PairHistory, Rows, build_rows, pair_sigmas
 from training.fit import MIN_FIT_ROWS, FittedModel, fit_model, learnable_rows
 from training.onnx_export import ExportedModel, export
 from training.ranges_held import with_ranges_held
+from training.reliability import reliability
 from training.training_headline import headline
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from ratecast.model.training_stats import TrainingStats
     from ratecast.rates.table_screening import Screened
+    from training.coverage_interval import HeldShare
     from training.forests import ForestSettings
     from training.train_options import TrainOptions
 
@@ -170,7 +172,7 @@ def _default_pair(options: TrainOptions, histories: Sequence[PairHistory]) -> st
 
 def _test(
     histories: Sequence[PairHistory], rows: Rows, settings: ForestSettings
-) -> tuple[FittedModel, np.datetime64, evaluate.Outcomes]:
+) -> tuple[FittedModel, np.datetime64, evaluate.Outcomes, tuple[HeldShare, ...]]:
     """Fits a model to the first four fifths of the days, and forecasts the last fifth."""
     days = np.unique(rows.date)
     cut = days[int((1 - TEST_SHARE) * len(days)) - 1]
@@ -184,15 +186,16 @@ def _test(
         raise UsageError(
             f"no pair has enough rates both up to {cut} and after it, so there is nothing to test on"
         )
-    return fitted, cut, outcomes
+    calibration = evaluate.calibration_outcomes(fitted, histories, days[0], cut)
+    return fitted, cut, outcomes, reliability(calibration, outcomes)
 
 
 def _evaluation(
     histories: Sequence[PairHistory],
-    tested: tuple[FittedModel, np.datetime64, evaluate.Outcomes],
+    tested: tuple[FittedModel, np.datetime64, evaluate.Outcomes, tuple[HeldShare, ...]],
     years: dict[int, evaluate.Outcomes],
 ) -> evaluate.Evaluation:
-    fitted, cut, outcomes = tested
+    fitted, cut, outcomes, reliable = tested
     years = {year: found for year, found in years.items() if len(found.actual)}
     return evaluate.Evaluation(
         fitted_until=str(fitted.split),
@@ -208,6 +211,7 @@ def _evaluation(
         walk_forward=evaluate.measure(evaluate.join(list(years.values()))) if years else None,
         years={year: evaluate.measure(found) for year, found in years.items()},
         outcomes=outcomes,
+        reliability=reliable,
     )
 
 
