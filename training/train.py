@@ -14,7 +14,7 @@ from ratecast.errors import UsageError
 from ratecast.model.bundle import CENTRE, ONNX, REPORT
 from ratecast.rates.tables import DEFAULT_PAIR
 from ratecast.stages import OnStage, silent
-from training import evaluate, pooling, training_page
+from training import evaluate, pooling
 from training.build_stats import training_stats
 from training.bundle_writer import BundleContent, write_bundle
 from training.collect import collect, data_digest, load_table
@@ -23,7 +23,8 @@ from training.fit import MIN_FIT_ROWS, FittedModel, fit_model, learnable_rows
 from training.onnx_export import ExportedModel, export
 from training.ranges_held import with_ranges_held
 from training.reliability import reliability
-from training.training_headline import headline
+from training.report import training_page
+from training.report.training_headline import headline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence

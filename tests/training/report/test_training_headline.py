@@ -7,7 +7,7 @@ import pytest
 
 from training.diebold_mariano import DieboldMariano
 from training.evaluate import Evaluation, Metrics, Outcomes
-from training.training_headline import headline
+from training.report.training_headline import headline
 
 TEST = Metrics(
     n=26_400,

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ratecast.model.ranges import LEVELS
-from training import training_figures
 from training.html_page import render_page
+from training.report import training_figures
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
