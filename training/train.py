@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from ratecast.model.training_stats import TrainingStats
     from ratecast.rates.table_screening import Screened
+    from ratecast.rates.tables import RateTable
     from training.coverage_interval import HeldShare
     from training.forests import ForestSettings
     from training.train_options import TrainOptions
@@ -107,6 +108,7 @@ def train(options: TrainOptions, progress: OnStage = silent) -> TrainingResult:
     progress("writing the report and the bundle", total - 1, total)
     notes = _notes(histories, rows, fitted, evaluation.years)
     all_notes = (*options.notes, *source.sentences(), *notes)
+    origin = training_page.Origin(_origin(options, source.table), skipped, all_notes)
     digest = data_digest(histories)
     version = version_of(until, digest, options.forest, default_pair)
     text = headline(fitted.shrinkage.lambda_, fitted.range_factor.exponent, evaluation)
@@ -115,7 +117,7 @@ def train(options: TrainOptions, progress: OnStage = silent) -> TrainingResult:
             training_stats(version, default_pair, histories, rows, fitted, text), evaluation
         ),
         models=models,
-        report=lambda stats: training_page.render(stats, evaluation, skipped, all_notes),
+        report=lambda stats: training_page.render(stats, evaluation, origin),
         data_digest=digest,
         split_dates=_split_dates(evaluation, fitted, until),
         seed=options.forest.seed,
@@ -159,6 +161,12 @@ def _notes(
     last = max(history.stretches[-1].dates[-1] for history in histories).astype(object).year
     missing = evaluate.unmeasured_years(histories, last, measured)
     return (*pooling.sentences(histories, rows, fitted.not_pooled), *missing)
+
+
+def _origin(options: TrainOptions, table: RateTable) -> str:
+    """Returns the name of the rates for readers of the report, without directories."""
+    shipped = options.csv is None and options.table is None
+    return f"the ECB's reference rates ({table.source})" if shipped else table.source.rpartition("/")[2]
 
 
 def _default_pair(options: TrainOptions, histories: Sequence[PairHistory]) -> str:

@@ -20,10 +20,11 @@ def headline(lambda_: float, exponent: float, evaluation: Evaluation) -> str:
         evaluation: metrics of the test days, from a model that was fitted before them.
     """
     test = evaluation.test
-    return f"{_centre(lambda_, test)} {_range(test)} {_width(exponent, evaluation)}"
+    return f"{centre_sentence(lambda_, test)} {_range(test)} {width_sentence(exponent, evaluation)}"
 
 
-def _centre(lambda_: float, test: Metrics) -> str:
+def centre_sentence(lambda_: float, test: Metrics) -> str:
+    """Returns whether the forecast is better than the last rate."""
     dm = test.diebold_mariano
     if lambda_ == 0:
         return (
@@ -53,7 +54,7 @@ def _range(test: Metrics) -> str:
     return f"{contained}."
 
 
-def _width(exponent: float, evaluation: Evaluation) -> str:
+def width_sentence(exponent: float, evaluation: Evaluation) -> str:
     """Returns whether the forest forecasts the width of the range, and what that gained on the test days."""
     if exponent == 0:
         return (

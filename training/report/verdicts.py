@@ -1,0 +1,141 @@
+"""The three verdicts on top of the training report, each in words and a tone: is the forecast, the range, each pair good?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from training.report.regime_coverage import held_shares
+from training.report.training_headline import (
+    OFF_TARGET,
+    SIGNIFICANT,
+    centre_sentence,
+    width_sentence,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from training.coverage_interval import HeldShare
+    from training.evaluate import Evaluation, Metrics
+
+Tone = Literal["good", "neutral", "caution", "bad"]
+
+GREEN_POINTS = 100 * OFF_TARGET
+RED_POINTS = 3.0
+_WIDEST_INTERVAL = 2 * RED_POINTS / 100  # a wider one cannot tell green from red
+_ANSWERS: dict[Tone, str] = {
+    "good": "usable",
+    "caution": "usable with care",
+    "bad": "do not rely on it",
+}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A verdict: what it is about, the answer in a few words, how good that is, and why."""
+
+    subject: str
+    answer: str
+    tone: Tone
+    reason: str
+
+
+def verdicts(
+    lambda_: float, exponent: float, evaluation: Evaluation, regimes: Mapping[str, Metrics]
+) -> tuple[Verdict, ...]:
+    """Returns the verdicts on the point forecast, on the range and on the weakest pair.
+
+    Args:
+        lambda_: lambda of the model in the bundle.
+        exponent: exponent of its range forest.
+        evaluation: results of the test days.
+        regimes: kind of day -> its metrics.
+    """
+    ranges = _range(evaluation.test, regimes, width_sentence(exponent, evaluation))
+    return _point_forecast(lambda_, evaluation.test), ranges, _weakest_pair(evaluation.pairs)
+
+
+def tone_of(share: HeldShare) -> Tone:
+    """Returns how good a share is: see the rules on the page.
+
+    >>> from training.coverage_interval import HeldShare
+    >>> [tone_of(HeldShare(0.8, held, held - 0.02, held + 0.02)) for held in (0.786, 0.77, 0.76)]
+    ['good', 'caution', 'bad']
+    """
+    points = round(100 * abs(share.held - share.promised), 9)
+    if points <= GREEN_POINTS:
+        return "good"
+    explained = share.low <= share.promised <= share.high
+    return "caution" if points <= RED_POINTS or explained else "bad"
+
+
+def _point_forecast(lambda_: float, test: Metrics) -> Verdict:
+    tested = test.diebold_mariano
+    answer: str
+    tone: Tone
+    if lambda_ == 0:
+        answer, tone = "use it as a baseline", "neutral"
+    elif tested is None:
+        answer, tone = "not known yet", "caution"
+    elif test.mae_ratio < 1 and tested.p_value < SIGNIFICANT:
+        answer, tone = "better than the last rate", "good"
+    elif test.mae_ratio < 1:
+        answer, tone = "hardly better than the last rate", "caution"
+    else:
+        answer, tone = "worse than the last rate", "bad"
+    return Verdict("Point forecast", answer, tone, centre_sentence(lambda_, test))
+
+
+def _range(test: Metrics, regimes: Mapping[str, Metrics], width: str) -> Verdict:
+    shares = held_shares(test)
+    held = " and ".join(
+        f"the {100 * share.promised:g} % range held {_percent(share)}" for share in reversed(shares)
+    )
+    reason = f"Of {test.n:,} next rates {held}."
+    tones = {tone_of(share) for share in shares}
+    off = [
+        f"{name} ({100 * share.promised:g} % range: {100 * share.held:.1f} %)"
+        for name, metrics in regimes.items()
+        for share in held_shares(metrics)
+        if tone_of(share) == "bad"
+    ]
+    if any(share.high - share.low > _WIDEST_INTERVAL for share in shares) and "bad" not in tones:
+        few = "The test has too few days to say more."
+        return Verdict("Range", "too few test days to tell", "caution", f"{reason} {few} {width}")
+    tone: Tone = "bad" if "bad" in tones else "caution" if "caution" in tones or off else "good"
+    if off:
+        reason = f"{reason} It is off on these days: {', '.join(off)}."
+    return Verdict("Range", _ANSWERS[tone], tone, f"{reason} {width}")
+
+
+def _weakest_pair(pairs: Mapping[str, Metrics]) -> Verdict:
+    """Returns the verdict on the pair with the share farthest from its promise, for its number of forecasts."""
+    candidates = [
+        (_surprise(share, metrics.n), name, share)
+        for name, metrics in pairs.items()
+        for share in held_shares(metrics)
+    ]
+    _, name, share = max(candidates, key=lambda candidate: candidate[0])
+    tone = tone_of(share)
+    points = 100 * (share.held - share.promised)
+    promise = (
+        f"{abs(points):.1f} points {'more' if points > 0 else 'less'} than promised"
+        if abs(points) >= 0.05
+        else "as promised"
+    )
+    reason = f"Its {100 * share.promised:g} % range held {_percent(share)} of {pairs[name].n:,} next rates, {promise}."
+    others = " All other pairs are closer to their promise." if len(pairs) > 1 else ""
+    return Verdict(
+        "Weakest pair" if len(pairs) > 1 else "The pair", f"{name}: {_ANSWERS[tone]}", tone, reason + others
+    )
+
+
+def _surprise(share: HeldShare, n: int) -> float:
+    """Returns the distance from the promise in standard errors of ``n`` independent forecasts."""
+    error: float = (share.promised * (1 - share.promised) / n) ** 0.5
+    return abs(share.held - share.promised) / error
+
+
+def _percent(share: HeldShare) -> str:
+    return f"{100 * share.held:.1f} % ({100 * share.low:.1f} to {100 * share.high:.1f})"
