@@ -80,7 +80,7 @@ def _sentence(outside: NDArray[np.bool_], width: float) -> str:
     wide, narrow = int(outside[:, _WIDE].sum()), int(outside[:, _NARROW].sum())
     return (
         f"{wide} of {n} rates are outside the 95 % range ({0.05 * n:.3g} expected), {narrow} outside the 80 % range "
-        f"({0.2 * n:.3g} expected). The newest 95 % range is ± {100 * width:.2f} %."
+        f"({0.2 * n:.3g} expected). The newest 95 % range is ±\u00a0{100 * width:.2f}\u00a0%."
     )
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from training.evaluate import Metrics
 
-NOTHING = "–"  # noqa: RUF001 - a dash where there is no figure
+DASH = "\u2013"  # also stands where there is no figure
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def results_table(total: Metrics, rows: Mapping[str, Metrics]) -> ResultsTable:
     shown, left_out = [], []
     for column in COLUMNS:
         cells = {column.cell(metrics) for metrics in rows.values()}
-        if cells == {NOTHING} or (len(rows) > 1 and len(cells) == 1):
+        if cells == {DASH} or (len(rows) > 1 and len(cells) == 1):
             left_out.append(_phrase(column, cells.pop()))
         else:
             shown.append(column)
@@ -95,11 +95,11 @@ def _name(column: Column) -> str:
 
 def _phrase(column: Column, cell: str) -> str:
     name = f"{column.group} {column.heading}" if column.heading[:2] in LEVELS else column.heading
-    return f"{name} {'has no figure' if cell == NOTHING else cell}"
+    return f"{name} {'has no figure' if cell == DASH else cell}"
 
 
 def _number(value: float | None, form: str) -> str:
-    return NOTHING if value is None else format(value, form)
+    return DASH if value is None else format(value, form)
 
 
 def _by_level(group: str, meaning: str, cell: Callable[[Metrics, str], str]) -> list[Column]:
@@ -112,8 +112,8 @@ def _by_level(group: str, meaning: str, cell: Callable[[Metrics, str], str]) -> 
 def _direction(metrics: Metrics) -> str:
     found = metrics.direction
     if found is None:
-        return NOTHING
-    return f"{100 * found.correct:.1f} ({100 * found.low:.1f} to {100 * found.high:.1f})"
+        return DASH
+    return f"{100 * found.correct:.1f} ({100 * found.low:.1f}{DASH}{100 * found.high:.1f})"
 
 
 COLUMNS = (

@@ -92,21 +92,25 @@ def _range(test: Metrics, regimes: Mapping[str, Metrics], width: str) -> Verdict
     held = " and ".join(
         f"the {100 * share.promised:g} % range held {_percent(share)}" for share in reversed(shares)
     )
-    reason = f"Of {test.n:,} next rates {held}."
+    reason = f"Of {test.n:,} next rates {held}. {_hardest_days(regimes)}{width}"
     tones = {tone_of(share) for share in shares}
-    off = [
-        f"{name} ({100 * share.promised:g} % range: {100 * share.held:.1f} %)"
-        for name, metrics in regimes.items()
-        for share in held_shares(metrics)
-        if tone_of(share) == "bad"
-    ]
-    if any(share.high - share.low > _WIDEST_INTERVAL for share in shares) and "bad" not in tones:
-        few = "The test has too few days to say more."
-        return Verdict("Range", "too few test days to tell", "caution", f"{reason} {few} {width}")
-    tone: Tone = "bad" if "bad" in tones else "caution" if "caution" in tones or off else "good"
-    if off:
-        reason = f"{reason} It is off on these days: {', '.join(off)}."
-    return Verdict("Range", _ANSWERS[tone], tone, f"{reason} {width}")
+    if "bad" in tones:
+        return Verdict("Range", _ANSWERS["bad"], "bad", reason)
+    if any(share.high - share.low > _WIDEST_INTERVAL for share in shares):
+        return Verdict("Range", "too few test days to tell", "caution", reason)
+    of_days = {tone_of(share) for metrics in regimes.values() for share in held_shares(metrics)}
+    tone: Tone = "caution" if "caution" in tones or "bad" in of_days else "good"
+    return Verdict("Range", _ANSWERS[tone], tone, reason)
+
+
+def _hardest_days(regimes: Mapping[str, Metrics]) -> str:
+    """Returns a sentence on the kind of day whose share is farthest from its promise."""
+    shares = [(name, share) for name, metrics in regimes.items() for share in held_shares(metrics)]
+    if not shares:
+        return ""
+    name, share = max(shares, key=lambda found: abs(found[1].held - found[1].promised))
+    when = name if name.startswith("after") else f"on {name} days"
+    return f"It is farthest from its promise {when}: the {100 * share.promised:g} % range held {100 * share.held:.1f} %. "
 
 
 def _weakest_pair(pairs: Mapping[str, Metrics]) -> Verdict:
