@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import re
 from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING
 
@@ -166,7 +167,7 @@ def _notes(
 def _origin(options: TrainOptions, table: RateTable) -> str:
     """Returns the name of the rates for readers of the report, without directories."""
     shipped = options.csv is None and options.table is None
-    return f"the ECB's reference rates ({table.source})" if shipped else table.source.rpartition("/")[2]
+    return f"the ECB's reference rates ({table.source})" if shipped else re.split(r"[/\\]", table.source)[-1]
 
 
 def _default_pair(options: TrainOptions, histories: Sequence[PairHistory]) -> str:

@@ -47,7 +47,7 @@ def fan(outcomes: Outcomes, pair: str, position: int) -> Fan:
     lower, upper = centre[:, None] / factor, centre[:, None] * factor
     outside = breaches(tail)
     low, high = float(min(lower.min(), actual.min())), float(max(upper.max(), actual.max()))
-    margin = 0.03 * (high - low)
+    margin = max(0.03 * (high - low), 1e-6 * high)  # a peg's range may have no height
     days = tail.date.astype("datetime64[D]").astype(float)
     x = svg.Scale(days[0] - 1, days[-1] + 1, _LEFT, svg.WIDTH - _RIGHT)
     y = svg.Scale(low - margin, high + margin, _BOTTOM, _TOP)
