@@ -14,9 +14,11 @@ import numpy as np
 from ratecast.model.accuracy_measures import coverage, error_ratio, winkler_score
 from ratecast.model.features import WINDOW
 from ratecast.model.ranges import LEVELS, half_widths
+from training.coverage_interval import HeldShare, coverage_interval, wilson_interval
 from training.dataset import build_rows
 from training.diebold_mariano import DieboldMariano, diebold_mariano
 from training.fit import MIN_FIT_ROWS, FittedModel, fit_model, learnable_rows
+from training.regimes import after_shock
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -46,6 +48,8 @@ class Outcomes:
     half: NDArray[np.float64]  # (n, 2), half width of the ranges, columns LEVELS
     constant: NDArray[np.float64]  # (n, 2), half width of ranges that are equally wide on every day
     base: NDArray[np.float64]  # (n, 2), half width of ranges without the range forest
+    volatility: NDArray[np.float64]  # (n,), EWMA volatility known before the forecast rate
+    shock: NDArray[np.bool_]  # (n,), whether the newest return was one (`training.regimes`)
 
     def where(self, mask: NDArray[np.bool_]) -> Outcomes:
         """Returns the outcomes under a mask."""
@@ -73,6 +77,8 @@ class Metrics:
     forest_mae_ratio: float  # of the forest alone, without lambda
     direction: Direction | None  # of the forest alone; None if no rate moved
     coverage: dict[str, float]
+    coverage_interval: dict[str, tuple[float, float]]  # 95 % confidence interval of the coverage
+    width: dict[str, float]  # median distance of a bound from the forecast, as a share of the forecast
     winkler: dict[str, float]  # mean interval score, in sigma; smaller is better
     # Divided by the score of a range of constant width; None if that score is 0, as for a peg.
     winkler_ratio: dict[str, float | None]
@@ -95,19 +101,7 @@ class Evaluation:
     years: dict[int, Metrics]
     outcomes: Outcomes  # of the test days, for figures
     further: FurtherResults | None = None  # of the optional fields, on the test days
-
-
-def wilson_interval(hits: float, n: float, z: float = 1.959964) -> tuple[float, float]:
-    """Returns the confidence interval of a share (Wilson, Journal of the American Statistical Association, 1927).
-
-    >>> low, high = wilson_interval(5, 10)
-    >>> round(low, 4), round(high, 4)
-    (0.2366, 0.7634)
-    """
-    share = hits / n
-    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
-    spread = z * np.sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / (1 + z * z / n)
-    return float(centre - spread), float(centre + spread)
+    reliability: tuple[HeldShare, ...] = ()  # on the test days, if known
 
 
 def direction(
@@ -147,6 +141,8 @@ def measure(outcomes: Outcomes) -> Metrics:
         k: winkler_score(outcomes.actual, outcomes.constant[:, c], share) for k, (c, share) in levels.items()
     }
     base = {k: winkler_score(error, outcomes.base[:, c], share) for k, (c, share) in levels.items()}
+    inside = absolute[:, None] <= outcomes.half
+    widths = np.median(np.expm1(outcomes.half * outcomes.scale[:, None]), axis=0).tolist()
     return Metrics(
         n=len(error),
         mae_ratio=_ratio(absolute.sum(), baseline.sum()),
@@ -154,7 +150,9 @@ def measure(outcomes: Outcomes) -> Metrics:
         diebold_mariano=diebold_mariano(advantage),
         forest_mae_ratio=_ratio(np.abs(outcomes.actual - outcomes.forest).sum(), baseline.sum()),
         direction=direction(outcomes.forest, outcomes.actual, len(days)),
-        coverage=dict(zip(LEVELS, coverage(absolute[:, None] <= outcomes.half), strict=True)),
+        coverage=dict(zip(LEVELS, coverage(inside), strict=True)),
+        coverage_interval={k: coverage_interval(inside[:, c], outcomes.date) for k, (c, _) in levels.items()},
+        width=dict(zip(LEVELS, widths, strict=True)),
         winkler=winkler,
         winkler_ratio={k: error_ratio(winkler[k], constant[k]) for k in levels},
         winkler_base_ratio={k: error_ratio(winkler[k], base[k]) for k in levels},
@@ -186,7 +184,25 @@ def outcomes_of(
         constant=ones * [model.constant[level] for level in LEVELS],
         base=half_widths(np.array([model.base[level] for level in LEVELS]), rows.scales)
         / rows.stored[:, None],
+        volatility=rows.sigma / rows.stored,
+        shock=after_shock(rows),
     )
+
+
+def calibration_outcomes(
+    model: FittedModel, histories: Sequence[PairHistory], first: np.datetime64, until: np.datetime64
+) -> Outcomes:
+    """Returns a model's forecasts of the days that its quantiles come from (step 4 of `training.fit`).
+
+    Args:
+        model: the model.
+        histories: the rates it was fitted to.
+        first: first day it was fitted to.
+        until: last day it was fitted to.
+    """
+    start = first if model.shrinkage.lambda_ == 0 else model.split + np.timedelta64(1, "D")
+    outcomes = outcomes_of(model, histories, start, until)
+    return outcomes.where(~np.isin(outcomes.pair, list(model.not_pooled)))
 
 
 def walk_forward(histories: Sequence[PairHistory], settings: ForestSettings, year: int) -> Outcomes:

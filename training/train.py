@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from ratecast.model.bundle import CENTRE, ONNX, REPORT, set_current
 from ratecast.model.shadow_pointer import set_shadow
 from ratecast.rates.tables import DEFAULT_PAIR
 from ratecast.stages import OnStage, silent
-from training import evaluate, pooling, training_page
+from training import evaluate, pooling
 from training.build_stats import training_stats
 from training.bundle_writer import BundleContent, write_bundle
 from training.collect import collect, data_digest, load_table
@@ -25,7 +26,9 @@ from training.fit import MIN_FIT_ROWS, FittedModel, fit_model, learnable_rows
 from training.further_results import further_results
 from training.onnx_export import ExportedModel, export
 from training.ranges_held import with_ranges_held
-from training.training_headline import headline
+from training.reliability import reliability
+from training.report import training_page
+from training.report.training_headline import headline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -33,6 +36,8 @@ if TYPE_CHECKING:
 
     from ratecast.model.training_stats import TrainingStats
     from ratecast.rates.table_screening import Screened
+    from ratecast.rates.tables import RateTable
+    from training.coverage_interval import HeldShare
     from training.forests import ForestSettings
     from training.train_options import TrainOptions
 
@@ -108,6 +113,7 @@ def train(options: TrainOptions, progress: OnStage = silent) -> TrainingResult:
     progress("writing the report and the bundle", total - 1, total)
     notes = _notes(histories, rows, fitted, evaluation.years)
     all_notes = (*options.notes, *source.sentences(), *notes)
+    origin = training_page.Origin(_origin(options, source.table), skipped, all_notes)
     digest = data_digest(histories)
     version = version_of(until, digest, options.forest, default_pair)
     text = headline(fitted.shrinkage.lambda_, fitted.range_factor.exponent, evaluation, options.forest)
@@ -116,7 +122,7 @@ def train(options: TrainOptions, progress: OnStage = silent) -> TrainingResult:
             training_stats(version, default_pair, histories, rows, fitted, text), evaluation
         ).model_copy(update=options.forest.chosen()),
         models=models,
-        report=lambda stats: training_page.render(stats, evaluation, skipped, all_notes),
+        report=lambda stats: training_page.render(stats, evaluation, origin),
         data_digest=digest,
         split_dates=_split_dates(evaluation, fitted, until),
         seed=options.forest.seed,
@@ -163,6 +169,12 @@ def _notes(
     return (*pooling.sentences(histories, rows, fitted.not_pooled), *missing)
 
 
+def _origin(options: TrainOptions, table: RateTable) -> str:
+    """Returns the name of the rates for readers of the report, without directories."""
+    shipped = options.csv is None and options.table is None
+    return f"the ECB's reference rates ({table.source})" if shipped else re.split(r"[/\\]", table.source)[-1]
+
+
 def _default_pair(options: TrainOptions, histories: Sequence[PairHistory]) -> str:
     names = [history.pair for history in histories]
     wanted = options.default_pair
@@ -175,7 +187,7 @@ def _default_pair(options: TrainOptions, histories: Sequence[PairHistory]) -> st
 
 def _test(
     histories: Sequence[PairHistory], rows: Rows, settings: ForestSettings
-) -> tuple[FittedModel, np.datetime64, evaluate.Outcomes]:
+) -> tuple[FittedModel, np.datetime64, evaluate.Outcomes, tuple[HeldShare, ...]]:
     """Fits a model to the first four fifths of the days, and forecasts the last fifth."""
     days = np.unique(rows.date)
     cut = days[int((1 - TEST_SHARE) * len(days)) - 1]
@@ -189,15 +201,16 @@ def _test(
         raise UsageError(
             f"no pair has enough rates both up to {cut} and after it, so there is nothing to test on"
         )
-    return fitted, cut, outcomes
+    calibration = evaluate.calibration_outcomes(fitted, histories, days[0], cut)
+    return fitted, cut, outcomes, reliability(calibration, outcomes)
 
 
 def _evaluation(
     histories: Sequence[PairHistory],
-    tested: tuple[FittedModel, np.datetime64, evaluate.Outcomes],
+    tested: tuple[FittedModel, np.datetime64, evaluate.Outcomes, tuple[HeldShare, ...]],
     years: dict[int, evaluate.Outcomes],
 ) -> evaluate.Evaluation:
-    fitted, cut, outcomes = tested
+    fitted, cut, outcomes, reliable = tested
     years = {year: found for year, found in years.items() if len(found.actual)}
     return evaluate.Evaluation(
         fitted_until=str(fitted.split),
@@ -214,6 +227,7 @@ def _evaluation(
         years={year: evaluate.measure(found) for year, found in years.items()},
         outcomes=outcomes,
         further=further_results(fitted, histories, cut + np.timedelta64(1, "D"), outcomes.date.max()),
+        reliability=reliable,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from training.coverage_interval import coverage_interval, wilson_interval
 from training.diebold_mariano import diebold_mariano, newey_west_variance
 from training.evaluate import (
     Outcomes,
@@ -12,7 +13,6 @@ from training.evaluate import (
     measure,
     walk_forward,
     walk_forward_years,
-    wilson_interval,
 )
 from training.fit import fit_model
 
@@ -32,6 +32,8 @@ def outcomes(actual, step, half, dates=None, forest=None):
         half=np.tile(np.array(half, dtype=float), (n, 1)),
         constant=np.ones((n, 2)),
         base=np.full((n, 2), 2.0),
+        volatility=np.ones(n),
+        shock=np.zeros(n, dtype=bool),
     )
 
 
@@ -94,6 +96,42 @@ def test_metrics_by_hand():
     assert found.coverage == {"80": 0.25, "95": 0.75}
     assert found.winkler["95"] == pytest.approx((4 * 3 + 40 * 0.5) / 4)
     assert found.winkler_ratio["95"] == pytest.approx(8.0 / ((4 * 2 + 40 * 2) / 4))
+
+
+def test_the_width_is_the_median_distance_of_a_bound_in_rates():
+    found = measure(outcomes([0, 0, 0], [0, 0, 0], np.log([1.01, 1.02])))
+    assert found.width == pytest.approx({"80": 0.01, "95": 0.02})
+
+
+def test_coverage_of_independent_forecasts_has_wilson_s_interval():
+    inside = np.random.default_rng(3).random(4000) < 0.8
+    found = coverage_interval(inside, np.arange(4000).astype("datetime64[D]"))
+    assert found == pytest.approx(wilson_interval(inside.sum(), 4000), abs=0.003)
+
+
+def test_pairs_that_move_together_make_coverage_no_more_exact():
+    days = np.arange(500).astype("datetime64[D]")
+    inside = np.random.default_rng(4).random(500) < 0.95
+    alone = coverage_interval(inside, days)
+    assert coverage_interval(np.tile(inside, 20), np.tile(days, 20)) == pytest.approx(alone, abs=0.002)
+
+
+def test_coverage_intervals_hold_the_truth_as_often_as_they_claim():
+    """Three pairs with one breach in common, in runs of two days."""
+    rng = np.random.default_rng(5)
+    days = np.repeat(np.arange(400), 3).astype("datetime64[D]")
+    held = 0
+    for _ in range(400):
+        common = np.repeat(rng.random(200) < 0.1, 2)[:, None] & (rng.random((400, 3)) < 0.8)
+        low, high = coverage_interval(~common.ravel(), days)
+        held += low <= 0.92 <= high
+    assert 0.90 <= held / 400 <= 0.99
+
+
+@pytest.mark.parametrize(("inside", "low", "high"), [(True, 0.72, 1.0), (False, 0.0, 0.28)])
+def test_coverage_without_a_breach_or_without_a_hit_is_as_exact_as_its_days_are_many(inside, low, high):
+    found = coverage_interval(np.full(30, inside), np.repeat(np.arange(10), 3).astype("datetime64[D]"))
+    assert found == pytest.approx((low, high), abs=0.005)
 
 
 def test_pooled_pairs_count_as_one_loss_a_day():

@@ -14,11 +14,11 @@ from training.html_page import render_page
 
 
 class Layout(HTMLParser):
-    """Notes the box around each table and figure, and the first cell of each row."""
+    """Notes the box around each table, picture and drawing, and the first cell of each row."""
 
     def __init__(self, html):
         super().__init__()
-        self.open, self.tables, self.figures, self.first_cells = [], [], [], []
+        self.open, self.tables, self.figures, self.drawings, self.first_cells = [], [], [], [], []
         self.feed(html)
 
     def handle_starttag(self, tag, attributes):
@@ -29,8 +29,13 @@ class Layout(HTMLParser):
         if tag in {"th", "td"} and self.open[-1][0] == "tr" and "tbody" in [name for name, _ in self.open]:
             self.first_cells.append((tag, attributes.get("scope")))
             self.open[-1] = ("row", {})
+        if tag == "svg":
+            self.drawings.append((self.open[-1][0], attributes))
         if tag not in {"img", "meta", "br"}:
             self.open.append((tag, attributes))
+
+    def handle_startendtag(self, tag, attributes):
+        """Shapes of a drawing have no content."""
 
     def handle_endtag(self, tag):
         self.open.pop()
@@ -49,11 +54,25 @@ def page(request, trained):
 def test_every_table_and_figure_is_in_a_box_that_scrolls_and_can_be_reached_by_keyboard(page):
     layout = Layout(page)
     assert layout.tables
-    assert layout.figures
+    assert layout.figures or layout.drawings
     assert {attributes["class"] for _, attributes in layout.tables} == {"table"}
-    assert {attributes["class"] for _, attributes in layout.figures} == {"figure"}
+    assert {attributes["class"] for _, attributes in layout.figures} <= {"figure"}
     assert all(attributes["tabindex"] == "0" for _, attributes in layout.tables + layout.figures)
     assert re.search(r"\.figure, \.table \{ overflow-x: auto;", page)
+
+
+def test_every_drawing_is_an_image_that_fits_the_page_and_names_what_it_shows(page):
+    drawings = Layout(page).drawings
+    assert {box for box, _ in drawings} <= {"figure"}
+    for _, attributes in drawings:
+        assert attributes["role"] == "img"
+        title, text = (
+            re.search(rf'<(?:title|desc) id="{name}">([^<]+)<', page)[1]
+            for name in attributes["aria-labelledby"].split()
+        )
+        assert len(title) > 10
+        assert re.search(r"\d", text)  # a description without its numbers says nothing
+    assert not drawings or re.search(r"\.drawing \{ display: block; width: 100%;", page)
 
 
 def test_every_row_begins_with_a_heading_that_stays_while_the_row_scrolls(page):

@@ -13,6 +13,11 @@ if TYPE_CHECKING:
 _PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 
 
+def find_chromium() -> str | None:
+    """Return Chromium's program, which the variable CHROMIUM may name; None if it is not installed."""
+    return os.environ.get("CHROMIUM") or next(filter(shutil.which, _PROGRAMS), None)
+
+
 def photograph(page: Path, picture: Path, *, width: int, height: int) -> None:
     """Take a picture of a page's upper part, in pixels.
 
@@ -20,7 +25,7 @@ def photograph(page: Path, picture: Path, *, width: int, height: int) -> None:
         FileNotFoundError: Chromium is not installed; the variable CHROMIUM may name another program.
         CalledProcessError: Chromium failed.
     """
-    program = os.environ.get("CHROMIUM") or next(filter(shutil.which, _PROGRAMS), None)
+    program = find_chromium()
     if program is None:
         raise FileNotFoundError("chromium is not installed: the picture of the report needs it")
     options = ("--headless", "--no-sandbox", "--hide-scrollbars", f"--window-size={width},{height}")

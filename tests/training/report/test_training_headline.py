@@ -7,7 +7,7 @@ import pytest
 
 from training.diebold_mariano import DieboldMariano
 from training.evaluate import Evaluation, Metrics, Outcomes
-from training.training_headline import headline
+from training.report.training_headline import headline
 
 TEST = Metrics(
     n=26_400,
@@ -17,6 +17,8 @@ TEST = Metrics(
     forest_mae_ratio=1.0012,
     direction=None,
     coverage={"80": 0.8, "95": 0.948},
+    coverage_interval={"80": (0.79, 0.81), "95": (0.942, 0.953)},
+    width={"80": 0.005, "95": 0.009},
     winkler={"80": 1.0, "95": 1.0},
     winkler_ratio={"80": 1.0, "95": 1.0},
     winkler_base_ratio={"80": 0.995, "95": 0.9884},

@@ -26,13 +26,18 @@ def headline(
     test = evaluation.test
     chosen = {} if settings is None else settings.chosen()
     centre, width = (
-        f"estimator {name}" if (name := chosen.get(purpose)) else "forest"
-        for purpose in ("centre_estimator", "range_estimator")
+        learner_named(chosen.get(purpose)) for purpose in ("centre_estimator", "range_estimator")
     )
-    return f"{_centre(lambda_, test, centre)} {_range(test)} {_width(exponent, evaluation, width)}"
+    return f"{centre_sentence(lambda_, test, centre)} {_range(test)} {width_sentence(exponent, evaluation, width)}"
 
 
-def _centre(lambda_: float, test: Metrics, learner: str) -> str:
+def learner_named(estimator: str | None) -> str:
+    """Returns what a sentence calls an estimator; None is the forest."""
+    return "forest" if estimator is None else f"estimator {estimator}"
+
+
+def centre_sentence(lambda_: float, test: Metrics, learner: str = "forest") -> str:
+    """Returns whether the forecast is better than the last rate."""
     dm = test.diebold_mariano
     if lambda_ == 0:
         return (
@@ -62,8 +67,8 @@ def _range(test: Metrics) -> str:
     return f"{contained}."
 
 
-def _width(exponent: float, evaluation: Evaluation, learner: str) -> str:
-    """Returns whether the forest, or what replaces it, forecasts the width of the range, and what that gained on the test days."""
+def width_sentence(exponent: float, evaluation: Evaluation, learner: str = "forest") -> str:
+    """Returns whether the learner forecasts the width of the range, and what that gained on the test days."""
     if exponent == 0:
         return (
             f"The {learner} does not forecast the width of the next move better than its recent volatility does, so the range "

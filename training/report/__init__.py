@@ -1,0 +1,1 @@
+"""The training report: whether a model can be trusted."""
