@@ -181,9 +181,8 @@ class Forecaster:
             upper = prediction[:, None] * np.exp(half)
         expected = self._feature_ranges.of(windows.pairs)
         scores, drifted = classic_drift.drift(values, expected, self._std_threshold)
-        adaptive = windows.lengths >= ADAPTIVE_LENGTH
         floored = features.floored(sigma, stored)
-        return Forecasts(values, prediction, lower, upper, adaptive, floored, scores, drifted)
+        return Forecasts(values, prediction, lower, upper, _adaptive(windows.sums), floored, scores, drifted)
 
     def hindcast(self, windows: Windows) -> Hindcasts:
         """Forecast each history's newest rate from the rates before it, to measure live accuracy without a store.
@@ -224,13 +223,21 @@ class Forecaster:
         """
         scales = ranges.range_scales(sums, sigma, windows.stored, windows.recent)
         if self._exponent:
-            adaptive = lengths >= ADAPTIVE_LENGTH
-            forest = adaptive & ~features.floored(sigma, windows.stored)
+            forest = _adaptive(sums) & ~features.floored(sigma, windows.stored)
             if forest.any():
                 factors = self._range_model.predict(range_inputs(sums, sigma, scales[:, 0])[forest])
                 scales[forest] *= factors if self._exponent == 1 else factors**self._exponent
         quantiles = self._quantiles[np.searchsorted(self._lengths, lengths, side="right") - 1]
         return ranges.half_widths(quantiles, scales)
+
+
+def _adaptive(sums: WeightedSums) -> NDArray[np.bool_]:
+    """Return which histories have enough returns for a volatility of their own, ``(n,)``.
+
+    Returns that are left out do not count: of a feed that is stuck nothing may be left, however long its history is.
+    """
+    enough: NDArray[np.bool_] = sums.counts >= ADAPTIVE_LENGTH - 1
+    return enough
 
 
 def _quantile_table(stats: TrainingStats) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
