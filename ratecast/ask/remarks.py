@@ -43,7 +43,11 @@ def remarks(
     texts = prediction.alert_messages
     for alert in prediction.alerts if isinstance(texts, UnsetType) else texts.values():
         yield f"Feed alert: {alert}."
-    if prediction.interval_quality == "static":
+    if prediction.interval_quality == "static" and count >= ADAPTIVE_LENGTH:
+        yield (
+            f"Most of the {count} rates only repeat a rate or are faulty, so the range uses the volatility from training."
+        )
+    elif prediction.interval_quality == "static":
         yield (
             f"The history has {count} rates, so the range uses the volatility from training. From {ADAPTIVE_LENGTH} "
             f"rates on it uses that of the history. The ranges were tested with {WINDOW} rates."

@@ -170,7 +170,8 @@ class Prediction(BaseModel):
     intervals: Intervals
     interval_quality: Literal["adaptive", "static", "floored"] = Field(
         description="adaptive: the range uses the history's own volatility (21 rates or more). static: the history is "
-        "shorter, so the range also uses the volatility from training. floored: the history's volatility is below a "
+        "shorter, or too few of its rates are left when those of a stuck feed, of closed days and of past faults are left "
+        "out, so the range also uses the volatility from training. floored: the history's volatility is below a "
         "tenth of training's, so the range uses that tenth and is too wide for such small steps. This happens when a "
         "model of daily rates scores rates by the minute."
     )

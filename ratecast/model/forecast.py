@@ -191,7 +191,7 @@ class Forecaster:
         values = features.contract_features(windows.rates, returns)
         step = self._step(returns, sigma, stored)
         seen = np.full((len(windows), len(RANGE_INPUT_NAMES)), np.nan, dtype=np.float32)
-        scales = self._scales(windows, windows.sums, sigma, windows.lengths, seen)
+        scales = self._scales(windows, windows.sums, sigma, seen)
         table_rows = self._table_rows(windows.lengths)
         half = ranges.half_widths(self._quantiles[table_rows], scales)
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
@@ -200,12 +200,22 @@ class Forecaster:
             upper = prediction[:, None] * np.exp(half)
         expected = self._feature_ranges.of(windows.pairs)
         scores, drifted = classic_drift.drift(values, expected, self._std_threshold)
-        adaptive = windows.lengths >= ADAPTIVE_LENGTH
         floored = features.floored(sigma, stored)
         optional = None
         if self._optional is not None:
             optional = self._optional.forecast(prediction, scales, half, table_rows)
-        return Forecasts(values, prediction, lower, upper, adaptive, floored, scores, drifted, seen, optional)
+        return Forecasts(
+            values,
+            prediction,
+            lower,
+            upper,
+            _adaptive(windows.sums),
+            floored,
+            scores,
+            drifted,
+            seen,
+            optional,
+        )
 
     def hindcast(self, windows: Windows) -> Hindcasts:
         """Forecast each history's newest rate from the rates before it, to measure live accuracy without a store.
@@ -216,7 +226,7 @@ class Forecaster:
         newest, sigma = windows.returns[:, -1], windows.sigma_before
         step = self._step(windows.returns[:, :-1], sigma, windows.stored)
         error = np.abs(newest - step)
-        scales = self._scales(windows, windows.sums_before, sigma, windows.lengths - 1)
+        scales = self._scales(windows, windows.sums_before, sigma)
         half = ranges.half_widths(self._quantiles[self._table_rows(windows.lengths - 1)], scales)
         return Hindcasts(error, np.abs(newest), error / sigma, error[:, None] <= half, half)
 
@@ -239,7 +249,6 @@ class Forecaster:
         windows: Windows,
         sums: WeightedSums,
         sigma: NDArray[np.float64],
-        lengths: NDArray[np.intp],
         seen: NDArray[np.float32] | None = None,
     ) -> NDArray[np.float64]:
         """Return the scales of the ranges in log returns, ``(n, 2)``, columns LEVELS.
@@ -248,13 +257,11 @@ class Forecaster:
             windows: the histories.
             sums: sums of their returns up to the rate that is forecast from.
             sigma: volatility of these returns, ``(n,)``.
-            lengths: number of rates up to there, ``(n,)``.
             seen: receives the inputs of the range forest, ``(n, 11)``, in the rows that it is used for.
         """
         scales = ranges.range_scales(sums, sigma, windows.stored, windows.recent)
         if self._exponent:
-            adaptive = lengths >= ADAPTIVE_LENGTH
-            forest = adaptive & ~features.floored(sigma, windows.stored)
+            forest = _adaptive(sums) & ~features.floored(sigma, windows.stored)
             if forest.any():
                 inputs = range_inputs(sums, sigma, scales[:, 0])[forest]
                 factors = self._range_model.predict(inputs)
@@ -262,6 +269,15 @@ class Forecaster:
                 if seen is not None:
                     seen[forest] = inputs
         return scales
+
+
+def _adaptive(sums: WeightedSums) -> NDArray[np.bool_]:
+    """Return which histories have enough returns for a volatility of their own, ``(n,)``.
+
+    Returns that are left out do not count: of a feed that is stuck nothing may be left, however long its history is.
+    """
+    enough: NDArray[np.bool_] = sums.counts >= ADAPTIVE_LENGTH - 1
+    return enough
 
 
 def _quantile_table(stats: TrainingStats) -> tuple[NDArray[np.intp], NDArray[np.float64]]:

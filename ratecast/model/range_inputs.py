@@ -51,7 +51,7 @@ def range_inputs(
     inputs[:, 5] = np.log(rms / sigma + 1e-3)
     inputs[:, 6] = np.minimum(sums.newest / sigma, 8.0)
     inputs[:, 7] = shoulder / sigma
-    inputs[:, 8] = np.minimum(sums.ranked(sums.counts - 1) / sigma, 12.0)
+    inputs[:, 8] = np.minimum(sums.largest / sigma, 12.0)
     inputs[:, 9] = sums.ranked(sums.counts // 2) / means[:, -1]  # the upper median
     inputs[:, 10] = np.minimum(np.abs(sums.move) / sigma / np.sqrt(np.maximum(sums.steps, 1)), 4.0)
     return inputs

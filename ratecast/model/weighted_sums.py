@@ -58,6 +58,12 @@ class WeightedSums:
         """
         return returns if isinstance(returns, WeightedSums) else before_and_now(returns)[1]
 
+    @property
+    def largest(self) -> NDArray[np.float64]:
+        """The largest |r| of each row, 0 if no return is there, ``(n,)``."""
+        largest: NDArray[np.float64] = np.maximum(self.ordered[:, -2], self.added)
+        return largest
+
     def ranked(self, ranks: NDArray[np.intp]) -> NDArray[np.float64]:
         """Return the |r| of each row with a rank, 0 for the smallest of those that are there, ``(n,)``.
 

@@ -176,6 +176,14 @@ def test_alerts_drift_short_and_floored_histories_and_an_old_model_are_said(mode
     assert undated.endswith("until 2024-12-31, 1.5 years ago. Train it again.")
 
 
+def test_a_long_history_that_rests_on_training_is_not_said_to_be_short(model):
+    text = " ".join(remarks(model, [*walk(15), *[0.85] * 46]))
+    assert (
+        "Most of the 61 rates only repeat a rate or are faulty, so the range uses the volatility from" in text
+    )
+    assert "The history has" not in text
+
+
 def with_record(models_dir, pair: str) -> ForecastModel:
     bundle = bundles.load(models_dir)
     record = RangesHeld(
