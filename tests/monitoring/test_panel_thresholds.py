@@ -50,6 +50,7 @@ COLOURED_BY_MEANING = {
     "CPU by worker", "Model versions in use", "Data-quality alerts", "Data-quality alerts by pair and code",
     "Messages in the accuracy window", "Messages in the drift window",
     "Drift by KS over threshold", "Drift by PSI over threshold", "Drift score over threshold",
+    "Model drift over threshold",
 }  # fmt: skip
 # Counts and rates without a bad value, distributions, and lists.
 WITHOUT_THRESHOLDS = {
@@ -58,6 +59,7 @@ WITHOUT_THRESHOLDS = {
     "Batch size", "Scoring latency distribution", "End-to-end latency distribution",
     "Assigned partitions by worker", "Rebalances by worker", "HTTP requests", "Memory by worker",
     "Models in use", "Changes of accuracy", "Messages excluded from accuracy",
+    "Drift and importance of the range forest's inputs",
     "Data-quality alerts by code", "Data-quality alerts by pair", "Model reloads", "Time since the model was loaded",
 }  # fmt: skip
 
