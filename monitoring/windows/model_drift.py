@@ -108,16 +108,17 @@ def merged_model_scores(windows: Iterable[ModelDriftWindows]) -> list[ModelDrift
         threshold = reference.threshold(n)
         if threshold is None or pair not in reference.counts:
             continue
-        drifts = kolmogorov_smirnov(counts[row], _training(reference, pair, counts.shape[2]))
+        drifts = kolmogorov_smirnov(counts[row], training_counts(reference, pair))
         by_input = dict(zip(RANGE_INPUT_NAMES, drifts.tolist(), strict=True))
         score = sum(reference.importances[name] * drift for name, drift in by_input.items())
         scores.append(ModelDriftScore(pair, score, threshold, n, by_input))
     return scores
 
 
-def _training(reference: ModelDriftReference, pair: str, bins: int) -> NDArray[np.int64]:
-    """Return the training values of a pair in each bin, ``(11, bins)``."""
-    counts = np.zeros((len(RANGE_INPUT_NAMES), bins), dtype=np.int64)
+def training_counts(reference: ModelDriftReference, pair: str) -> NDArray[np.int64]:
+    """Return the training values of a pair in each bin, ``(11, bins)``; 0 in the bins that an input does not have."""
+    counts = np.zeros((len(RANGE_INPUT_NAMES), bins_of(reference)), dtype=np.int64)
     for row, name in enumerate(RANGE_INPUT_NAMES):
-        counts[row, : len(reference.counts[pair][name])] = reference.counts[pair][name]
+        of_input = reference.counts[pair][name]
+        counts[row, : len(of_input)] = of_input
     return counts
