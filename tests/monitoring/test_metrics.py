@@ -91,7 +91,7 @@ def observations(version: str, messages: int = 300) -> Observations:
     inside = np.column_stack((np.arange(messages) % 5 > 0, np.ones(messages, dtype=bool)))
     hindcasts = HindcastErrors(rows, move, move, inside, move, np.zeros(messages, dtype=bool))
     inputs = np.zeros((messages, len(RANGE_INPUT_NAMES)), dtype=np.float32)
-    return Observations(version, rows, np.zeros((messages, 5)), hindcasts, inputs)
+    return Observations(version, rows, np.zeros((messages, 5)), hindcasts, rows, inputs)
 
 
 def test_live_accuracy_is_of_the_model_in_use_and_goes_with_its_partition(metrics, registry) -> None:
@@ -145,8 +145,8 @@ def test_importance_weighted_drift_goes_with_its_partition_and_the_importances_w
 def test_messages_without_inputs_of_the_range_forest_have_no_model_drift(metrics, registry) -> None:
     stats = training_stats("one").model_copy(update={"model_drift": drifting_inputs.reference()})
     metrics.model_loaded(stats)
-    short = observations("one")
-    short.range_inputs[:] = np.nan
+    found = observations("one")
+    short = replace(found, input_pair_rows=found.pair_rows[:0], range_inputs=found.range_inputs[:0])
     metrics.committed(("t", 0), observing(short), 0.1, [])
     assert registry.get_sample_value("model_drift_score", {"pair": "EUR/GBP"}) is None
     assert registry.get_sample_value("accuracy_window_messages", {"pair": "EUR/GBP"}) == 300

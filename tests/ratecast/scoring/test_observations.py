@@ -37,14 +37,15 @@ def test_the_inputs_are_those_that_the_forest_saw():
 def test_a_history_that_is_shorter_or_at_the_floor_has_no_inputs_and_the_others_have_theirs(rates):
     _, alone = observed(walk(61, 1))
     _, found = observed(rates, walk(61, 1))
-    assert np.isnan(found.range_inputs[0]).all()
-    np.testing.assert_array_equal(found.range_inputs[1], alone.range_inputs[0])
-    assert len(found.range_inputs) == len(found.pair_rows) == 2
+    np.testing.assert_array_equal(found.range_inputs, alone.range_inputs)
+    assert len(found.range_inputs) == len(found.input_pair_rows) == 1
+    assert len(found.pair_rows) == 2
 
 
 def test_a_forest_that_is_not_used_sees_nothing():
     _, found = observed(walk(61), exponent=0.0)
-    assert np.isnan(found.range_inputs).all()
+    assert len(found.range_inputs) == len(found.input_pair_rows) == 0
+    assert len(found.pair_rows) == 1
 
 
 def test_messages_with_a_faulty_rate_are_left_out():
