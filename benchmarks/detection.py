@@ -27,6 +27,7 @@ from benchmarks.detectors import (
     delays,
 )
 from benchmarks.drift_windows import windows_table
+from benchmarks.lasting_changes import COLUMNS, changes_table
 from ratecast.model.bundle import load
 from ratecast.model.references import WINDOW_MESSAGES
 from ratecast.rates.tables import load_ecb
@@ -168,6 +169,11 @@ def report(models_dir: Path) -> str:
                 ["test", "clean rates, %", "worst pairs, %", "volatility x3, %", "messages until found"],
                 windows_table(bundle, series),
             ),
+            (
+                "Lasting changes: share of windows above the threshold of each score, and what the change does to the ranges. "
+                "The changes begin on the first day after training. KS and PSI are those of the returns."
+            ),
+            markdown(COLUMNS, changes_table(detectors.forecaster, bundle.stats, series)),
             (
                 "Coverage: share of next rates inside the range, for all messages from 2021 on. It must be within "
                 f"{MOST_POINTS_OFF} percentage points of the level for every pair."

@@ -68,6 +68,7 @@ class Detectors:
     def __init__(self, bundle: Bundle) -> None:
         self.forecaster = Forecaster.from_bundle(bundle)
         self.checker = QualityChecker.from_stats(bundle.stats)
+        self.stats = bundle.stats
 
     def prepared(self, series: Series, first: int, stop: int) -> tuple[Windows, Quality]:
         """Returns the messages whose newest rates are ``first`` to ``stop``, as a worker prepares them, and their alerts."""

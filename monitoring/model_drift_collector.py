@@ -71,7 +71,7 @@ class ModelDriftCollector(Collector):
             ),
             GaugeMetricFamily(
                 "feature_importance",
-                "Share of the ranges' loss that depends on this input of the range forest. The shares add up to 1.",
+                "Permutation importance of one input of the range forest for the ranges. All importances add up to 1.",
                 labels=["feature"],
             ),
         )

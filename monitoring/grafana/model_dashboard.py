@@ -8,6 +8,7 @@ from monitoring.grafana.accuracy_row import ERROR_RATIO, accuracy
 from monitoring.grafana.feature_drift_row import feature_drift
 from monitoring.grafana.frame import MODEL_UID, board
 from monitoring.grafana.limits import DAY, DRIFTED_PAIRS, OFF_TARGET, STALE, WORSE_THAN_LAST_RATE, percent
+from monitoring.grafana.model_drift_row import model_drift
 from monitoring.grafana.model_row import models_in_use, reloads_and_age
 from monitoring.grafana.panels import about, single
 from monitoring.grafana.promql import PAIR, select, total
@@ -37,7 +38,7 @@ def dashboard() -> Dashboard:
         [
             ("Now", [*_model_now(), *_data_now(), models_in_use()]),
             ("Accuracy", accuracy()),
-            ("Drift against training", feature_drift()),
+            ("Drift against training", [*feature_drift(), *model_drift()]),
             ("Data quality", quality()),
             ("Model", reloads_and_age()),
             ("Shadow", shadow()),

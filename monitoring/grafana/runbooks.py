@@ -15,6 +15,7 @@ _DRIFTED_MESSAGES = (
     "RatecastDailyDriftRatioHigh",
 )
 _TRANSACTIONS = ("RatecastTransactionsAborting", "RatecastTransactionsFenced")
+_DRIFTED_MODEL = ("RatecastModelDrift",)
 _DRIFTED_FEATURES = ("RatecastFeatureDrift", "RatecastFeatureDriftWidespread")
 # Alerts about alerts that reach nobody or cannot fire.
 _ALERTING = (
@@ -79,6 +80,8 @@ ALERTS: dict[str, tuple[str, ...]] = {
     "Changes of accuracy": ("RatecastAccuracyWorse", "RatecastAccuracyBetter"),
     "Drift by KS over threshold": _DRIFTED_FEATURES,
     "Drift score over threshold": _DRIFTED_FEATURES,
+    "Model drift over threshold": _DRIFTED_MODEL,
+    "Drift and importance of the range forest's inputs": _DRIFTED_MODEL,
     "Data-quality alerts by code": _WRONG_RATES,
     "Data-quality alerts by pair": _WRONG_RATES,
     "Data-quality alerts by pair and code": _WRONG_RATES,

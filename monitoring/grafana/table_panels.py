@@ -46,6 +46,38 @@ def rows(
     return panel if value is None else panel.sort_by([_highest_first(value)])
 
 
+def rows_of_values(
+    title: str, description: str, unit: str, columns: Sequence[str], values: Mapping[str, str]
+) -> table.Panel:
+    """One row for each set of labels at the end of the time range with a column for each query, 12 by 8 on the grid.
+
+    Args:
+        title: The title of the panel.
+        description: The description of the panel.
+        unit: The unit of all values.
+        columns: The labels that become columns, in order. The series of every query have these and no others.
+        values: Heading -> query. Rows are sorted by the last one in descending order.
+    """
+    names = {f"Value #{chr(ord('A') + index)}": heading for index, heading in enumerate(values)}
+    organize = {
+        "excludeByName": {"Time": True},
+        "indexByName": {name: index for index, name in enumerate((*columns, *names))},
+        "renameByName": names,
+    }
+    panel = (
+        titled(table.Panel(), title, description)
+        .unit(unit)
+        .with_transformation(DataTransformerConfig(id_val="merge", options={}))
+        .with_transformation(DataTransformerConfig(id_val="organize", options=organize))
+        .sort_by([_highest_first(list(values)[-1])])
+        .span(12)
+        .height(8)
+    )
+    for name, expr in zip(names, values.values(), strict=True):
+        panel.with_target(now(expr).ref_id(name[-1]).format(PromQueryFormat.TABLE))
+    return panel
+
+
 def ascending(column: str) -> common.TableSortByFieldState:
     """Sorts a table by a column, lowest first."""
     return common.TableSortByFieldState().display_name(column).desc(False)

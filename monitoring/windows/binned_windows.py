@@ -81,11 +81,12 @@ class BinnedWindows:
             self._fold_step(rows[step], values[step])
 
     def _fold_step(self, rows: NDArray[np.intp], values: NDArray[np.floating]) -> None:
+        bins = self._to_bins(rows, values)
         order = np.argsort(rows, kind="stable")
-        rows, values = rows[order], values[order]
+        rows = rows[order]
         arrived = np.bincount(rows, minlength=len(self._next))
         nth = np.arange(len(rows)) - (np.cumsum(arrived) - arrived)[rows]
         slots = (self._next[rows] + nth) % self._window
         self._next = (self._next + arrived) % self._window
         # If two messages fall into one slot the later one stays, as numpy guarantees for repeated indices.
-        self._rings[rows, :, slots] = self._to_bins(rows, values)
+        self._rings[rows, :, slots] = bins[order]

@@ -5,8 +5,6 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from monitoring.windows.accuracy import WorkerAccuracy
 from monitoring.windows.feature_drift import FeatureDriftWindows, merged_scores
 from monitoring.windows.model_drift import ModelDriftWindows, merged_model_scores
@@ -81,8 +79,7 @@ class LiveMonitor:
         if windows is None:
             windows = ModelDriftWindows(tuple(stats.pairs), stats.model_drift)
             self._model_drift[partition] = windows
-        known = ~np.isnan(observations.range_inputs[:, 0])
-        windows.add(observations.pair_rows[known], observations.range_inputs[known])
+        windows.add(observations.input_pair_rows, observations.range_inputs)
 
 
 def _log_change(change: AccuracyChange) -> None:

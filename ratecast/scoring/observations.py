@@ -43,8 +43,10 @@ class Observations:
     pair_rows: NDArray[np.intp]  # (n,), for messages whose newest rate is no fault
     features: NDArray[np.float64]  # (n, 5), for these messages; columns FEATURE_NAMES
     hindcasts: HindcastErrors
-    # (n, 11), columns RANGE_INPUT_NAMES, NaN for histories that are too short or that the range forest is not used for
-    range_inputs: NDArray[np.float32]
+    input_pair_rows: NDArray[
+        np.intp
+    ]  # (k,), for those of them that the range forest was used for, with full histories
+    range_inputs: NDArray[np.float32]  # (k, 11), for these messages; columns RANGE_INPUT_NAMES
 
 
 def observe(
@@ -71,7 +73,7 @@ def observe(
     # A stuck feed is not a calm market, so its messages must not count as drift.
     sound = kept & ~faulty
     # The inputs of shorter histories have another distribution, for example their largest return is smaller.
-    inputs = np.where((windows.lengths >= WINDOW)[:, None], forecasts.range_inputs, np.nan)
+    full = sound & (windows.lengths >= WINDOW) & ~np.isnan(forecasts.range_inputs[:, 0])
     return Observations(
         model_version=forecaster.version,
         pair_rows=windows.pairs[sound],
@@ -86,5 +88,6 @@ def observe(
             hindcasts.half,
             offsets[answered],
         ),
-        range_inputs=inputs[sound],
+        input_pair_rows=windows.pairs[full],
+        range_inputs=forecasts.range_inputs[full],
     )

@@ -26,7 +26,7 @@ from ratecast.model.shadow_pointer import set_shadow
 from ratecast.rates.tables import RateTable
 from ratecast.settings import Settings
 from ratecast_stack.children import free_port
-from tests import brokers, dashboards
+from tests import brokers, dashboards, drifting_inputs
 from tests.bad_records import BAD
 from tests.bundles import LEVELS, SIGMA, training_stats, write_bundle, write_manifest
 from tests.dashboards import Query, metric_names
@@ -80,6 +80,7 @@ def write_full_bundle(models_dir):
     stats = training_stats().model_copy(
         update={
             "feature_drift": {pair: dict.fromkeys(DRIFT_FEATURES, reference) for pair in LEVELS},
+            "model_drift": drifting_inputs.reference(LEVELS),
             "accuracy": AccuracyReference(
                 messages=1000, cap=3.0, mean=0.8, std=0.6, prior_messages=100, delta=0.09, threshold=5.0
             ),

@@ -18,6 +18,7 @@ from ratecast.model.range_inputs import RANGE_INPUT_NAMES
 from ratecast.model.references import FeatureReference
 from ratecast.scoring.observations import HindcastErrors, Observations
 from ratecast.scoring.scorer import ScoredBatch
+from tests import drifting_inputs
 from tests.bundles import training_stats
 
 METRICS_PAGE = Path(__file__).parents[2] / "docs" / "reference" / "metrics.md"
@@ -91,7 +92,7 @@ def observations(version: str, messages: int = 300) -> Observations:
     half, offsets = np.full((messages, 2), 0.002), np.arange(messages)
     hindcasts = HindcastErrors(rows, move, move, inside, move, np.zeros(messages, dtype=bool), half, offsets)
     inputs = np.zeros((messages, len(RANGE_INPUT_NAMES)), dtype=np.float32)
-    return Observations(version, rows, np.zeros((messages, 5)), hindcasts, inputs)
+    return Observations(version, rows, np.zeros((messages, 5)), hindcasts, rows, inputs)
 
 
 def test_live_accuracy_is_of_the_model_in_use_and_goes_with_its_partition(metrics, registry) -> None:
@@ -119,6 +120,37 @@ def test_windowed_drift_is_shown_with_its_threshold_and_goes_with_the_model(metr
     assert registry.get_sample_value("feature_drift_window_messages", labels) == 300
     metrics.model_loaded(training_stats("two"))
     assert registry.get_sample_value("feature_drift_score", labels) is None
+
+
+def test_importance_weighted_drift_goes_with_its_partition_and_the_importances_with_the_model(
+    metrics, registry
+) -> None:
+    stats = training_stats("one").model_copy(update={"model_drift": drifting_inputs.reference()})
+    metrics.model_loaded(stats)
+    pair, feature = {"pair": "EUR/GBP"}, {"feature": drifting_inputs.IMPORTANT}
+    assert registry.get_sample_value("feature_importance", feature) == 0.6
+    assert registry.get_sample_value("model_drift_score", pair) is None
+    metrics.committed(("t", 0), observing(observations("one")), 0.1, [])
+    # All inputs are 0: of training 50 % lies in higher bins.
+    assert registry.get_sample_value("model_drift_score", pair) == pytest.approx(0.5)
+    assert registry.get_sample_value("model_drift_score_threshold", pair) == 0.2
+    assert registry.get_sample_value("model_drift_input_score", {**pair, **feature}) == pytest.approx(0.5)
+    metrics.revoked("t", 0)
+    assert registry.get_sample_value("model_drift_score", pair) is None
+    metrics.committed(("t", 0), observing(observations("one")), 0.1, [])
+    metrics.model_loaded(training_stats("two"))
+    assert registry.get_sample_value("model_drift_score", pair) is None
+    assert registry.get_sample_value("feature_importance", feature) is None
+
+
+def test_messages_without_inputs_of_the_range_forest_have_no_model_drift(metrics, registry) -> None:
+    stats = training_stats("one").model_copy(update={"model_drift": drifting_inputs.reference()})
+    metrics.model_loaded(stats)
+    found = observations("one")
+    short = replace(found, input_pair_rows=found.pair_rows[:0], range_inputs=found.range_inputs[:0])
+    metrics.committed(("t", 0), observing(short), 0.1, [])
+    assert registry.get_sample_value("model_drift_score", {"pair": "EUR/GBP"}) is None
+    assert registry.get_sample_value("accuracy_window_messages", {"pair": "EUR/GBP"}) == 300
 
 
 def test_a_scored_batch_counts_each_record(metrics, registry) -> None:

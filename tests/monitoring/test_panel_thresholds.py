@@ -54,6 +54,7 @@ COLOURED_BY_MEANING = {
     "Drift by KS over threshold", "Drift by PSI over threshold", "Drift score over threshold",
     "Winkler ratio of the shadow model", "Forecasts compared with the shadow model",
     "Coverage of both models' 80 % range", "Coverage of both models' 95 % range",
+    "Model drift over threshold",
 }  # fmt: skip
 # Counts and rates without a bad value, distributions, and lists.
 WITHOUT_THRESHOLDS = {
@@ -62,6 +63,7 @@ WITHOUT_THRESHOLDS = {
     "Batch size", "Scoring latency distribution", "End-to-end latency distribution",
     "Assigned partitions by worker", "Rebalances by worker", "HTTP requests", "Memory by worker",
     "Models in use", "Changes of accuracy", "Messages excluded from accuracy",
+    "Drift and importance of the range forest's inputs",
     "Data-quality alerts by code", "Data-quality alerts by pair", "Model reloads", "Time since the model was loaded",
 }  # fmt: skip
 
