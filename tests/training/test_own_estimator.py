@@ -28,7 +28,7 @@ from training.train_options import TrainOptions
 
 EXAMPLE = "examples.ridge_on_squares:make"
 NOW = dt.datetime(2026, 11, 1, 12, tzinfo=dt.UTC)
-DAYS_OF_RATES = 1000
+DAYS_OF_RATES = 800
 
 
 def settings(**names):
