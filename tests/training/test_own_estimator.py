@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import joblib
 import numpy as np
@@ -27,6 +29,7 @@ from training.train import train
 from training.train_options import TrainOptions
 
 EXAMPLE = "examples.ridge_on_squares:make"
+ROOT = Path(__file__).parents[2]
 NOW = dt.datetime(2026, 11, 1, 12, tzinfo=dt.UTC)
 DAYS_OF_RATES = 800
 
@@ -122,3 +125,10 @@ def test_a_retraining_with_the_same_estimator_knows_its_own_model(with_ridge, ta
     assert again.comparison is None
     to_forest = retrain(load(models_dir), RetrainOptions(models_dir, table, forest=settings(), dry_run=True))
     assert to_forest.comparison.all.challenger.winkler != to_forest.comparison.all.champion.winkler
+
+
+def test_the_how_to_guide_shows_the_example_as_it_is():
+    page = (ROOT / "docs" / "how-to" / "own-model.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    example = (ROOT / "examples" / "ridge_on_squares.py").read_text(encoding="utf-8")
+    assert example.endswith(f"\n\n{shown}")
