@@ -52,8 +52,8 @@ def fit_garch(returns: NDArray[np.float64]) -> Garch:
 
     model = arch_model(_PERCENT * returns, mean="Zero", vol="GARCH", p=1, q=1, dist="t", rescale=False)
     found = model.fit(disp="off", show_warning=False).params
-    parameters = (float(found[name]) for name in ("omega", "alpha[1]", "beta[1]", "nu"))
-    return Garch(*parameters, start=float(np.mean((_PERCENT * returns) ** 2)))
+    omega, alpha, beta, nu = (float(found[name]) for name in ("omega", "alpha[1]", "beta[1]", "nu"))
+    return Garch(omega, alpha, beta, nu, start=float(np.mean((_PERCENT * returns) ** 2)))
 
 
 def volatilities(model: Garch, returns: NDArray[np.float64]) -> NDArray[np.float64]:
