@@ -70,7 +70,7 @@ def fault(rows, estimator, purpose=WIDTH):
     [
         (
             Ridge(alpha=-1),
-            "it cannot be fitted: InvalidParameterError: The 'alpha' parameter of Ridge must be",
+            "it cannot be fitted to 678 rows: InvalidParameterError: The 'alpha' parameter of Ridge must be",
         ),
         (Changed(change=one_column), r"its output has the shape (678,), it must be (678, 2)"),
         (Changed(change=not_finite), "its output is not finite for some inputs"),
