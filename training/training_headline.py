@@ -32,7 +32,7 @@ def headline(
     return f"{_centre(lambda_, test, centre)} {_range(test)} {_width(exponent, evaluation, width)}"
 
 
-def _centre(lambda_: float, test: Metrics, learner: str) -> str:
+def _centre(lambda_: float, test: Metrics, learner: str = "forest") -> str:
     dm = test.diebold_mariano
     if lambda_ == 0:
         return (
@@ -62,7 +62,7 @@ def _range(test: Metrics) -> str:
     return f"{contained}."
 
 
-def _width(exponent: float, evaluation: Evaluation, learner: str) -> str:
+def _width(exponent: float, evaluation: Evaluation, learner: str = "forest") -> str:
     """Returns whether the forest, or what replaces it, forecasts the width of the range, and what that gained on the test days."""
     if exponent == 0:
         return (
