@@ -58,6 +58,11 @@ class ChosenEstimator:
     parameters: str
     prototype: Any = field(repr=False, compare=False)
 
+    @property
+    def where(self) -> str:
+        """The option as the user gave it, for messages."""
+        return f"{self.purpose.option} {self.name}"
+
     def fit(self, inputs: NDArray[np.float32], wanted: NDArray[np.float64], seed: int) -> BoundedRegressor:
         """Returns a copy that is fitted.
 
@@ -65,6 +70,9 @@ class ChosenEstimator:
             inputs: ``(n, inputs)``.
             wanted: what to forecast, ``(n, 2)`` for widths and ``(n,)`` for the centre.
             seed: used for every ``random_state`` that is not set, so that a training can be repeated.
+
+        Raises:
+            UsageError: it cannot be fitted.
         """
         from sklearn.base import clone
 
@@ -75,7 +83,12 @@ class ChosenEstimator:
             if value is None and name.rpartition("__")[2] == "random_state"
         ]
         estimator.set_params(**dict.fromkeys(unset, seed))
-        return BoundedRegressor(estimator.fit(inputs, wanted), self.purpose.bounds)
+        try:
+            return BoundedRegressor(estimator.fit(inputs, wanted), self.purpose.bounds)
+        except Exception as error:  # noqa: BLE001 - the user's code may raise anything
+            raise UsageError(
+                f"{self.where}: it cannot be fitted to {len(inputs):,} rows: {reason(error)}"
+            ) from None
 
 
 def choose(purpose: Purpose, name: str | None) -> ChosenEstimator | None:

@@ -49,11 +49,8 @@ def try_estimators(settings: ForestSettings, rows: Rows) -> None:
 def _try(
     chosen: ChosenEstimator, inputs: NDArray[np.float32], wanted: NDArray[np.float64], seed: int
 ) -> None:
-    where = f"{chosen.purpose.option} {chosen.name}"
-    try:
-        fitted = chosen.fit(inputs, wanted, seed)
-    except Exception as error:  # noqa: BLE001 - the user's code may raise anything
-        raise UsageError(f"{where}: it cannot be fitted: {reason(error)}") from None
+    where = chosen.where
+    fitted = chosen.fit(inputs, wanted, seed)
     _require_usable(where, chosen, fitted, inputs)
     try:
         graph = export_onnx(fitted, inputs.shape[1])

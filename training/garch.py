@@ -28,12 +28,13 @@ _PERCENT = 100.0  # arch's optimiser wants returns of about this size
 
 @dataclass(frozen=True)
 class Garch:
-    """Parameters of one pair; ``omega`` belongs to returns in percent."""
+    """Parameters of one pair; ``omega`` and ``start`` belong to returns in percent."""
 
     omega: float
     alpha: float
     beta: float
     nu: float  # degrees of freedom
+    start: float  # variance of the first return: the mean square of those of the fit
 
 
 def is_installed() -> bool:
@@ -51,21 +52,22 @@ def fit_garch(returns: NDArray[np.float64]) -> Garch:
 
     model = arch_model(_PERCENT * returns, mean="Zero", vol="GARCH", p=1, q=1, dist="t", rescale=False)
     found = model.fit(disp="off", show_warning=False).params
-    return Garch(*(float(found[name]) for name in ("omega", "alpha[1]", "beta[1]", "nu")))
+    omega, alpha, beta, nu = (float(found[name]) for name in ("omega", "alpha[1]", "beta[1]", "nu"))
+    return Garch(omega, alpha, beta, nu, start=float(np.mean((_PERCENT * returns) ** 2)))
 
 
 def volatilities(model: Garch, returns: NDArray[np.float64]) -> NDArray[np.float64]:
     """Returns the volatility of each return as forecast from the returns before it, ``(n,)``.
 
-    ``sigma_t^2 = omega + alpha r_(t-1)^2 + beta sigma_(t-1)^2``. The first is the root mean square of all returns.
+    ``sigma_t^2 = omega + alpha r_(t-1)^2 + beta sigma_(t-1)^2``.
 
-    >>> found = volatilities(Garch(0.1, 0.2, 0.7, 5.0), np.array([0.01, -0.02, 0.0]))
+    >>> found = volatilities(Garch(0.1, 0.2, 0.7, 5.0, start=1.0), np.array([0.01, -0.02, 0.0]))
     >>> (10_000 * found**2).round(3).tolist()
-    [1.667, 1.467, 1.927]
+    [1.0, 1.0, 1.6]
     """
     squares = (_PERCENT * returns) ** 2
     variance = np.empty(len(squares))
-    now = float(squares.mean())
+    now = model.start
     for step, square in enumerate(squares.tolist()):
         variance[step] = now
         now = model.omega + model.alpha * square + model.beta * now

@@ -54,6 +54,7 @@ def test_nothing_is_cut_off_at_80_columns(name: str) -> None:
         "verify",
         "replay",
         "retrain",
+        "backtest",
         "drift-report",
     ],
 )

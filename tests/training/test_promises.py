@@ -1,6 +1,6 @@
 """What the ranges promise, measured on the ECB's rates: trained to the end of 2020, tested from 2021 to the newest rate.
 
-Forecasts are those of a worker. They are compared with the recipe before the range forest, which this file keeps.
+Forecasts are those of a worker. They are compared with the recipe before the range forest, which `tests.old_recipe` keeps.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from ratecast.model.forecast import Forecaster
 from ratecast.model.ranges import half_widths
 from ratecast.rates.tables import load_ecb
 from tests import bundles
+from tests.old_recipe import old_scales
 from training.build_stats import pair_stats
 from training.collect import collect
 from training.conformal import conformal_quantile
@@ -52,22 +53,6 @@ class Outcome:
             winkler_score(size, new[:, c], level) / winkler_score(size, old[:, c], level)
             for c, level in enumerate(CLAIMED)
         ]
-
-
-def old_scales(returns, stored):
-    """The scales before the range forest: short histories had ten pseudo-observations of the stored sigma."""
-    present = ~np.isnan(returns)
-    sizes, count = np.where(present, np.abs(returns), 0.0), present.sum(axis=1)
-    weights = 0.94 ** np.arange(returns.shape[1])[::-1]
-    prior = np.where(count < 20, 10.0, 0.0)
-    typical, weight = 0.7979 * stored, (present * weights).sum(axis=1) + prior
-    sigma = np.sqrt(((sizes**2 * weights).sum(axis=1) + prior * stored**2) / weight)
-    mean = ((sizes * weights).sum(axis=1) + prior * typical) / weight
-    rank = returns.shape[1] - count + np.ceil(0.8 * count).astype(int) - 1
-    quantile = np.take_along_axis(np.sort(sizes, axis=1), rank[:, None], axis=1)[:, 0]
-    shape = np.clip(quantile / np.maximum(sizes.sum(axis=1) / count, 0.1 * typical), 0.8, 2.2)
-    shoulder = np.maximum(mean, 0.1 * typical) * np.where(count < 20, 1.6062, shape) ** 0.6
-    return np.column_stack((shoulder, np.maximum(sigma, 0.1 * stored)))
 
 
 def all_windows(histories):
