@@ -152,7 +152,9 @@ class Settings(BaseSettings):
         "200 records of a partition.",
     )
     model_check_seconds: float = Field(
-        5.0, gt=0, description="How often a worker checks whether `models/current` names another model."
+        5.0,
+        gt=0,
+        description="How often a worker checks whether `models/current` or `models/shadow` names another model.",
     )
     drift_std_threshold: float | None = Field(
         None,

@@ -92,7 +92,7 @@ def retrain(  # noqa: PLR0913 - each argument is an option of the command
     shadow: Annotated[
         bool,
         typer.Option(
-            "--shadow", help="Make the new model the shadow model, even if it is worse on these days."
+            "--shadow", help="Make the new model the shadow model, even if it is worse on the days held back."
         ),
     ] = False,
     promote: Annotated[
@@ -107,7 +107,7 @@ def retrain(  # noqa: PLR0913 - each argument is an option of the command
         typer.Option(
             metavar="URL",
             help="With --promote: metrics of a worker. Repeatable, once for each worker. "
-            r"\[default: http://127.0.0.1:8000/metrics]",
+            r"\[default: this machine's worker]",
         ),
     ] = None,
     forecasts: Annotated[

@@ -16,7 +16,8 @@ _HEAD = """# Files of a model bundle
 
 A *bundle* is the directory of one model: `models/<version>/`. Its content never changes once it is there. `models/current` is a text
 file with one line that names the version in use. A worker rejects a bundle if a checksum does not match, or if its ONNX model gives
-different answers than the scikit-learn model. The worker then keeps the model that it has."""
+different answers than the scikit-learn model. The worker then keeps the model that it has. `models/shadow` names the [shadow
+model](../how-to/retrain.md#try-a-model-on-live-messages) in the same way. Without that file there is none."""
 
 _FEATURES = """Each entry of `features` holds the minimum, maximum, mean and standard deviation of `lag_1`, `lag_2`, `lag_3`, `return_1` or
 `return_2` over the training rows."""

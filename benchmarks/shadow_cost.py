@@ -1,0 +1,110 @@
+"""Measures what a shadow model costs: processor time of scoring a batch once more and of comparing the two models.
+
+The steps run alternately in one process on the same messages of real rates, and only the time of this thread counts, so
+other programs on the machine hardly matter. The shadow model is the current one under another name: both do the same work.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import sys
+import time
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from aiokafka import ConsumerRecord
+from prometheus_client import CollectorRegistry
+from rich.console import Console
+from rich.table import Table
+
+from monitoring.metrics import WorkerMetrics
+from producer.plan import histories
+from ratecast.errors import RatecastError
+from ratecast.model.bundle import load
+from ratecast.rates.tables import load_ecb
+from ratecast.scoring.scorer import Scorer
+from ratecast.settings import load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ratecast.contract.record import Record
+    from ratecast.model.bundle import Bundle
+
+BATCHES = (1, 10, 100, 1000)
+MESSAGES = 20_000
+LONE_MESSAGES = 2_000  # of batches of one
+
+
+def renamed(bundle: Bundle) -> Bundle:
+    """Returns the same model under another version."""
+    version = f"{bundle.version}.shadow"
+    stats = bundle.stats.model_copy(update={"model_version": version})
+    return bundle.model_copy(update={"version": version, "stats": stats})
+
+
+def measure(bundle: Bundle, records: Sequence[Record], size: int) -> dict[str, float]:
+    """Returns microseconds of processor time per message of each step."""
+    metrics = WorkerMetrics(CollectorRegistry(), list)
+    metrics.model_loaded(bundle.stats)
+    champion, shadow = (Scorer(found, 1_000_000) for found in (bundle, renamed(bundle)))
+    metrics.shadow.shadow_loaded(shadow.bundle.stats)
+    spent: dict[str, float] = defaultdict(float)
+
+    def timed(step: str, began: float) -> float:
+        now = time.thread_time()
+        spent[step] += 1e6 * (now - began) / len(records)
+        return now
+
+    for start in range(0, len(records), size):
+        batch, now = records[start : start + size], dt.datetime.now(dt.UTC)
+        began = time.thread_time()
+        scored = champion.score(batch, now)
+        began = timed("champion", began)
+        again = shadow.score(scored.records, now)
+        began = timed("shadow", began)
+        metrics.shadow.add(scored.observations, again.observations)
+        timed("comparison", began)
+    return spent
+
+
+def main() -> None:
+    try:
+        bundle = load(load_settings().models_dir)
+    except RatecastError as error:
+        sys.exit(str(error))
+    logging.disable(logging.WARNING)  # warnings about drift of these rates do not matter here
+    plan = histories.plan(load_ecb(), list(bundle.stats.pairs), start=dt.date(2017, 1, 1))
+    records = [
+        ConsumerRecord(
+            topic="rates",
+            partition=0,
+            offset=offset,
+            timestamp=0,
+            timestamp_type=1,
+            key=message.key,
+            value=message.value,
+            checksum=None,
+            serialized_key_size=len(message.key),
+            serialized_value_size=len(message.value),
+            headers=(),
+        )
+        for offset, message in enumerate(plan.messages(0, min(MESSAGES, len(plan))))
+    ]
+    table = Table("messages per batch", "scoring us", "with the shadow us", "comparing us", "ratio")
+    for size in BATCHES:
+        cost = measure(bundle, records[:LONE_MESSAGES] if size == 1 else records, size)
+        figures = cost["champion"], cost["shadow"], cost["comparison"]
+        table.add_row(
+            f"{size:,}", *(f"{figure:.2f}" for figure in figures), f"{sum(figures) / figures[0]:.2f}"
+        )
+    console = Console()
+    console.print(
+        f"{len(records):,} messages of 61 rates, {len(bundle.stats.pairs)} pairs; processor time per message"
+    )
+    console.print(table)
+
+
+if __name__ == "__main__":
+    main()
