@@ -176,9 +176,7 @@ class Forecaster:
         returns, stored, sigma = windows.returns, windows.stored, windows.sigma
         values = features.contract_features(windows.rates, returns)
         step = self._step(returns, sigma, stored)
-        scales = self._scales(windows, windows.clean_returns, sigma, windows.lengths)
-        table_rows = self._table_rows(windows.lengths)
-        half = ranges.half_widths(self._quantiles[table_rows], scales)
+        half, scales = self._half_widths(windows, windows.clean_returns, sigma, windows.lengths)
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             prediction = values[:, 0] * np.exp(step)
             lower = prediction[:, None] * np.exp(-half)
@@ -189,7 +187,7 @@ class Forecaster:
         floored = features.floored(sigma, stored)
         optional = None
         if self._optional is not None:
-            optional = self._optional.forecast(prediction, scales, half, table_rows)
+            optional = self._optional.forecast(prediction, scales, half, windows.lengths)
         return Forecasts(values, prediction, lower, upper, adaptive, floored, scores, drifted, optional)
 
     def hindcast(self, windows: Windows) -> Hindcasts:
@@ -202,8 +200,7 @@ class Forecaster:
         sigma = windows.sigma_before
         step = self._step(windows.returns[:, :-1], sigma, windows.stored)
         error = np.abs(newest - step)
-        scales = self._scales(windows, earlier, sigma, windows.lengths - 1)
-        half = ranges.half_widths(self._quantiles[self._table_rows(windows.lengths - 1)], scales)
+        half, _ = self._half_widths(windows, earlier, sigma, windows.lengths - 1)
         return Hindcasts(error, np.abs(newest), error / sigma, error[:, None] <= half)
 
     def _step(
@@ -216,18 +213,14 @@ class Forecaster:
         result: NDArray[np.float64] = self._shrinkage * step * sigma
         return result
 
-    def _table_rows(self, lengths: NDArray[np.intp]) -> NDArray[np.intp]:
-        """Return the row of the tables of quantiles for each history length, ``(n,)``."""
-        return np.searchsorted(self._lengths, lengths, side="right") - 1
-
-    def _scales(
+    def _half_widths(
         self,
         windows: Windows,
         returns: NDArray[np.float64],
         sigma: NDArray[np.float64],
         lengths: NDArray[np.intp],
-    ) -> NDArray[np.float64]:
-        """Return the scales of the ranges in log returns, ``(n, 2)``, columns LEVELS.
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the half widths of the ranges in log returns and their scales, ``(n, 2)`` each, columns LEVELS.
 
         Args:
             windows: the histories.
@@ -243,7 +236,8 @@ class Forecaster:
                 scales = scales * self._factors(returns, sigma, scales)
             elif forest.any():
                 scales[forest] *= self._factors(returns[forest], sigma[forest], scales[forest])
-        return scales
+        quantiles = self._quantiles[np.searchsorted(self._lengths, lengths, side="right") - 1]
+        return ranges.half_widths(quantiles, scales), scales
 
     def _factors(
         self, returns: NDArray[np.float64], sigma: NDArray[np.float64], scales: NDArray[np.float64]
