@@ -212,7 +212,7 @@ def as_json(answer: PairForecast) -> dict[str, Any]:
 
     def plain(value: Any) -> Any:
         if isinstance(value, dict):
-            return {name: plain(inner) for name, inner in value.items() if name != "model_version"}
+            return {str(name): plain(inner) for name, inner in value.items() if name != "model_version"}
         return str(value) if isinstance(value, dt.date) else value
 
     result: dict[str, Any] = plain(asdict(answer))

@@ -17,7 +17,7 @@ from ratecast.contract.wire import decode_prediction
 from ratecast.errors import UsageError
 from ratecast.model import bundle as bundles
 from ratecast.model.optional_forecasts import available, require
-from ratecast.optional_fields import OptionalFields, chosen_horizons, chosen_quantiles
+from ratecast.optional_fields import HORIZONS, OptionalFields, chosen_horizons, chosen_quantiles
 from ratecast.scoring.scorer import Scorer
 
 if TYPE_CHECKING:
@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from ratecast.model.training_stats import RangesHeld
 
 _NO_LIMIT = 2**30  # bytes of a message; a history of the most rates has 40 kB
+_FAR_AHEAD = (
+    f"The ranges in {HORIZONS[-1]} steps hold as often as they claim over all pairs together. Those of a pair that drifts hold "
+    "less often."
+)
 
 
 @dataclass(slots=True)
@@ -155,7 +159,10 @@ class ForecastModel:
             interval_quality=prediction.interval_quality,
             held=_held(training.ranges_held),
             alerts=tuple(prediction.alerts),
-            remarks=tuple(remarks(prediction, len(history.rates), dates, self.trained_until, today)),
+            remarks=(
+                *remarks(prediction, len(history.rates), dates, self.trained_until, today),
+                *((_FAR_AHEAD,) if max(wanted.horizons, default=0) == HORIZONS[-1] else ()),
+            ),
             model_version=self.version,
             horizons={
                 row.steps: HorizonForecast(

@@ -203,7 +203,7 @@ class Forecaster:
         floored = features.floored(sigma, stored)
         optional = None
         if self._optional is not None:
-            optional = self._optional.forecast(prediction, scales, half, table_rows)
+            optional = self._optional.forecast(prediction, scales, half, windows.lengths)
         return Forecasts(
             values,
             prediction,
@@ -240,11 +240,7 @@ class Forecaster:
         result: NDArray[np.float64] = self._shrinkage * step * sigma
         return result
 
-    def _table_rows(self, lengths: NDArray[np.intp]) -> NDArray[np.intp]:
-        """Return the row of the tables of quantiles for each history length, ``(n,)``."""
-        return np.searchsorted(self._lengths, lengths, side="right") - 1
-
-    def _scales(
+    def _half_widths(
         self,
         windows: Windows,
         sums: WeightedSums,

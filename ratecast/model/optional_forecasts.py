@@ -72,6 +72,7 @@ class OptionalTables:
         self.fields = fields
         self._steps = [known.horizons.index(steps) for steps in fields.horizons]
         lengths = sorted(stats.intervals[LEVELS[0]])
+        self._lengths = np.array(lengths)
         self._horizons = np.array(
             [
                 [[stats.horizons[steps][level][n] for level in LEVELS] for steps in known.horizons]
@@ -86,7 +87,7 @@ class OptionalTables:
         prediction: NDArray[np.float64],
         scales: NDArray[np.float64],
         half: NDArray[np.float64],
-        length_rows: NDArray[np.intp],
+        lengths: NDArray[np.intp],
     ) -> OptionalForecasts:
         """Return the optional fields of a batch.
 
@@ -94,14 +95,15 @@ class OptionalTables:
             prediction: forecasts of the next rate, ``(n,)``.
             scales: scales of its ranges, ``(n, 2)``.
             half: half widths of its ranges in log returns, ``(n, 2)``.
-            length_rows: row of the tables that each history uses, by its length, ``(n,)``.
+            lengths: number of rates of each history, ``(n,)``.
         """
+        rows = np.searchsorted(self._lengths, lengths, side="right") - 1
         widths = np.zeros((len(prediction), 0, len(LEVELS)))
         if self.fields.horizons:
-            widths = horizon_half_widths(self._horizons[length_rows], scales, half)[:, self._steps]
+            widths = horizon_half_widths(self._horizons[rows], scales, half)[:, self._steps]
         steps = np.zeros((len(prediction), 0))
         if self.fields.quantiles:
-            central = central_half_widths(self._central[length_rows], scales, half)
+            central = central_half_widths(self._central[rows], scales, half)
             steps = quantile_steps(central, self.fields.quantiles)
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             centre = prediction[:, None, None]

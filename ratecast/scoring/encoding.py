@@ -52,29 +52,26 @@ def encode_predictions(
     for row, (topic, partition, offset), history, pair in scored:
         (low_80, low_95), (high_80, high_95) = lower[row], upper[row]
         found, names = alerts.get(row), drifted.get(row, [])
-        values.append(
-            wire.encode_prediction(
-                wire.PredictionRow(
-                    history.message_id or f"{topic}-{partition}-{offset}",
-                    pair,
-                    history.as_of,
-                    prediction[row],
-                    features[row][0],
-                    wire.IntervalsRow((low_80, high_80), (low_95, high_95)),
-                    quality[row],
-                    wire.FeaturesRow(*features[row]),
-                    wire.DriftRow(bool(names), names, wire.FeaturesRow(*scores[row])),
-                    [] if found is None else list(found),
-                    model_version,
-                    scored_at,
-                    wire.SourceRow(topic, partition, offset, named_id),
-                    msgspec.UNSET if found is None else {code.value: text for code, text in found.items()},
-                    target_of(history),
-                    msgspec.UNSET if optional is None else optional.horizons(row, history),
-                    msgspec.UNSET if optional is None else optional.quantiles(row),
-                )
-            )
+        prediction_row = wire.PredictionRow(
+            history.message_id or f"{topic}-{partition}-{offset}",
+            pair,
+            history.as_of,
+            prediction[row],
+            features[row][0],
+            wire.IntervalsRow((low_80, high_80), (low_95, high_95)),
+            quality[row],
+            wire.FeaturesRow(*features[row]),
+            wire.DriftRow(bool(names), names, wire.FeaturesRow(*scores[row])),
+            [] if found is None else list(found),
+            model_version,
+            scored_at,
+            wire.SourceRow(topic, partition, offset, named_id),
+            msgspec.UNSET if found is None else {code.value: text for code, text in found.items()},
+            target_of(history),
         )
+        if optional is not None:
+            optional.fill(prediction_row, row, history)
+        values.append(wire.encode_prediction(prediction_row))
     return values
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from msgspec import UNSET, UnsetType
 
 from ratecast.contract.wire import HorizonRow, IntervalsRow
 from ratecast.scoring.target import target_of
@@ -13,7 +12,7 @@ from ratecast.scoring.target import target_of
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ratecast.contract.wire import History
+    from ratecast.contract.wire import History, PredictionRow
     from ratecast.model.optional_forecasts import OptionalForecasts
 
 
@@ -37,21 +36,25 @@ class OptionalRows:
         rates_fit = (forecasts.quantiles > 0) & np.isfinite(forecasts.quantiles)
         self._quantiles_fit = _rows(rates_fit)
 
-    def horizons(self, row: int, history: History) -> list[HorizonRow] | UnsetType:
-        """Return the ranges for each number of steps."""
-        if not (self._fields.horizons and self._horizons_fit[row]):
-            return UNSET
-        bounds = zip(self._fields.horizons, self._lower[row], self._upper[row], strict=True)
-        return [
-            HorizonRow(steps, IntervalsRow((low_80, high_80), (low_95, high_95)), target_of(history, steps))
-            for steps, (low_80, low_95), (high_80, high_95) in bounds
-        ]
+    def fill(self, prediction: PredictionRow, row: int, history: History) -> None:
+        """Set the optional fields of a prediction.
 
-    def quantiles(self, row: int) -> dict[str, float] | UnsetType:
-        """Return percent -> rate."""
-        if not (self._fields.quantiles and self._quantiles_fit[row]):
-            return UNSET
-        return dict(zip(self._fields.quantiles, self._quantiles[row], strict=True))
+        Args:
+            prediction: the prediction.
+            row: its row in the batch.
+            history: its message.
+        """
+        fields = self._fields
+        if fields.horizons and self._horizons_fit[row]:
+            bounds = zip(fields.horizons, self._lower[row], self._upper[row], strict=True)
+            prediction.horizons = [
+                HorizonRow(
+                    steps, IntervalsRow((low_80, high_80), (low_95, high_95)), target_of(history, steps)
+                )
+                for steps, (low_80, low_95), (high_80, high_95) in bounds
+            ]
+        if fields.quantiles and self._quantiles_fit[row]:
+            prediction.quantiles = dict(zip(fields.quantiles, self._quantiles[row], strict=True))
 
 
 def _rows(fits: NDArray[np.bool_]) -> list[bool]:

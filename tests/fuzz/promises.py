@@ -78,12 +78,27 @@ def _hold_prediction(record: Record, value: bytes) -> None:
     _demand(set(prediction.alerts) == set(prediction.alert_messages or {}), "an alert without words")
     _demand(max(map(len, (prediction.alert_messages or {"": ""}).values())) < 200, "an alert of many words")
     _demand(wire.encode_prediction(wire.decode_prediction(value)) == value, "not the same when read again")
+    _hold_optional_fields(prediction)
     expected = _second_opinion(record)
     if expected is not None:
         _demand(prediction.baseline == expected.history[-1], "another last rate than the message's")
         _demand(prediction.as_of == expected.as_of, "another as_of than the message's")
         _demand(prediction.target == _day_after(expected), "for another day than the next TARGET day")
         _demand(prediction.message_id == (expected.message_id or prediction.message_id), "another message_id")
+
+
+def _hold_optional_fields(prediction: Prediction) -> None:
+    """A field that float64 cannot hold is absent."""
+    (inner_80, outer_80), (inner_95, outer_95) = prediction.intervals.level_80, prediction.intervals.level_95
+    for horizon in prediction.horizons or []:
+        (low_80, high_80), (low_95, high_95) = horizon.intervals.level_80, horizon.intervals.level_95
+        nested = 0 < low_95 <= low_80 <= inner_80 and outer_80 <= high_80 <= high_95 < math.inf
+        wider = low_95 <= inner_95 and outer_95 <= high_95
+        _demand(nested and wider, f"ranges in {horizon.steps} steps are narrower than before, or not nested")
+        (inner_80, outer_80), (inner_95, outer_95) = (low_80, high_80), (low_95, high_95)
+    rates = list((prediction.quantiles or {}).values())
+    _demand(rates == sorted(rates), "quantiles cross")
+    _demand(all(0 < rate < math.inf for rate in rates), "a quantile is not finite and above zero")
 
 
 def _second_opinion(record: Record) -> RateHistory | None:

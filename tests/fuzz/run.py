@@ -17,6 +17,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from monitoring.metrics import WorkerMetrics
 from ratecast.model.bundle import Bundle
+from ratecast.optional_fields import HORIZONS, QUANTILES, OptionalFields
 from ratecast.scoring.scorer import Scorer
 from tests.bundles import centre_on_noise, forest_on_noise, training_stats
 from tests.fuzz.inputs import exhaustive_batches, random_batches
@@ -83,7 +84,7 @@ class Fuzzer:
             onnx=forest_on_noise()[0],
             centre=centre_on_noise()[0],
         )
-        self._scorer = Scorer(bundle, MAX_BYTES)
+        self._scorer = Scorer(bundle, MAX_BYTES, optional=OptionalFields(HORIZONS, QUANTILES))
         self._registry = CollectorRegistry()
         self._metrics = WorkerMetrics(self._registry, list)
         self._metrics.model_loaded(stats)

@@ -54,6 +54,20 @@ async def test_the_command_prints_its_own_answer_as_a_table_or_as_json(settings)
 
 
 @pytest.mark.usefixtures("_environment")
+async def test_a_worker_with_optional_fields_answers_them(settings):
+    settings = settings.model_copy(update={"horizons": "2,21", "quantiles": "5,50"})
+    async with running_worker(settings):
+        table = await asyncio.to_thread(invoke, "0.85", "0.86", "0.87", "--as-of", "2026-10-30")
+        document = await asyncio.to_thread(invoke, "0.85", "0.86", "0.87", "--json")
+    assert table.exit_code == 0, table.output
+    for text in ("in 2 steps", "on 2026-11-03", "in 21 steps", "on 2026-11-30", "quantiles", "50 %"):
+        assert text in table.stdout
+    prediction = json.loads(document.stdout)
+    assert [item["steps"] for item in prediction["horizons"]] == [2, 21]
+    assert prediction["quantiles"].keys() == {"5", "50"}
+
+
+@pytest.mark.usefixtures("_environment")
 async def test_drifted_features_are_named_with_their_distance(settings):
     async with running_worker(settings):
         result = await asyncio.to_thread(invoke, "10", "20", "30")

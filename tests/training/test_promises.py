@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from ratecast.model.accuracy_measures import winkler_score
 from ratecast.model.features import ewma_volatility
 from ratecast.model.forecast import Forecaster
 from ratecast.model.ranges import half_widths
+from ratecast.optional_fields import HORIZONS, QUANTILES, OptionalFields
 from ratecast.rates.tables import load_ecb
 from tests import bundles
 from tests.old_recipe import old_scales
@@ -26,6 +28,9 @@ from training.dataset import pair_sigmas
 from training.fit import fit_model
 from training.forests import ForestSettings
 from training.train_options import TrainOptions
+
+if TYPE_CHECKING:
+    from ratecast.model.optional_forecasts import OptionalForecasts
 
 EVE = np.datetime64("2020-12-31")
 SHORT = (3, 5, 11, 20)
@@ -42,6 +47,9 @@ class Outcome:
     actual: np.ndarray
     half: np.ndarray  # (n, 2), columns LEVELS
     old: np.ndarray  # (n, 2), half widths of the recipe before the range forest
+    last: np.ndarray  # (n,), newest rate of each history
+    later: np.ndarray  # (n, 4), rates so many HORIZONS ahead, NaN beyond the newest rate
+    optional: OptionalForecasts
 
     def inside(self, mask: np.ndarray | slice = slice(None)) -> np.ndarray:
         return (np.abs(self.actual)[mask, None] <= self.half[mask]).mean(axis=0)
@@ -56,13 +64,16 @@ class Outcome:
 
 
 def all_windows(histories):
-    """Position of the pair, 61 rates, next return and its day, for every rate with 61 rates before it."""
+    """Position of the pair, 61 rates, next return, its day and later rates, for every rate with 61 rates before it."""
     parts = []
     for position, history in enumerate(histories):
         for stretch in history.stretches:
             rates = sliding_window_view(stretch.rates, 61)[:-1]
             actual = np.diff(np.log(stretch.rates))[60:]
-            parts.append((np.full(len(rates), position), rates, actual, stretch.dates[61:]))
+            padded = np.concatenate((stretch.rates, np.full(max(HORIZONS), np.nan)))
+            later = [padded[60 + steps : 60 + steps + len(rates)] for steps in HORIZONS]
+            columns = (rates, actual, stretch.dates[61:], np.column_stack(later))
+            parts.append((np.full(len(rates), position), *columns))
     return [np.concatenate(columns) for columns in zip(*parts, strict=True)]
 
 
@@ -81,14 +92,16 @@ def tested():
             "shrinkage": model.shrinkage,
             "range_factor": model.range_factor,
             "intervals": model.quantiles,
+            "horizons": model.further.horizons,
+            "central_ranges": model.further.central,
             "pairs": {
                 history.pair: pair_stats(history, sigma, 1)
                 for history, sigma in zip(known, sigmas.tolist(), strict=True)
             },
         }
     )
-    worker = Forecaster(stats, model.range_forest)
-    pairs, rates, actual, dates = all_windows(histories)
+    worker = Forecaster(stats, model.range_forest, optional=OptionalFields(HORIZONS, QUANTILES))
+    pairs, rates, actual, dates, later = all_windows(histories)
     returns, before, stored = np.diff(np.log(rates), axis=1), dates <= EVE, sigmas[pairs]
     found = {}
     for length in (*SHORT, 21, 61):
@@ -105,6 +118,9 @@ def tested():
             actual=actual[~before],
             half=np.log(after.upper / after.prediction[:, None]),
             old=half_widths(quantiles, scales[~before]),
+            last=rates[~before, -1],
+            later=later[~before],
+            optional=after.optional,
         )
     return found
 
@@ -185,3 +201,54 @@ def test_ranges_are_finite_and_nested(tested, length):
     assert np.isfinite(half).all()
     assert (half > 0).all()
     assert (half[:, 0] <= half[:, 1]).all()
+
+
+def held_in(tested, steps, rows=slice(None)):
+    """Share of the rates so many steps ahead inside the ranges, columns LEVELS, and the number of these rates."""
+    column = HORIZONS.index(steps)
+    rate = tested.later[rows, column]
+    known = ~np.isnan(rate)
+    bounds = (side[rows][known, column] for side in (tested.optional.lower, tested.optional.upper))
+    lower, upper = bounds
+    return ((lower <= rate[known, None]) & (rate[known, None] <= upper)).mean(axis=0), int(known.sum())
+
+
+@pytest.mark.parametrize("steps", HORIZONS)
+def test_ranges_for_several_steps_are_covered_within_two_and_a_half_points_over_all_pairs(tested, steps):
+    """80 and 95 % ranges held 80.3 and 95.1 % (2 steps), 80.8 and 95.2 (5), 80.8 and 95.2 (10), 81.0 and 95.7 (21).
+
+    Single pairs are further off, the more steps the further: EUR/TRY, which drifts, has 80 and 94 % at 2 steps, 78 and
+    92 at 5, 74 and 91 at 10, 65 and 88 at 21; EUR/ZAR has 90 and 99 at 21.
+    """
+    share, count = held_in(tested[61], steps)
+    assert count >= 29_880 - 20 * (steps - 1)
+    assert (off(share) <= 2.5).all()
+
+
+def test_two_steps_ahead_every_pair_is_covered_within_two_points(tested):
+    for pair in np.unique(tested[61].pair):
+        assert (off(held_in(tested[61], 2, tested[61].pair == pair)[0]) <= 2.0).all()
+
+
+@pytest.mark.parametrize("length", SHORT)
+def test_short_histories_cover_several_steps_within_four_and_a_half_points_over_all_pairs(tested, length):
+    for steps in (2, 5, 10):
+        assert (off(held_in(tested[length], steps)[0]) <= 4.5).all()
+
+
+def test_so_many_next_rates_are_below_each_quantile_within_a_point_and_a_half(tested):
+    """The furthest off are 25 and 50 %, by 0.4 points."""
+    following = tested[61].last * np.exp(tested[61].actual)
+    below = 100 * (following[:, None] < tested[61].optional.quantiles).mean(axis=0)
+    assert np.abs(below - np.array(QUANTILES, dtype=float)).max() <= 1.5
+
+
+@pytest.mark.parametrize("length", [*SHORT, 21, 61])
+def test_optional_fields_are_finite_positive_and_nested(tested, length):
+    found = tested[length].optional
+    widths = np.log(found.upper / found.lower)
+    assert np.isfinite(widths).all()
+    assert (found.lower > 0).all()
+    assert (widths[..., 0] <= widths[..., 1]).all()
+    assert (np.diff(widths, axis=1) >= 0).all()
+    assert (np.diff(found.quantiles, axis=1) >= 0).all()

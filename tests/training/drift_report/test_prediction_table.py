@@ -6,6 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from ratecast.contract import wire
 from tests.training.drift_report.planted import collected, rows, walk
 
 
@@ -57,3 +58,16 @@ def test_invalid_rates_and_pairs_the_model_does_not_know_are_counted():
 def test_an_alert_without_words_is_called_by_its_code():
     predictions = rows(walk(count=3), alerts={1: {"level_cone": ""}})
     assert collected(predictions).pairs["EUR/GBP"].alerts == {1: {"level_cone": "level cone"}}
+
+
+def test_optional_fields_of_a_prediction_change_nothing():
+    plain = rows(walk(count=3))
+    further = [
+        msgspec.structs.replace(
+            row, horizons=[wire.HorizonRow(2, row.intervals)], quantiles={"50": row.prediction}
+        )
+        for row in plain
+    ]
+    one, other = (collected(found).pairs["EUR/GBP"] for found in (plain, further))
+    for name in ("features", "prediction", "lower", "upper"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
