@@ -24,6 +24,7 @@ Tone = Literal["good", "neutral", "caution", "bad"]
 GREEN_POINTS = 100 * OFF_TARGET
 RED_POINTS = 3.0
 _WIDEST_INTERVAL = 2 * RED_POINTS / 100  # a wider one cannot tell green from red
+_SEVERITY: tuple[Tone, ...] = ("good", "caution", "bad")
 _ANSWERS: dict[Tone, str] = {
     "good": "usable",
     "caution": "usable with care",
@@ -114,9 +115,9 @@ def _hardest_days(regimes: Mapping[str, Metrics]) -> str:
 
 
 def _weakest_pair(pairs: Mapping[str, Metrics]) -> Verdict:
-    """Returns the verdict on the pair with the share farthest from its promise, for its number of forecasts."""
+    """Returns the verdict on the pair with the worst tone; of several, the farthest off for its number of forecasts."""
     candidates = [
-        (_surprise(share, metrics.n), name, share)
+        ((_SEVERITY.index(tone_of(share)), _surprise(share, metrics.n)), name, share)
         for name, metrics in pairs.items()
         for share in held_shares(metrics)
     ]
@@ -129,7 +130,7 @@ def _weakest_pair(pairs: Mapping[str, Metrics]) -> Verdict:
         else "as promised"
     )
     reason = f"Its {100 * share.promised:g} % range held {_percent(share)} of {pairs[name].n:,} next rates, {promise}."
-    others = " All other pairs are closer to their promise." if len(pairs) > 1 else ""
+    others = " All other pairs did better." if len(pairs) > 1 else ""
     return Verdict(
         "Weakest pair" if len(pairs) > 1 else "The pair", f"{name}: {_ANSWERS[tone]}", tone, reason + others
     )

@@ -80,6 +80,13 @@ def test_the_weakest_pair_is_the_farthest_off_for_its_number_of_forecasts():
     )
 
 
+def test_a_pair_that_is_red_is_weaker_than_one_that_is_orange_with_more_certainty():
+    pairs = {"orange": held(0.80, 0.925, n=100_000), "red": held(0.76, 0.95, error=0.03, n=900)}
+    *_, weakest = judged(pairs=pairs)
+    assert (weakest.answer, weakest.tone) == ("red: do not rely on it", "bad")
+    assert weakest.reason.endswith("4.0 points less than promised. All other pairs did better.")
+
+
 def test_a_single_pair_is_compared_with_no_other():
     *_, only = judged(pairs={"A": held(0.80, 0.95)})
     assert (only.subject, only.answer) == ("The pair", "A: usable")
