@@ -68,7 +68,7 @@ def test_one_kind_of_day_that_chance_does_not_explain_makes_a_good_range_orange(
 
 
 def test_the_weakest_pair_is_the_farthest_off_for_its_number_of_forecasts():
-    pairs = {"A": held(0.80, 0.96), "B": held(0.79, 0.92), "C": held(0.70, 0.95, n=20)}
+    pairs = {"A": held(0.80, 0.96), "B": held(0.79, 0.92), "C": held(0.70, 0.95, error=0.2, n=20)}
     *_, weakest = judged(pairs=pairs)
     assert (weakest.subject, weakest.answer, weakest.tone) == (
         "Weakest pair",
