@@ -91,7 +91,7 @@ def _point_forecast(lambda_: float, test: Metrics) -> Verdict:
 def _range(test: Metrics, regimes: Mapping[str, Metrics], width: str) -> Verdict:
     shares = held_shares(test)
     held = " and ".join(
-        f"the {100 * share.promised:g} % range held {_percent(share)}" for share in reversed(shares)
+        f"the {100 * share.promised:g} % range held {share.in_percent()}" for share in reversed(shares)
     )
     reason = f"Of {test.n:,} next rates {held}. {_hardest_days(regimes)}{width}"
     tones = {tone_of(share) for share in shares}
@@ -129,7 +129,7 @@ def _weakest_pair(pairs: Mapping[str, Metrics]) -> Verdict:
         if abs(points) >= 0.05
         else "as promised"
     )
-    reason = f"Its {100 * share.promised:g} % range held {_percent(share)} of {pairs[name].n:,} next rates, {promise}."
+    reason = f"Its {100 * share.promised:g} % range held {share.in_percent()} of {pairs[name].n:,} next rates, {promise}."
     others = " All other pairs did better." if len(pairs) > 1 else ""
     return Verdict(
         "Weakest pair" if len(pairs) > 1 else "The pair", f"{name}: {_ANSWERS[tone]}", tone, reason + others
@@ -140,7 +140,3 @@ def _surprise(share: HeldShare, n: int) -> float:
     """Returns the distance from the promise in standard errors of ``n`` independent forecasts."""
     error: float = (share.promised * (1 - share.promised) / n) ** 0.5
     return abs(share.held - share.promised) / error
-
-
-def _percent(share: HeldShare) -> str:
-    return f"{100 * share.held:.1f} % ({100 * share.low:.1f} to {100 * share.high:.1f})"
