@@ -22,6 +22,14 @@ class HeldShare:
     low: float
     high: float
 
+    def in_percent(self) -> str:
+        """Returns the share and its interval in percent.
+
+        >>> HeldShare(0.95, 0.9474, 0.9412, 0.9530).in_percent()
+        '94.7 % (94.1 to 95.3)'
+        """
+        return f"{100 * self.held:.1f} % ({100 * self.low:.1f} to {100 * self.high:.1f})"
+
 
 def wilson_interval(hits: float, n: float, z: float = 1.959964) -> tuple[float, float]:
     """Returns the confidence interval of a share (Wilson, Journal of the American Statistical Association, 1927).

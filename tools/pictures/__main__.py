@@ -22,7 +22,7 @@ def main(directory: Path) -> None:
         run("train --until 2024-12-31", ROOM)
     (directory / "demo.svg").write_text(draw(f"ratecast {DEMO}", run(DEMO, ROOM)), encoding="utf-8")
     report = models / current_version(models) / REPORT
-    photograph(report, directory / "report.png", width=1100, height=940)
+    photograph(report, directory / "report.png", width=1100, height=1000)
 
 
 main(Path(sys.argv[1]))

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
+from training.drift_report.figures import BLUE, GREEN, GREY, ORANGE, RED
 from training.drift_report.findings import Action
-from training.figures import BLUE, GREEN, GREY, ORANGE, RED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -16,10 +16,7 @@ from training.drift_report.figure_style import (
     thinned,
     write_instead,
 )
-from training.drift_report.findings import Action, in_words
-from training.drift_report.measures import DECISIVE_TEST, MIN_ANSWERS
-from training.drift_report.return_histogram import draw_returns
-from training.figures import (
+from training.drift_report.figures import (
     BLUE,
     GREEN,
     GREY,
@@ -30,6 +27,9 @@ from training.figures import (
     limits_around_one,
     plot_coverage,
 )
+from training.drift_report.findings import Action, in_words
+from training.drift_report.measures import DECISIVE_TEST, MIN_ANSWERS
+from training.drift_report.return_histogram import draw_returns
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,7 +9,7 @@ import numpy as np
 from ratecast.model.features import FEATURE_NAMES
 from ratecast.model.references import WINDOW_MESSAGES
 from training.drift_report.figure_style import write_instead
-from training.figures import BLUE, RED
+from training.drift_report.figures import BLUE, RED
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from matplotlib.dates import date2num
 
 from training.drift_report.figure_style import COLOURS, MEANINGS, date_axis, plain
+from training.drift_report.figures import blank_figure, data_uri, legend_above
 from training.drift_report.findings import SILENCE, Action, in_words
-from training.figures import blank_figure, data_uri, legend_above
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

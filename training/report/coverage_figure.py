@@ -46,19 +46,9 @@ def coverage_figure(name: str, title: str, groups: Mapping[str, Metrics]) -> Mar
         for style, share in zip(_STYLES, of_group, strict=True):
             ends = [x(max(x.low, 100 * end)) for end in (share.low, share.high)]
             parts.append(svg.rule(ends[0], y, ends[1], y, f"{style} bar"))
-            note = f"{group}, {100 * share.promised:g} % range: {in_words(share)}"
+            note = f"{group}, {100 * share.promised:g} % range: held {share.in_percent()}"
             parts.append(svg.dot(x(100 * share.held), y, 3.6, style, note))
     return svg.drawing(name, bottom + 24, title, _described(shares), parts)
-
-
-def in_words(share: HeldShare) -> str:
-    """Returns a share and its interval in percent.
-
-    >>> from training.coverage_interval import HeldShare
-    >>> in_words(HeldShare(0.95, 0.9474, 0.9412, 0.9530))
-    'held 94.7 % (94.1 to 95.3)'
-    """
-    return f"held {100 * share.held:.1f} % ({100 * share.low:.1f} to {100 * share.high:.1f})"
 
 
 def _promise(level: int, x: svg.Scale, bottom: float) -> Markup:
@@ -74,6 +64,8 @@ def _promise(level: int, x: svg.Scale, bottom: float) -> Markup:
 def _described(shares: Mapping[str, tuple[HeldShare, ...]]) -> str:
     sentences = []
     for group, of_group in shares.items():
-        levels = ", ".join(f"the {100 * share.promised:g} % range {in_words(share)}" for share in of_group)
+        levels = ", ".join(
+            f"the {100 * share.promised:g} % range held {share.in_percent()}" for share in of_group
+        )
         sentences.append(f"{group}: {levels}.")
     return " ".join(sentences)

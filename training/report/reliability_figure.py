@@ -79,7 +79,4 @@ def _mark(point: HeldShare) -> tuple[float, str]:
 
 
 def _words(point: HeldShare) -> str:
-    return (
-        f"{100 * point.promised:g} % promised, {100 * point.held:.1f} % held "
-        f"({100 * point.low:.1f} to {100 * point.high:.1f})"
-    )
+    return f"{100 * point.promised:g} % promised, held {point.in_percent()}"

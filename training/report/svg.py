@@ -42,7 +42,7 @@ def ticks(low: float, high: float, most: int = 5) -> list[float]:
     ([0.0, 2.0, 4.0, 6.0, 8.0, 10.0], [1.09, 1.1, 1.11, 1.12])
     """
     least = (high - low) / most
-    power = 10 ** math.floor(math.log10(least))
+    power = 10.0 ** math.floor(math.log10(least))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= least * (1 - 1e-9))
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     digits = max(0, -math.floor(math.log10(step) + 1e-9))

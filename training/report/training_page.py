@@ -13,7 +13,7 @@ from training.html_page import render_page
 from training.regimes import SHOCK_SIGMAS
 from training.report import reliability_figure, results_table, verdicts, worst_stretch
 from training.report.coverage_figure import coverage_figure
-from training.report.fan_figure import FAN_DAYS, fan
+from training.report.fan_figure import fan
 from training.report.regime_coverage import by_regime
 from training.report.stretch_figure import stretch_figure
 
@@ -80,7 +80,6 @@ def render(stats: TrainingStats, evaluation: Evaluation, origin: Origin) -> str:
         ),
         coverage_by_year=coverage_figure("years", "Coverage by year", years) if years else None,
         fans=[fan(outcomes, name, position) for name, position in fan_pairs(stats, evaluation).items()],
-        fan_days=FAN_DAYS,
         stretches=[*stretches, worst_stretch.worst_of_a_pair(outcomes, names)],
         stretch_days=worst_stretch.STRETCH_DAYS,
         stretch_picture=stretch_figure(outcomes, worst) if len(np.unique(outcomes.date)) > 1 else None,

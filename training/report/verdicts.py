@@ -26,6 +26,7 @@ Tone = Literal["good", "neutral", "caution", "bad"]
 GREEN_POINTS = 100 * OFF_TARGET
 RED_POINTS = 3.0
 _WIDEST_INTERVAL = 2 * RED_POINTS / 100  # a wider one cannot tell green from red
+_SEVERITY: tuple[Tone, ...] = ("good", "caution", "bad")
 _ANSWERS: dict[Tone, str] = {
     "good": "usable",
     "caution": "usable with care",
@@ -92,7 +93,7 @@ def _point_forecast(lambda_: float, test: Metrics, name: str) -> Verdict:
 def _range(test: Metrics, regimes: Mapping[str, Metrics], width: str) -> Verdict:
     shares = held_shares(test)
     held = " and ".join(
-        f"the {100 * share.promised:g} % range held {_percent(share)}" for share in reversed(shares)
+        f"the {100 * share.promised:g} % range held {share.in_percent()}" for share in reversed(shares)
     )
     reason = f"Of {test.n:,} next rates {held}. {_hardest_days(regimes)}{width}"
     tones = {tone_of(share) for share in shares}
@@ -116,9 +117,9 @@ def _hardest_days(regimes: Mapping[str, Metrics]) -> str:
 
 
 def _weakest_pair(pairs: Mapping[str, Metrics]) -> Verdict:
-    """Returns the verdict on the pair with the share farthest from its promise, for its number of forecasts."""
+    """Returns the verdict on the pair with the worst tone; of several, the farthest off for its number of forecasts."""
     candidates = [
-        (_surprise(share, metrics.n), name, share)
+        ((_SEVERITY.index(tone_of(share)), _surprise(share, metrics.n)), name, share)
         for name, metrics in pairs.items()
         for share in held_shares(metrics)
     ]
@@ -130,8 +131,8 @@ def _weakest_pair(pairs: Mapping[str, Metrics]) -> Verdict:
         if abs(points) >= 0.05
         else "as promised"
     )
-    reason = f"Its {100 * share.promised:g} % range held {_percent(share)} of {pairs[name].n:,} next rates, {promise}."
-    others = " All other pairs are closer to their promise." if len(pairs) > 1 else ""
+    reason = f"Its {100 * share.promised:g} % range held {share.in_percent()} of {pairs[name].n:,} next rates, {promise}."
+    others = " All other pairs did better." if len(pairs) > 1 else ""
     return Verdict(
         "Weakest pair" if len(pairs) > 1 else "The pair", f"{name}: {_ANSWERS[tone]}", tone, reason + others
     )
@@ -141,7 +142,3 @@ def _surprise(share: HeldShare, n: int) -> float:
     """Returns the distance from the promise in standard errors of ``n`` independent forecasts."""
     error: float = (share.promised * (1 - share.promised) / n) ** 0.5
     return abs(share.held - share.promised) / error
-
-
-def _percent(share: HeldShare) -> str:
-    return f"{100 * share.held:.1f} % ({100 * share.low:.1f} to {100 * share.high:.1f})"

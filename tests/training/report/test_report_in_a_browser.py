@@ -15,10 +15,12 @@ LOOK = """(page, style) => {
   });
   const inside = [...page.querySelectorAll("svg")].map(svg => svg.getBoundingClientRect()).every(
     box => box.left >= 0 && box.right <= page.documentElement.clientWidth);
+  const colours = (shapes, name) => [...new Set([...page.querySelectorAll(shapes)].map(shape => style(shape, name)))];
   return {
     page: page.documentElement.scrollWidth, window: page.documentElement.clientWidth, scrolled, inside,
-    background: style(page.body, "backgroundColor"), label: style(page.querySelector("svg text"), "fill"),
-    rate: style(page.querySelector(".rate"), "stroke"), mark: style(page.querySelector("circle.wide"), "fill"),
+    background: style(page.body, "backgroundColor"),
+    fills: colours("svg text, svg circle, svg polygon, svg rect", "fill"),
+    strokes: colours("svg line, svg polyline", "stroke"),
     letters: Math.min(...[...page.querySelectorAll("svg")].map(
       svg => 12 * svg.getBoundingClientRect().width / svg.viewBox.baseVal.width)),
   };
@@ -53,7 +55,7 @@ def test_tables_scroll_under_their_first_column(look):
 @needs_chromium
 def test_the_drawings_follow_dark_mode(look):
     light, dark = look["phone"], look["dark"]
-    for part in ("background", "label", "rate", "mark"):
-        assert light[part] != dark[part], part
-    for colours in (light, dark):
-        assert colours["background"] not in {colours["label"], colours["rate"], colours["mark"]}
+    assert light["background"] != dark["background"]
+    for part in ("fills", "strokes"):
+        assert len(light[part]) >= 4
+        assert not set(light[part]) & set(dark[part]), part

@@ -48,14 +48,17 @@ def test_the_fans_mark_each_breach_and_count_them(trained):
 
 
 def test_kinds_of_days_are_measured_on_their_own_days(trained):
-    outcomes = trained.evaluation.outcomes
+    n = len(trained.evaluation.outcomes.date)
+    outcomes = replace(trained.evaluation.outcomes, shock=np.arange(n) % 9 == 0)
     found = by_regime(outcomes)
     third = terciles(outcomes.volatility)
     masks = {"calm": third == 0, "middle": third == 1, "wild": third == 2, AFTER_SHOCK: outcomes.shock}
+    assert list(found) == list(masks)
     for name, mask in masks.items():
         inside = np.abs(outcomes.actual - outcomes.step)[mask, None] <= outcomes.half[mask]
         assert found[name].n == mask.sum() > 0
         assert [found[name].coverage[level] for level in LEVELS] == pytest.approx(inside.mean(axis=0))
+    assert AFTER_SHOCK not in by_regime(replace(outcomes, shock=np.zeros(n, dtype=bool)))
 
 
 def test_a_test_of_one_day_and_a_peg_still_make_a_page(trained):

@@ -69,7 +69,7 @@ def test_one_kind_of_day_that_chance_does_not_explain_makes_a_good_range_orange(
 
 
 def test_the_weakest_pair_is_the_farthest_off_for_its_number_of_forecasts():
-    pairs = {"A": held(0.80, 0.96), "B": held(0.79, 0.92), "C": held(0.70, 0.95, n=20)}
+    pairs = {"A": held(0.80, 0.96), "B": held(0.79, 0.92), "C": held(0.70, 0.95, error=0.2, n=20)}
     *_, weakest = judged(pairs=pairs)
     assert (weakest.subject, weakest.answer, weakest.tone) == (
         "Weakest pair",
@@ -79,6 +79,13 @@ def test_the_weakest_pair_is_the_farthest_off_for_its_number_of_forecasts():
     assert weakest.reason.startswith(
         "Its 95 % range held 92.0 % (91.5 to 92.5) of 1,000 next rates, 3.0 points less than promised."
     )
+
+
+def test_a_pair_that_is_red_is_weaker_than_one_that_is_orange_with_more_certainty():
+    pairs = {"orange": held(0.80, 0.925, n=100_000), "red": held(0.76, 0.95, error=0.03, n=900)}
+    *_, weakest = judged(pairs=pairs)
+    assert (weakest.answer, weakest.tone) == ("red: do not rely on it", "bad")
+    assert weakest.reason.endswith("4.0 points less than promised. All other pairs did better.")
 
 
 def test_a_single_pair_is_compared_with_no_other():

@@ -1,4 +1,4 @@
-"""What every figure of the reports shares: colours, layout, and its form as a PNG in a data URI."""
+"""What the pictures of the drift report share: colours, layout, and their form as a PNG in a data URI."""
 
 from __future__ import annotations
 
