@@ -31,9 +31,8 @@ if TYPE_CHECKING:
 
 WALK_FORWARD_YEARS = 10
 WALK_FORWARD_TREES = 25  # a quarter of the trees gives the same figures for a year
-WALK_FORWARD_RANGE_TREES = 10  # with 20 the Winkler scores of two years were 0.03 to 0.15 % better, in twice the time
-    10  # with 40 the Winkler scores are 0.03 to 0.15 % better, and training takes twice as long
-)
+# With 20 the Winkler scores of two years were 0.03 to 0.15 % better, in twice the time.
+WALK_FORWARD_RANGE_TREES = 10
 
 
 @dataclass(frozen=True)

@@ -192,29 +192,27 @@ class Forecaster:
         step = self._step(returns, sigma, stored)
         seen = np.full((len(windows), len(RANGE_INPUT_NAMES)), np.nan, dtype=np.float32)
         scales = self._scales(windows, windows.sums, sigma, seen)
-        table_rows = self._table_rows(windows.lengths)
-        half = ranges.half_widths(self._quantiles[table_rows], scales)
+        half = ranges.half_widths(self._quantiles_of(windows.lengths), scales)
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             prediction = values[:, 0] * np.exp(step)
             lower = prediction[:, None] * np.exp(-half)
             upper = prediction[:, None] * np.exp(half)
         expected = self._feature_ranges.of(windows.pairs)
         scores, drifted = classic_drift.drift(values, expected, self._std_threshold)
-        floored = features.floored(sigma, stored)
         optional = None
         if self._optional is not None:
             optional = self._optional.forecast(prediction, scales, half, windows.lengths)
         return Forecasts(
-            values,
-            prediction,
-            lower,
-            upper,
-            _adaptive(windows.sums),
-            floored,
-            scores,
-            drifted,
-            seen,
-            optional,
+            features=values,
+            prediction=prediction,
+            lower=lower,
+            upper=upper,
+            adaptive=_adaptive(windows.sums),
+            floored=features.floored(sigma, stored),
+            drift_scores=scores,
+            drifted=drifted,
+            range_inputs=seen,
+            optional=optional,
         )
 
     def hindcast(self, windows: Windows) -> Hindcasts:
@@ -227,7 +225,7 @@ class Forecaster:
         step = self._step(windows.returns[:, :-1], sigma, windows.stored)
         error = np.abs(newest - step)
         scales = self._scales(windows, windows.sums_before, sigma)
-        half = ranges.half_widths(self._quantiles[self._table_rows(windows.lengths - 1)], scales)
+        half = ranges.half_widths(self._quantiles_of(windows.lengths - 1), scales)
         return Hindcasts(error, np.abs(newest), error / sigma, error[:, None] <= half, half)
 
     def _step(
@@ -240,7 +238,14 @@ class Forecaster:
         result: NDArray[np.float64] = self._shrinkage * step * sigma
         return result
 
-    def _half_widths(
+    def _quantiles_of(self, lengths: NDArray[np.intp]) -> NDArray[np.float64]:
+        """Return the quantiles for histories of so many rates, ``(n, 2)``, columns LEVELS."""
+        quantiles: NDArray[np.float64] = self._quantiles[
+            np.searchsorted(self._lengths, lengths, side="right") - 1
+        ]
+        return quantiles
+
+    def _scales(
         self,
         windows: Windows,
         sums: WeightedSums,
