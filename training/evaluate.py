@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 WALK_FORWARD_YEARS = 10
 WALK_FORWARD_TREES = 25  # a quarter of the trees gives the same figures for a year
-WALK_FORWARD_RANGE_TREES = 20  # half of them: scores change by under 0.001
+# With 20 the Winkler scores of two years were 0.03 to 0.15 % better, in up to twice the time.
+WALK_FORWARD_RANGE_TREES = 10
 
 
 @dataclass(frozen=True)
