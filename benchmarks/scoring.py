@@ -118,7 +118,7 @@ def main() -> None:
     parser.add_argument(
         "--against-models", type=Path, help="models of the other source (default: DIR/models)"
     )
-    parser.add_argument("--rounds", type=int, default=15, help="rounds of each source (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=9, help="rounds of each source (default: %(default)s)")
     parser.add_argument("--turns", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.turns:

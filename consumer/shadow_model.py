@@ -29,6 +29,7 @@ class ShadowModel:
 
     def __init__(self, settings: Settings, metrics: ShadowMetrics) -> None:
         self._metrics = metrics
+        self._pointer = settings.models_dir / SHADOW
         self._bundle = WatchedBundle(settings, _named)
         self.scorer: Scorer | None = None
         self._rejection: str | None = None
@@ -47,7 +48,7 @@ class ShadowModel:
         log.info("shadow model %s: %s", found.bundle.version, found.bundle.stats.headline)
 
     def _without(self, error: ModelBundleError) -> None:
-        absent = isinstance(error, _NoShadowError)
+        absent = not self._pointer.exists()
         rejection = None if absent else str(error)
         if self.scorer is not None and absent:
             log.info("no shadow model any more")
@@ -65,12 +66,8 @@ class ShadowModel:
             self._metrics.shadow_loaded(None if scorer is None else scorer.bundle.stats)
 
 
-class _NoShadowError(ModelBundleError):
-    """There is no ``models/shadow``, which is no fault."""
-
-
 def _named(models_dir: Path) -> str:
     version = shadow_version(models_dir)
     if version is None:
-        raise _NoShadowError(f"there is no {models_dir / SHADOW}")
+        raise ModelBundleError(f"there is no {models_dir / SHADOW}")
     return version

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 WALK_FORWARD_YEARS = 10
 WALK_FORWARD_TREES = 25  # a quarter of the trees gives the same figures for a year
-# With 20 the Winkler scores of two years were 0.03 to 0.15 % better, in twice the time.
+# With 20 the Winkler scores of two years were 0.03 to 0.15 % better, in up to twice the time.
 WALK_FORWARD_RANGE_TREES = 10
 
 

@@ -14,12 +14,12 @@ from monitoring.lag import PartitionLag
 from monitoring.metrics import WorkerMetrics
 from ratecast.contract.alerts import Alert
 from ratecast.errors import ErrorCode
-from ratecast.model.range_inputs import RANGE_INPUT_NAMES
 from ratecast.model.references import FeatureReference
 from ratecast.scoring.observations import HindcastErrors, Observations
 from ratecast.scoring.scorer import ScoredBatch
 from tests import drifting_inputs
 from tests.bundles import training_stats
+from tests.observations import observations_of
 
 METRICS_PAGE = Path(__file__).parents[2] / "docs" / "reference" / "metrics.md"
 
@@ -91,8 +91,7 @@ def observations(version: str, messages: int = 300) -> Observations:
     inside = np.column_stack((np.arange(messages) % 5 > 0, np.ones(messages, dtype=bool)))
     half, offsets = np.full((messages, 2), 0.002), np.arange(messages)
     hindcasts = HindcastErrors(rows, move, move, inside, move, np.zeros(messages, dtype=bool), half, offsets)
-    inputs = np.zeros((messages, len(RANGE_INPUT_NAMES)), dtype=np.float32)
-    return Observations(version, rows, np.zeros((messages, 5)), hindcasts, rows, inputs)
+    return observations_of(version, hindcasts)
 
 
 def test_live_accuracy_is_of_the_model_in_use_and_goes_with_its_partition(metrics, registry) -> None:

@@ -5,8 +5,9 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from monitoring.shadow_metrics import ShadowMetrics
-from ratecast.scoring.observations import HindcastErrors, Observations
+from ratecast.scoring.observations import HindcastErrors
 from tests.bundles import LEVELS, SIGMA, training_stats
+from tests.observations import observations_of
 
 PAIR = {"pair": "EUR/GBP"}
 
@@ -30,7 +31,7 @@ def observations(version, half=1.0, count=10):
     rows, inside = np.zeros(count, np.intp), error[:, None] <= halves
     calm = np.zeros(count, dtype=bool)
     found = HindcastErrors(rows, error, error, inside, error / SIGMA, calm, halves, np.arange(count))
-    return Observations(version, rows, np.zeros((count, 5)), found)
+    return observations_of(version, found)
 
 
 def value(registry, name, **labels):

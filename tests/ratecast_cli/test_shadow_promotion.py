@@ -17,10 +17,11 @@ from monitoring.metrics import WorkerMetrics
 from ratecast.errors import ModelBundleError, OperationError, UsageError
 from ratecast.model.bundle import ONNX, current_version
 from ratecast.model.shadow_pointer import remove_shadow, set_shadow, shadow_version
-from ratecast.scoring.observations import HindcastErrors, Observations
+from ratecast.scoring.observations import HindcastErrors
 from ratecast_cli import retrain_command as command
 from ratecast_stack.children import free_port
 from tests.bundles import SIGMA, training_stats, write_bundle
+from tests.observations import observations_of
 from tests.producer import commands
 
 
@@ -42,7 +43,7 @@ def observations(version, count, half, first):
     found = HindcastErrors(
         rows, SIGMA * z, SIGMA * z, inside, z, np.zeros(count, dtype=bool), halves, offsets
     )
-    return Observations(version, rows, np.zeros((count, 5)), found)
+    return observations_of(version, found)
 
 
 def exposed(count=2000, shadow_half=1.0, champion="champion", shadow="challenger"):
