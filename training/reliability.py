@@ -42,5 +42,10 @@ def reliability(calibration: Outcomes, test: Outcomes) -> tuple[HeldShare, ...]:
 
 
 def _scores(outcomes: Outcomes) -> NDArray[np.float64]:
-    """Returns |error| over the half width of each range, ``(n, 2)``, columns ``LEVELS``."""
-    return np.asarray(np.abs(outcomes.actual - outcomes.step)[:, None] / outcomes.half)
+    """Returns |error| over the half width of each range, ``(n, 2)``, columns ``LEVELS``.
+
+    The narrow range of a peg has no width. It holds a rate that stands still, with score 0, and no other.
+    """
+    error = np.abs(outcomes.actual - outcomes.step)[:, None]
+    without_width = np.where(error > 0, np.inf, 0.0) * np.ones_like(outcomes.half)
+    return np.asarray(np.divide(error, outcomes.half, out=without_width, where=outcomes.half > 0))

@@ -29,3 +29,10 @@ def test_a_wilder_test_is_below_every_promise():
 def test_levels_that_the_calibration_is_too_short_for_are_left_out():
     found = reliability(normal(30, 0), normal(50, 1))
     assert [point.promised for point in found] == [level for level in PROMISED if level <= 0.95]
+
+
+def test_a_range_without_width_holds_only_rates_that_stand_still():
+    actual = np.tile([0.0, 0.0, 0.0, 0.0, 1.0], 40)
+    found = reliability(*(outcomes(actual, np.zeros(200), [0.0, 2.0]) for _ in range(2)))
+    assert {point.held for point in found if point.promised < 0.8} == {0.8}
+    assert [point.held for point in found if point.promised > 0.8] == [1.0] * 4
