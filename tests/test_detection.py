@@ -24,6 +24,7 @@ from ratecast.model.range_inputs import RANGE_INPUT_NAMES
 from ratecast.model.ranges import LEVELS
 from ratecast.model.references import MIN_MESSAGES, WINDOW_MESSAGES
 from ratecast.rates.tables import load_ecb
+from training import evaluate
 from training.forests import ForestSettings
 from training.model_drift_thresholds import FALSE_ALARMS
 from training.train import train
@@ -34,7 +35,11 @@ from training.train_options import TrainOptions
 def under_test(tmp_path_factory):
     """Detectors and clean rates; a small forest is enough, because with lambda 0 checks and ranges do not depend on it."""
     models_dir = tmp_path_factory.mktemp("models")
-    train(TrainOptions(models_dir=models_dir, until=TRAINED_UNTIL, forest=ForestSettings(trees=3)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            evaluate, "walk_forward_years", lambda *_: []
+        )  # takes most of the time, for the report alone
+        train(TrainOptions(models_dir=models_dir, until=TRAINED_UNTIL, forest=ForestSettings(trees=3)))
     bundle, table = load(models_dir), load_ecb()
     assert bundle.stats.shrinkage.lambda_ == 0
     detectors = Detectors(bundle)
