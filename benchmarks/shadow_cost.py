@@ -13,16 +13,14 @@ import time
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from aiokafka import ConsumerRecord
 from prometheus_client import CollectorRegistry
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.replayed_records import replayed_records
 from monitoring.metrics import WorkerMetrics
-from producer.plan import histories
 from ratecast.errors import RatecastError
 from ratecast.model.bundle import load
-from ratecast.rates.tables import load_ecb
 from ratecast.scoring.scorer import Scorer
 from ratecast.settings import load_settings
 
@@ -75,23 +73,7 @@ def main() -> None:
     except RatecastError as error:
         sys.exit(str(error))
     logging.disable(logging.WARNING)  # warnings about drift of these rates do not matter here
-    plan = histories.plan(load_ecb(), list(bundle.stats.pairs), start=dt.date(2017, 1, 1))
-    records = [
-        ConsumerRecord(
-            topic="rates",
-            partition=0,
-            offset=offset,
-            timestamp=0,
-            timestamp_type=1,
-            key=message.key,
-            value=message.value,
-            checksum=None,
-            serialized_key_size=len(message.key),
-            serialized_value_size=len(message.value),
-            headers=(),
-        )
-        for offset, message in enumerate(plan.messages(0, min(MESSAGES, len(plan))))
-    ]
+    records = replayed_records(bundle, MESSAGES)
     table = Table("messages per batch", "scoring us", "with the shadow us", "comparing us", "ratio")
     for size in BATCHES:
         cost = measure(bundle, records[:LONE_MESSAGES] if size == 1 else records, size)
