@@ -136,7 +136,7 @@ COLUMNS = (
     ),
     *_by_level(
         "score to volatility alone",
-        "The same, divided by the score of a range that only follows the recent volatility: what the forest adds.",
+        "The same, divided by the score of a range that only follows the recent volatility: what the forest, or the estimator in its place, adds.",
         lambda m, level: _number(m.winkler_base_ratio[level], ".4f"),
     ),
     Column(
@@ -159,20 +159,20 @@ COLUMNS = (
         lambda m: _number(m.diebold_mariano.p_value if m.diebold_mariano else None, ".3f"),
     ),
     Column(
-        "forest alone",
-        "forest's MAE ratio",
-        "MAE ratio of what the random forest would forecast without lambda, which weighs it against the last rate.",
+        "without lambda",
+        "MAE ratio without lambda",
+        "MAE ratio of what the forest, or the estimator in its place, would forecast without lambda, which weighs it against the last rate.",
         lambda m: f"{m.forest_mae_ratio:.4f}",
     ),
     Column(
-        "forest alone",
+        "without lambda",
         "right direction, %",
-        "How often the forest alone predicted whether the rate rises or falls, with its 95 % interval (Wilson). It has "
+        "How often that forecast predicted whether the rate rises or falls, with its 95 % interval (Wilson). It has "
         "learned something only where the interval is above the share of the commoner direction.",
         _direction,
     ),
     Column(
-        "forest alone",
+        "without lambda",
         "commoner direction, %",
         "Share of the direction that the rate took more often.",
         lambda m: _number(100 * m.direction.majority if m.direction else None, ".1f"),
