@@ -40,7 +40,7 @@ async def start(settings, *arguments: str) -> asyncio.subprocess.Process:
 
 
 async def finish(process: asyncio.subprocess.Process) -> tuple[int, str, str]:
-    out, err = await asyncio.wait_for(process.communicate(), 60)
+    out, err = await asyncio.wait_for(process.communicate(), 240)
     assert process.returncode is not None
     return process.returncode, out.decode(), err.decode()
 

@@ -81,7 +81,7 @@ def run(program: str, *arguments: str | Path) -> str:
     if shutil.which(program) is None:
         package = {"promtool": "prometheus", "amtool": "prometheus-alertmanager"}[program]
         pytest.skip(f"{program} is not installed (Debian and Ubuntu: the package {package})")
-    result = subprocess.run([program, *arguments], capture_output=True, check=False, text=True, timeout=400)
+    result = subprocess.run([program, *arguments], capture_output=True, check=False, text=True, timeout=300)
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout
 

@@ -198,7 +198,7 @@ def test_without_a_model_the_error_says_to_train(monkeypatch, tmp_path):
 
 def whole(*arguments: str) -> subprocess.CompletedProcess[str]:
     program = [sys.executable, "-m", "ratecast", *arguments]
-    return subprocess.run(program, capture_output=True, text=True, check=False, env=os.environ, timeout=60)
+    return subprocess.run(program, capture_output=True, text=True, check=False, env=os.environ, timeout=120)
 
 
 def test_exit_codes_and_errors_of_the_program(tmp_path):

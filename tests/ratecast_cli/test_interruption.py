@@ -55,7 +55,7 @@ def test_ctrl_c_is_reported_by_the_command(tmp_path, arguments, started: str, li
     while started not in (first := process.stderr.readline()):
         assert first, "it ended before it began"
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=120)
     # Python ends itself with SIGINT if the signal hit an import; a shell reports 130 for either.
     assert process.returncode in {130, -signal.SIGINT}
     assert out == ""
