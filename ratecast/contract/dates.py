@@ -1,4 +1,4 @@
-"""Days since 1970-01-01 of the dates that messages carry."""
+"""The dates that messages carry, and their days since 1970-01-01."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import datetime as dt
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+import msgspec
 import numpy as np
 
 if TYPE_CHECKING:
@@ -14,6 +15,21 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _EPOCH_ORDINAL = dt.date(1970, 1, 1).toordinal()
+# Room for 61 dates with a space after each comma, and as much again. Longer lists would fill the memory.
+_USUAL_LENGTH = 2 * 61 * len('"2026-10-30", ')
+_decode = msgspec.json.Decoder(list[dt.date] | None).decode
+# All pairs of a feed have the same days, so most messages only look their dates up. Wrong dates raise and are not kept.
+_decode_usual = lru_cache(maxsize=256)(_decode)
+
+
+def decode(times: bytes) -> list[dt.date] | None:
+    """Decode the JSON of a message's ``times``; messages of the same days share one list, which nothing may change.
+
+    Raises:
+        msgspec.DecodeError: it is neither null nor a list of dates.
+    """
+    dates: list[dt.date] | None = (_decode_usual if len(times) <= _USUAL_LENGTH else _decode)(times)
+    return dates
 
 
 def day_number(text: str) -> int:

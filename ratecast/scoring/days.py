@@ -12,6 +12,7 @@ from ratecast.rates.closed_days import weekdays
 from ratecast.scoring.quality import SPAN_STEPS, Days
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 
 _WORKING_SPAN = SPAN_STEPS / 5 * 7  # least number of days in twenty steps from working day to working day
+_UNKNOWN = np.full((4, 1), np.nan)
 _USUAL_SPAN = 30.0  # days in twenty steps: four weeks and a holiday or two
 
 
@@ -34,32 +36,44 @@ def message_days(histories: Sequence[History]) -> Days:
     >>> days.newest.tolist(), days.gap.tolist(), days.span.tolist()
     ([20459.0], [1.0], [nan])
     """
-    days = Days.unknown(len(histories))
-    timed = [row for row, item in enumerate(histories) if item.times is not None]
-    if timed:
-        times = [histories[row].times or [] for row in timed]
-        last, previous, far, first = (
-            dates.day_numbers(times, index) for index in (-1, -2, -1 - SPAN_STEPS, 0)
-        )
-        days.newest[timed], days.gap[timed], days.span[timed] = last, last - previous, last - far
-        if unusual := np.flatnonzero(last - far > _USUAL_SPAN).tolist():
-            each = dates.last_day_numbers([times[i] for i in unusual], SPAN_STEPS + 1)
-            days.longest[[timed[i] for i in unusual]] = np.diff(each, axis=1).max(axis=1)
-        # A history contains weekends if it has more rates than working days, in all or in the last twenty steps.
-        steps = np.array([len(dates_of_one) - 1 for dates_of_one in times])
-        dense = (last - far < _WORKING_SPAN) | (
-            steps > _working_days_until(last) - _working_days_until(first)
-        )
-        if rows := np.flatnonzero(dense).tolist():
-            each = dates.last_day_numbers([times[i] for i in rows], WINDOW - 1)
-            known = np.where(np.isnan(each), -1, weekdays(np.nan_to_num(each).astype(np.int64)))
-            days.weekdays.update(zip((timed[i] for i in rows), known, strict=True))
-    for row, history in enumerate(histories):
-        if history.as_of is not None:
-            as_of = dates.day_number(history.as_of)
-            if days.newest[row] != as_of:
-                days.gap[row] = np.fmax(days.gap[row], as_of - days.newest[row])
-                days.newest[row] = as_of
+    # Messages of the same days share one list, so what follows from it is computed once for each list.
+    lists = {id(item.times): item.times for item in histories if item.times is not None}
+    if lists:
+        place = {key: position for position, key in enumerate(lists)}
+        known = _list_days(list(lists.values()))
+        rows = [place.get(id(item.times), len(place)) for item in histories]
+        newest, gap, span, longest = np.column_stack((known.columns(), _UNKNOWN)).take(rows, axis=1)
+        days = Days(newest, gap, span, longest)
+        if known.weekdays:
+            days.weekdays.update(
+                (row, known.weekdays[position])
+                for row, position in enumerate(rows)
+                if position in known.weekdays
+            )
+    else:
+        days = Days.unknown(len(histories))
+    as_of = np.array([np.nan if item.as_of is None else dates.day_number(item.as_of) for item in histories])
+    differs = ~np.isnan(as_of) & (days.newest != as_of)
+    if differs.any():
+        days.gap[differs] = np.fmax(days.gap, as_of - days.newest)[differs]
+        days.newest[differs] = as_of[differs]
+    return days
+
+
+def _list_days(times: Sequence[Sequence[dt.date]]) -> Days:
+    """Return what follows from lists of dates alone."""
+    last, previous, far, first = (dates.day_numbers(times, index) for index in (-1, -2, -1 - SPAN_STEPS, 0))
+    days = Days(last, last - previous, last - far, np.full(len(times), np.nan))
+    if unusual := np.flatnonzero(days.span > _USUAL_SPAN).tolist():
+        each = dates.last_day_numbers([times[row] for row in unusual], SPAN_STEPS + 1)
+        days.longest[unusual] = np.diff(each, axis=1).max(axis=1)
+    # A history contains weekends if it has more rates than working days, in all or in the last twenty steps.
+    steps = np.array([len(dates_of_one) - 1 for dates_of_one in times])
+    dense = (days.span < _WORKING_SPAN) | (steps > _working_days_until(last) - _working_days_until(first))
+    if rows := np.flatnonzero(dense).tolist():
+        each = dates.last_day_numbers([times[row] for row in rows], WINDOW - 1)
+        known = np.where(np.isnan(each), -1, weekdays(np.nan_to_num(each).astype(np.int64)))
+        days.weekdays.update(zip(rows, known, strict=True))
     return days
 
 

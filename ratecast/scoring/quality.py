@@ -53,6 +53,10 @@ class Days:
         newest, gap, span, longest = np.full((4, count), np.nan)
         return cls(newest, gap, span, longest)
 
+    def columns(self) -> NDArray[np.float64]:
+        """Return the four columns as the rows of one matrix, ``(4, n)``."""
+        return np.stack((self.newest, self.gap, self.span, self.longest))
+
 
 @dataclass(frozen=True)
 class Quality:
