@@ -18,7 +18,7 @@ import msgspec
 from pydantic import ValidationError
 
 from ratecast import field_faults
-from ratecast.contract import foreign_bytes
+from ratecast.contract import dates, foreign_bytes
 from ratecast.contract.messages import (
     MAX_HISTORY,
     MIN_HISTORY,
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _PAIR = regex(PAIR_PATTERN)
+_BACKSLASH = ord("\\")
 _PAIR_LENGTH = len("EUR/USD")
 _USUAL_TIME = len("2026-10-30T14:15:00.123456789+00:00")
 
@@ -52,7 +53,13 @@ class History(msgspec.Struct, gc=False):
     message_id: Annotated[str, msgspec.Meta(min_length=1, max_length=128)] | None = None
 
 
-_decode = msgspec.json.Decoder(History).decode
+class _Undated(History, gc=False):
+    """A history whose dates are not decoded yet."""
+
+    times: msgspec.Raw = msgspec.Raw(b"null")  # type: ignore[assignment]
+
+
+_decode = msgspec.json.Decoder(_Undated).decode
 
 
 def decode_histories(values: Sequence[bytes | None], max_bytes: int) -> list[History | RecordError]:
@@ -79,6 +86,7 @@ def _decode_one(value: bytes | None, max_bytes: int) -> History | RecordError:
         )
     try:
         decoded = _decode(value)
+        decoded.times = dates.decode(bytes(decoded.times))  # type: ignore[assignment]
         is_plain = _is_plain(value, decoded)
     except Exception:  # noqa: BLE001 - msgspec also raises UnicodeDecodeError, which is no DecodeError (issue 714)
         return _check_slowly(value)
@@ -91,24 +99,25 @@ def _is_plain(value: bytes, decoded: History) -> bool:
     Every field of an object brings a colon. Without escapes, the other colons are those inside the decoded strings, so
     a repeated or unknown field shows as one colon too many. Dates in ``times`` contain none.
     """
-    if not value.isascii() or b"\\" in value:
+    if not value.isascii() or value.find(_BACKSLASH) >= 0:
         return False
     colons = 1
-    if decoded.pair is not None:
-        if len(decoded.pair) != _PAIR_LENGTH or not _is_pair(decoded.pair):
+    if (pair := decoded.pair) is not None:
+        if len(pair) != _PAIR_LENGTH or not _is_pair(pair):
             return False
         colons += 1
-    if decoded.as_of is not None:
-        if len(decoded.as_of) > _USUAL_TIME or not _is_time(decoded.as_of):
+    if (as_of := decoded.as_of) is not None:
+        if len(as_of) > _USUAL_TIME or not _is_time(as_of):
             return False
-        colons += 1 + decoded.as_of.count(":")
-    if decoded.times is not None:
-        if len(decoded.times) != len(decoded.history):
+        colons += 1 + as_of.count(":")
+    if (times := decoded.times) is not None:
+        if len(times) != len(decoded.history):
             return False
         colons += 1
-    if decoded.message_id is not None:
-        colons += 1 + decoded.message_id.count(":")
-    return value.count(b":") == colons
+    if (message_id := decoded.message_id) is not None:
+        colons += 1 + message_id.count(":")
+    # bytes.count looks at every byte; bytes.replace jumps from colon to colon, in a third of the time.
+    return len(value) - len(value.replace(b":", b"")) == colons
 
 
 # The caches hold short texts only: a sender can make a text as long as a message, and such texts would fill the memory.
@@ -259,13 +268,19 @@ class PredictionRow(msgspec.Struct, gc=False):
     quantiles: dict[str, float] | msgspec.UnsetType = msgspec.UNSET  # absent unless a setting asks for it
 
 
-_encode = msgspec.json.Encoder().encode
+_encoder = msgspec.json.Encoder()
 _prediction_decoder = msgspec.json.Decoder(PredictionRow)
 
 
 def encode_prediction(row: PredictionRow) -> bytes:
     """Encode a prediction as JSON in UTF-8; the same floats always give the same bytes (shortest round trip)."""
-    return _encode(row)
+    return _encoder.encode(row)
+
+
+def encode_predictions(rows: Sequence[PredictionRow]) -> list[bytes]:
+    """Encode predictions as `encode_prediction` does, in one call."""
+    # JSON escapes line breaks inside texts.
+    return _encoder.encode_lines(rows).split(b"\n")[:-1]
 
 
 def decode_prediction(value: bytes) -> PredictionRow:

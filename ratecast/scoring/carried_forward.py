@@ -52,6 +52,8 @@ class CarriedForward:
 
     def restore_places(self, still: Standstills) -> Standstills:
         """Move the masks of standstills, found in `open_returns`, to the places of these returns in the history."""
+        if not len(self.rows) or not len(still.rows):
+            return still
         _, there, here = np.intersect1d(still.rows, self.rows, assume_unique=True, return_indices=True)
         if not len(there):
             return still
@@ -92,6 +94,8 @@ def carried_forward(
     [[False, True, True, False]]
     """
     rows = np.array(list(weekdays), dtype=np.intp)
+    if not len(rows):
+        return CarriedForward(rows, np.zeros((0, returns.shape[1]), dtype=np.bool_))
     dated = returns[rows]
     days = np.array(list(weekdays.values()), dtype=np.int64).reshape(dated.shape)
     there, still = ~np.isnan(dated), dated == 0

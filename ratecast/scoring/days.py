@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
+from operator import sub
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ratecast.contract import dates
 from ratecast.model.features import WINDOW
-from ratecast.rates.closed_days import weekdays
 from ratecast.scoring.quality import SPAN_STEPS, Days
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
@@ -34,37 +36,57 @@ def message_days(histories: Sequence[History]) -> Days:
     >>> days.newest.tolist(), days.gap.tolist(), days.span.tolist()
     ([20459.0], [1.0], [nan])
     """
-    days = Days.unknown(len(histories))
-    timed = [row for row, item in enumerate(histories) if item.times is not None]
-    if timed:
-        times = [histories[row].times or [] for row in timed]
-        last, previous, far, first = (
-            dates.day_numbers(times, index) for index in (-1, -2, -1 - SPAN_STEPS, 0)
-        )
-        days.newest[timed], days.gap[timed], days.span[timed] = last, last - previous, last - far
-        if unusual := np.flatnonzero(last - far > _USUAL_SPAN).tolist():
-            each = dates.last_day_numbers([times[i] for i in unusual], SPAN_STEPS + 1)
-            days.longest[[timed[i] for i in unusual]] = np.diff(each, axis=1).max(axis=1)
-        # A history contains weekends if it has more rates than working days, in all or in the last twenty steps.
-        steps = np.array([len(dates_of_one) - 1 for dates_of_one in times])
-        dense = (last - far < _WORKING_SPAN) | (
-            steps > _working_days_until(last) - _working_days_until(first)
-        )
-        if rows := np.flatnonzero(dense).tolist():
-            each = dates.last_day_numbers([times[i] for i in rows], WINDOW - 1)
-            known = np.where(np.isnan(each), -1, weekdays(np.nan_to_num(each).astype(np.int64)))
-            days.weekdays.update(zip((timed[i] for i in rows), known, strict=True))
-    for row, history in enumerate(histories):
-        if history.as_of is not None:
-            as_of = dates.day_number(history.as_of)
-            if days.newest[row] != as_of:
-                days.gap[row] = np.fmax(days.gap[row], as_of - days.newest[row])
-                days.newest[row] = as_of
+    # Messages of the same days share one list, so what follows from it is computed once for each list.
+    lists = {id(item.times): item.times for item in histories if item.times is not None}
+    if lists:
+        place = {key: position for position, key in enumerate(lists)}
+        known = np.array([*map(_list_days, lists.values()), (np.nan,) * 4])
+        rows = [place.get(id(item.times), len(place)) for item in histories]
+        days = Days(*known[rows].T)
+        dense = {
+            position: _weekdays(times)
+            for position, times in enumerate(lists.values())
+            if _has_weekends(times)
+        }
+        if dense:
+            days.weekdays.update(
+                (row, dense[position]) for row, position in enumerate(rows) if position in dense
+            )
+    else:
+        days = Days.unknown(len(histories))
+    as_of = np.array([np.nan if item.as_of is None else dates.day_number(item.as_of) for item in histories])
+    differs = ~np.isnan(as_of) & (days.newest != as_of)
+    if differs.any():
+        days.gap[differs] = np.fmax(days.gap, as_of - days.newest)[differs]
+        days.newest[differs] = as_of[differs]
     return days
 
 
-def _working_days_until(days: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the number of Mondays to Fridays from 1970-01-05, a Monday, to each day, ``(n,)``."""
-    weeks, weekday = np.divmod(days - 4, 7)
-    working: NDArray[np.float64] = 5 * weeks + np.minimum(weekday + 1, 5)
-    return working
+def _list_days(times: Sequence[dt.date]) -> tuple[float, float, float, float]:
+    """Return the columns of `Days` for a list of dates."""
+    ordinals = [day.toordinal() for day in times[-1 - SPAN_STEPS :]]
+    last = ordinals[-1]
+    gap = float(last - ordinals[-2]) if len(ordinals) > 1 else math.nan
+    span = float(last - ordinals[0]) if len(ordinals) > SPAN_STEPS else math.nan
+    longest = float(max(map(sub, ordinals[1:], ordinals))) if span > _USUAL_SPAN else math.nan
+    return float(last - dates.EPOCH_ORDINAL), gap, span, longest
+
+
+def _has_weekends(times: Sequence[dt.date]) -> bool:
+    """Whether there are more rates than working days, in the whole history or in the last twenty steps."""
+    first, last = times[0].toordinal(), times[-1].toordinal()
+    if len(times) - 1 > _working_days_until(last) - _working_days_until(first):
+        return True
+    return len(times) > SPAN_STEPS and last - times[-1 - SPAN_STEPS].toordinal() < _WORKING_SPAN
+
+
+def _weekdays(times: Sequence[dt.date]) -> NDArray[np.int64]:
+    """Return the weekday of the rate that each return of a window leads to, -1 before a short history, ``(WINDOW - 1,)``."""
+    found = [day.weekday() for day in times[1 - WINDOW :]]
+    return np.array([-1] * (WINDOW - 1 - len(found)) + found)
+
+
+def _working_days_until(ordinal: int) -> int:
+    """Return the number of Mondays to Fridays up to a day, with ordinal 1 for Monday, 0001-01-01."""
+    weeks, weekday = divmod(ordinal - 1, 7)
+    return 5 * weeks + min(weekday + 1, 5)

@@ -41,7 +41,9 @@ class Reach:
     def outside(self, rates: NDArray[np.float64]) -> dict[int, str]:
         """Return row -> alert text for the rates, one per history, that are out of bounds."""
         levels = np.log(rates)
-        rows = np.flatnonzero((levels < self.floor) | (levels > self.ceiling))
+        rows = ((levels < self.floor) | (levels > self.ceiling)).nonzero()[0]
+        if not len(rows):
+            return {}
         sigmas = np.abs(levels - self.centre)[rows] / self.sigma[rows]
         allowance = np.where(
             self.dated[rows],

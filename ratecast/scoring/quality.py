@@ -116,7 +116,7 @@ class QualityChecker:
         found = Quality(len(windows))
         with np.errstate(invalid="ignore"):
             steps = np.abs(windows.returns) > self._limits.level_step
-        stepped = {row: steps[row] for row in np.flatnonzero(steps.any(axis=1)).tolist()}
+        stepped = {row: steps[row] for row in np.logical_or.reduce(steps, axis=1).nonzero()[0].tolist()}
         returned = self._back_at_old_level(windows, stepped)
         closed = carried_forward(windows.returns, days.weekdays)
         open_returns = closed.open_returns(windows.returns)
@@ -129,15 +129,17 @@ class QualityChecker:
         jumps = self._jumps(windows.without(_either(stepped, ignored)), stepped, returned, still, found)
         for row, text in reach.outside(windows.rates[:, -1]).items():
             found.add(row, Alert.LEVEL_CONE, text)
-        for position in np.flatnonzero(still.stuck).tolist():
+        for position in still.stuck.nonzero()[0].tolist():
             text = f"stuck: {still.equal_rates[position]} equal rates in a row"
             found.add(int(still.rows[position]), Alert.STUCK, text)
         suspects = np.array([row for row in {*stepped, *jumps} if row not in returned], dtype=np.intp)
-        self._name_steps(windows, steps, suspects, reach, found)
+        if len(suspects):
+            self._name_steps(windows, steps, suspects, reach, found)
         self._gaps(windows, days, found)
-        for row, text in closed.texts().items():
-            found.add(row, Alert.CARRIED_FORWARD, text)
-        found.repeated.extend(closed.newest())
+        if len(closed.rows):
+            for row, text in closed.texts().items():
+                found.add(row, Alert.CARRIED_FORWARD, text)
+            found.repeated.extend(closed.newest())
         self._regime(windows, open_returns, found)
         over = {
             row: mask
@@ -170,11 +172,13 @@ class QualityChecker:
         found: Quality,
     ) -> list[int]:
         """Add the jumps and return their rows; ``clean`` has the volatility before the newest rate without any fault."""
-        sigma = clean.sigma_before.copy()
-        # The step that ends a standstill is the move of several days, and volatility grows with the root of time.
-        sigma[still.rows] *= np.sqrt(still.waited)
+        sigma = clean.sigma_before
+        if len(still.rows):
+            # The step that ends a standstill is the move of several days, and volatility grows with the root of time.
+            sigma = sigma.copy()
+            sigma[still.rows] *= np.sqrt(still.waited)
         newest = clean.returns[:, -1]
-        jumped = np.flatnonzero(np.abs(newest) > self._limits.jump_sigmas * sigma).tolist()
+        jumped = (np.abs(newest) > self._limits.jump_sigmas * sigma).nonzero()[0].tolist()
         rows = [row for row in jumped if not (row in returned and stepped[row][-1])]
         for row in rows:
             percent = 100 * math.expm1(min(newest[row], 700.0))
@@ -207,7 +211,7 @@ class QualityChecker:
         span = days.span - np.where(longest > most, longest - 1, 0.0)
         long, sparse = days.gap > most, span > self._span_days[windows.pairs]
         backwards = (days.gap < 0) | (days.span < 0)
-        for row in np.flatnonzero(long | sparse | backwards).tolist():
+        for row in (long | sparse | backwards).nonzero()[0].tolist():
             if backwards[row]:
                 text = "gap: the dates of the rates go backwards"
             elif long[row]:
@@ -221,11 +225,10 @@ class QualityChecker:
     def _regime(self, windows: Windows, open_returns: NDArray[np.float64], found: Quality) -> None:
         newest = open_returns[:, -REGIME_RETURNS:]
         ratio = trimmed_rms(newest) / windows.stored  # NaN if the history is too short
-        # A step of the level is a fault of the feed and no move of the market.
-        volatile = (ratio > self._limits.regime_ratio) & (np.abs(newest) <= self._limits.level_step).all(
-            axis=1
-        )
-        for row in np.flatnonzero(volatile).tolist():
+        for row in (ratio > self._limits.regime_ratio).nonzero()[0].tolist():
+            # A step of the level is a fault of the feed and no move of the market.
+            if not (np.abs(newest[row]) <= self._limits.level_step).all():
+                continue
             text = f"volatility regime: the last {REGIME_RETURNS} returns are {ratio[row]:.3g} times as large as in training"
             found.add(row, Alert.VOLATILITY_REGIME, text)
 
@@ -234,6 +237,8 @@ def _either(
     some: Mapping[int, NDArray[np.bool_]], others: Mapping[int, NDArray[np.bool_]]
 ) -> dict[int, NDArray[np.bool_]]:
     """Return masks by row that mark what either of two sets of masks marks."""
+    if not some or not others:
+        return {**some, **others}
     return {**some, **{row: mask | some[row] if row in some else mask for row, mask in others.items()}}
 
 

@@ -12,7 +12,7 @@ from ratecast.contract.unreadable import Unreadable
 from ratecast.errors import ErrorCode, RecordError
 from ratecast.model.forecast import Forecaster
 from ratecast.scoring.days import message_days
-from ratecast.scoring.encoding import encode_predictions
+from ratecast.scoring.encoding import Messages, encode_predictions
 from ratecast.scoring.observations import Observations, observe
 from ratecast.scoring.quality import QualityChecker
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ratecast.contract.record import Record
-    from ratecast.contract.wire import History
     from ratecast.model.bundle import Bundle
     from ratecast.optional_fields import OptionalFields
 
@@ -72,15 +71,6 @@ class ScoredBatch:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Decoded:
-    """The records of a batch that contain a history of a known pair; the fields are parallel."""
-
-    records: list[Record]
-    histories: list[History]
-    pair_rows: list[int]
-
-
 class Scorer:
     """Scores batches of records with one model.
 
@@ -117,8 +107,10 @@ class Scorer:
         decoded, dead_letters = self._decode(records)
         if not decoded.records:
             return ScoredBatch.rejected(dead_letters)
+        pairs, pair_index = decoded.pairs, self._forecaster.pair_index
         windows = self._forecaster.windows(
-            [item.history for item in decoded.histories], np.array(decoded.pair_rows, dtype=np.intp)
+            [item.history for item in decoded.histories],
+            np.array([pair_index[pair] for pair in pairs], dtype=np.intp),
         )
         quality = self._checker.check(windows, message_days(decoded.histories))
         windows = windows.without(quality.ignored_returns)
@@ -133,17 +125,20 @@ class Scorer:
             message = "the forecast does not fit a 64-bit floating-point number"
             dead_letters.append(DeadLetter(decoded.records[row], ErrorCode.SCORING_FAILED, message))
             quality.alerts.pop(row, None)
-        pairs = [self._forecaster.pairs[row] for row in decoded.pair_rows]
         offsets = np.array([record.offset for record in decoded.records], dtype=np.int64)
         kept = np.flatnonzero(finite).tolist()
-        scored = ((row, _source(decoded.records[row]), decoded.histories[row], pairs[row]) for row in kept)
         values = encode_predictions(
-            scored, forecasts, quality.alerts, self._forecaster.version, now.isoformat(), topic_id
+            decoded,
+            forecasts,
+            quality.alerts,
+            self._forecaster.version,
+            now.isoformat(),
+            topic_id,
         )
         return ScoredBatch(
             records=[decoded.records[row] for row in kept],
             pairs=[pairs[row] for row in kept],
-            values=values,
+            values=[values[row] for row in kept],
             drifted=np.any(forecasts.drifted[finite], axis=1),
             as_of={pairs[row]: as_of for row in kept if (as_of := decoded.histories[row].as_of) is not None},
             alerts=[(pairs[row], code.value) for row, found in quality.alerts.items() for code in found],
@@ -151,33 +146,35 @@ class Scorer:
             dead_letters=dead_letters,
         )
 
-    def _decode(self, records: Sequence[Record]) -> tuple[_Decoded, list[DeadLetter]]:
-        decoded, dead_letters = _Decoded([], [], []), []
-        pair_index, default_pair = self._forecaster.pair_index, self._forecaster.default_pair
-        histories = wire.decode_histories([record.value for record in records], self._max_message_bytes)
+    def _decode(self, records: Sequence[Record]) -> tuple[Messages, list[DeadLetter]]:
+        decoded, dead_letters = Messages([], [], []), []
+        most, default_pair, known = (
+            self._max_message_bytes,
+            self._forecaster.default_pair,
+            self._forecaster.pair_index,
+        )
+        histories = wire.decode_histories([record.value for record in records], most)
         for record, history in zip(records, histories, strict=True):
             if isinstance(history, RecordError):
-                if isinstance(
-                    record.value, Unreadable
-                ):  # it counts as an empty value unless one looks at its type
-                    history = RecordError(ErrorCode.INVALID_ENCODING, record.value.reason)  # noqa: PLW2901
-                dead_letters.append(DeadLetter(record, history.code, history.message))
-                continue
-            if (size := _carried_bytes(record)) > self._max_message_bytes:
-                message = (
-                    f"the key and headers have {size} bytes; at most {self._max_message_bytes} are accepted"
-                )
+                dead_letters.append(_rejected(record, history))
+            elif (record.headers or record.key) and (size := _carried_bytes(record)) > most:
+                message = f"the key and headers have {size} bytes; at most {most} are accepted"
                 dead_letters.append(DeadLetter(record, ErrorCode.TOO_LARGE, message))
-                continue
-            row = pair_index.get(history.pair or default_pair)
-            if row is None:
-                message = f"the model was not trained on the pair {history.pair}"
+            elif (pair := history.pair or default_pair) not in known:
+                message = f"the model was not trained on the pair {pair}"
                 dead_letters.append(DeadLetter(record, ErrorCode.UNKNOWN_PAIR, message))
-                continue
-            decoded.records.append(record)
-            decoded.histories.append(history)
-            decoded.pair_rows.append(row)
+            else:
+                decoded.records.append(record)
+                decoded.histories.append(history)
+                decoded.pairs.append(pair)
         return decoded, dead_letters
+
+
+def _rejected(record: Record, error: RecordError) -> DeadLetter:
+    """Return the dead letter of a record that could not be decoded."""
+    if isinstance(record.value, Unreadable):  # it counts as an empty value unless one looks at its type
+        error = RecordError(ErrorCode.INVALID_ENCODING, record.value.reason)
+    return DeadLetter(record, error.code, error.message)
 
 
 def _carried_bytes(record: Record) -> int:
@@ -186,7 +183,3 @@ def _carried_bytes(record: Record) -> int:
     for name, value in record.headers:
         size += len(name.encode()) + len(value or b"")
     return size
-
-
-def _source(record: Record) -> tuple[str, int, int]:
-    return record.topic, record.partition, record.offset

@@ -53,6 +53,10 @@ def standstills(
     [[0, 1, 1, 1, 1], [0, 0, 1, 1, 1]]
     """
     rows = _with_a_run_of(returns == 0, int(equal_rates.min(initial=2**31)) - 1)
+    if not len(rows):
+        return Standstills(
+            rows, rows, rows.astype(np.bool_), np.zeros((0, returns.shape[1]), dtype=np.bool_), rows
+        )
     returns, too_many, longest = returns[rows], equal_rates[rows] - 1, longest_run[rows]
     up_to, whole = zero_runs(returns)
     now = up_to[:, -1]
@@ -90,4 +94,5 @@ def _with_a_run_of(still: NDArray[np.bool_], count: int) -> NDArray[np.intp]:
     run = still[:, :width].copy()
     for shift in range(1, count):
         run &= still[:, shift : shift + width]
-    return np.flatnonzero(run.any(axis=1))
+    found: NDArray[np.intp] = np.logical_or.reduce(run, axis=1).nonzero()[0]
+    return found
