@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from ratecast.errors import ErrorCode, ModelFailingError, RecordError
@@ -38,7 +39,7 @@ class Isolation:
         self._in_a_row = in_a_row
         self._share = share
         self._recent: deque[bool] = deque(maxlen=_RECENT)  # whether each of the last records failed
-        self._current: list[bool] = []
+        self._uncommitted: deque[list[bool]] = deque()  # the same of each batch whose commit is not known yet
 
     def score(self, score: Score, records: Sequence[Record]) -> ScoredBatch:
         """Return the outcome of every record, in order.
@@ -50,14 +51,17 @@ class Isolation:
         Raises:
             ModelFailingError: Too many records fail.
         """
-        self._current = []
+        self._uncommitted.append([])
         parts = list(self._scored(score, records))
         return parts[0] if len(parts) == 1 else ScoredBatch.joined(parts)
 
     def committed(self) -> None:
-        """Record that the current batch is committed. Before that it may be scored again and must not count twice."""
-        self._recent.extend(self._current)
-        self._current = []
+        """Record that the oldest batch is committed. Before that it may be scored again and must not count twice."""
+        self._recent.extend(self._uncommitted.popleft())
+
+    def restarted(self) -> None:
+        """Record that batches without a commit will be scored again."""
+        self._uncommitted.clear()
 
     def _scored(self, score: Score, records: Sequence[Record]) -> Iterator[ScoredBatch]:
         try:
@@ -75,16 +79,17 @@ class Isolation:
             fault = RecordError(ErrorCode.SCORING_FAILED, f"{type(error).__name__}: {error}")
             yield ScoredBatch.rejected([DeadLetter(records[0], fault.code, fault.message)], failures=1)
         else:
-            self._current += [False] * len(records)
+            self._uncommitted[-1] += [False] * len(records)
             yield scored
 
     def _failed(self, record: Record, error: Exception) -> None:
-        if not any(self._current):  # one traceback per batch: the others are probably the same
+        current = self._uncommitted[-1]
+        if not any(current):  # one traceback per batch: the others are probably the same
             log.error(
                 "scoring %s-%d@%d failed", record.topic, record.partition, record.offset, exc_info=error
             )
-        self._current.append(True)
-        recent = [*self._recent, *self._current][-_RECENT:]
+        current.append(True)
+        recent = [*self._recent, *chain.from_iterable(self._uncommitted)][-_RECENT:]
         if len(recent) >= self._in_a_row and all(recent[-self._in_a_row :]):
             self._stop(record, error, f"{self._in_a_row} records in a row")
         if len(recent) == _RECENT and sum(recent) > self._share * _RECENT:

@@ -16,6 +16,7 @@ from aiokafka.errors import (
     MessageSizeTooLargeError,
 )
 
+from consumer.in_flight import InFlight, more_waits
 from consumer.isolation import Isolation
 from consumer.outcomes import Outcomes
 from consumer.publishing import OutputRejectedError, Progress
@@ -30,7 +31,7 @@ from ratecast.kafka.broker_errors import InvalidRecordError, is_group_error
 from ratecast.kafka.closing import is_cancelled
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine, Sequence
+    from collections.abc import AsyncIterator, Sequence
 
     from aiokafka import TopicPartition
 
@@ -52,6 +53,8 @@ class PartitionPipeline:
     Recovery from any failure repeats the first start: a new transactional producer aborts what the old one left
     open, the committed offset shows what is done, and polling starts there.
 
+    While a long queue waits, the next batch is scored while the transaction of the one before is on its way.
+
     Args:
         source: The input partition.
         context: What this pipeline shares with the worker's other pipelines.
@@ -71,6 +74,7 @@ class PartitionPipeline:
         self._recovery = Recovery(self.name, context.settings.give_up_seconds)
         self._lag = LagTracker(source.topic, source.partition)
         self._publisher: Publisher | None = None
+        self._in_flight = InFlight()
         self._outcomes: Outcomes | None = None
         self._note = CommitNote()
         self._rejection: KafkaError | None = None  # why a broker rejected the last batch
@@ -95,7 +99,12 @@ class PartitionPipeline:
                 while records := await self._poll():
                     started = time.perf_counter()
                     batch = self._isolation.score(self._score, records)
-                    await self._publish(batch, records, time.perf_counter() - started)
+                    seconds = time.perf_counter() - started
+                    await self._in_flight.settled()
+                    self._in_flight.start(self._publish(batch, records, seconds))
+                    if not more_waits(self._consumer, self.source, records):
+                        await self._in_flight.settled()
+                await self._in_flight.settled()
             except FencedError:
                 await self._step_back()
             except KafkaError as error:
@@ -118,18 +127,16 @@ class PartitionPipeline:
         if self._waiting is not None:
             self._waiting.cancel()
 
-    async def _unless_stopped(self, work: Coroutine[Any, Any, T]) -> T | None:
-        """Return the result of some work, or None if `stop` interrupted it."""
-        self._waiting = asyncio.ensure_future(work)
+    async def _unless_stopped(self, waiting: asyncio.Future[T]) -> T | None:
+        """Return what comes, or None if `stop` interrupted the wait."""
         try:
-            result: T = await self._waiting
+            return await waiting
         except asyncio.CancelledError:
             if self._stopping.is_set():
                 return None
             raise
         finally:
             self._waiting = None
-        return result
 
     async def _take_over(self) -> None:
         """Fence the previous owner first. Only then is the committed offset final and safe to start from."""
@@ -160,22 +167,26 @@ class PartitionPipeline:
         limit = self._settings.max_poll_records
         while not self._stopping.is_set():
             self.polled_at = time.monotonic()
-            polling = self._consumer.getmany(self.source, timeout_ms=_POLL_TIMEOUT_MS, max_records=limit)
+            poll = self._consumer.getmany(self.source, timeout_ms=_POLL_TIMEOUT_MS, max_records=limit)
+            self._waiting = polling = asyncio.ensure_future(poll)
+            await self._in_flight.failed_before(polling)
             try:
                 polled = await self._unless_stopped(polling)
             except Exception as error:
                 if not is_unreadable(error):
                     self._report_group_error(error)
+                    await self._in_flight.settled()
                     raise
+                await self._in_flight.settled()  # what it commits must not be read again
                 if not tolerant_records.install():
                     raise unreadable(f"{self.name}@{self._lag.position}", error, self._settings) from error
                 self._consumer.seek(self.source, self._lag.position)
                 continue
             records: list[Record] = (polled or {}).get(self.source, [])
             if records:
-                self._lag.polled(records[0].timestamp)
                 self._metrics.polled(self.source.topic, self.source.partition, len(records))
                 return records
+            await self._in_flight.settled()  # until then the client's position is ahead of what is done
             await self._note_idle()
         return ()
 
@@ -194,6 +205,7 @@ class PartitionPipeline:
     async def _publish(self, batch: ScoredBatch, records: Sequence[Record], scoring_seconds: float) -> None:
         assert self._publisher is not None  # noqa: S101 - for the type checker
         assert self._outcomes is not None  # noqa: S101 - likewise
+        self._lag.polled(records[0].timestamp)
         too_large = isinstance(self._rejection, MessageSizeTooLargeError)
         if too_large:
             batch = self._outcomes.fitted(batch)
@@ -256,6 +268,8 @@ class PartitionPipeline:
             return
 
     async def _release(self) -> None:
+        await self._in_flight.abandoned()
+        self._isolation.restarted()
         publisher, self._publisher = self._publisher, None
         if publisher is not None:
             await publisher.stop()

@@ -16,6 +16,7 @@ from prometheus_client.process_collector import ProcessCollector
 
 from consumer import group_client, installation
 from consumer.at_least_once import DeliverThenCommit
+from consumer.garbage import rare_collections
 from consumer.held_back import HeldBack
 from consumer.identity import TopicIdentity
 from consumer.membership import Membership
@@ -43,8 +44,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_WATCH_SECONDS = 5.0
-_MEMBERSHIP_SECONDS = 1.0
+_WATCH_SECONDS, _MEMBERSHIP_SECONDS = 5.0, 1.0
 
 
 class Worker:
@@ -77,7 +77,7 @@ class Worker:
         """Start, work until `stop` is called or SIGTERM or SIGINT arrives, then shut down in order.
 
         Args:
-            handle_signals: False leaves both signals to the program that the worker is a part of.
+            handle_signals: False leaves signals and garbage collection to the program that the worker is a part of.
 
         Raises:
             RatecastError: The worker could not start, or something failed for too long.
@@ -85,7 +85,8 @@ class Worker:
         with on_stop_signal(self._stopping.set) if handle_signals else contextlib.nullcontext():
             try:
                 if await self._unless_stopped(self.startup()):
-                    await self.main_loop()
+                    with rare_collections(whole_process=handle_signals):
+                        await self.main_loop()
                 elif self._failure is not None:
                     raise self._failure
             finally:
@@ -187,12 +188,12 @@ class Worker:
         self.metrics.rebalances.inc()
         for partition in partitions:
             pipeline = PartitionPipeline(partition, self._context)
-            task = asyncio.create_task(pipeline.run(), name=f"{partition.topic}-{partition.partition}")
+            task = asyncio.create_task(pipeline.run(), name=pipeline.name)
             task.add_done_callback(self._pipeline_ended)
             self._pipelines[partition] = pipeline, task
         self.metrics.assigned_partitions.set(len(self._pipelines))
-        names = (f"{assigned.topic}-{assigned.partition}" for assigned in sorted(self._pipelines))
-        log.info("assigned partitions: %s", ", ".join(names) or "none, standing by")
+        names = ", ".join(f"{one.topic}-{one.partition}" for one in sorted(self._pipelines))
+        log.info("assigned partitions: %s", names or "none, standing by")
 
     def _pipeline_ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
@@ -224,8 +225,7 @@ class Worker:
         pipelines, self._pipelines = self._pipelines, {}
         for pipeline, _ in pipelines.values():
             pipeline.stop()
-        tasks = [task for _, task in pipelines.values()]
-        if tasks:
+        if tasks := [task for _, task in pipelines.values()]:
             _, late = await asyncio.wait(tasks, timeout=self.settings.session_timeout_ms / 2000)
             for task in late:
                 task.cancel()
@@ -266,7 +266,7 @@ class Worker:
         return state
 
     def _blocked(self) -> dict[str, str]:
-        pipelines = [pipeline for pipeline, _ in self._pipelines.values()]
+        pipelines = (pipeline for pipeline, _ in self._pipelines.values())
         return {pipeline.name: pipeline.blocked for pipeline in pipelines if pipeline.blocked is not None}
 
     def unhealthy(self) -> str | None:

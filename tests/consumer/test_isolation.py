@@ -75,8 +75,16 @@ def test_one_fewer_in_a_row_are_the_records_own() -> None:
 def test_a_row_of_failures_goes_on_from_batch_to_batch_once_they_are_committed() -> None:
     isolation = Isolation(20, 0.5)
     isolation.score(Odd(*range(10)), records(10))
+    isolation.restarted()
     isolation.score(Odd(*range(10)), records(10))  # the same batch once more: it was aborted
     isolation.committed()
+    with pytest.raises(ModelFailingError):
+        isolation.score(Odd(*range(10, 20)), records(10, first=10))
+
+
+def test_failures_of_a_batch_whose_commit_is_on_its_way_count_too() -> None:
+    isolation = Isolation(20, 0.5)
+    isolation.score(Odd(*range(10)), records(10))
     with pytest.raises(ModelFailingError):
         isolation.score(Odd(*range(10, 20)), records(10, first=10))
 

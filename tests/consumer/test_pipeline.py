@@ -35,6 +35,7 @@ class FakeConsumer:
         self.polls = list(polls)
         self.sought: list[int] = []
         self.at = 0
+        self.stable = 0
 
     async def getmany(self, *partitions, timeout_ms, max_records):
         if not self.polls:
@@ -55,7 +56,7 @@ class FakeConsumer:
         return {SOURCE}
 
     def last_stable_offset(self, partition):
-        return self.at
+        return max(self.at, self.stable)
 
     highwater = last_stable_offset
 
@@ -70,6 +71,10 @@ class FakeTopics:
     notes: list[str] = field(default_factory=list)
     started: int = 0
     stopped: int = 0
+    open: int = 0
+
+    async def before_commit(self) -> None:
+        """Stand in for the brokers' answers."""
 
     def publisher(self, source):
         return FakePublisher(self)
@@ -87,6 +92,15 @@ class FakePublisher:
 
     async def publish(self, outgoing, progress, check) -> None:
         await check()
+        self.topics.open += 1
+        assert self.topics.open == 1
+        try:
+            await self.topics.before_commit()
+            self._commit(outgoing, progress)
+        finally:
+            self.topics.open -= 1
+
+    def _commit(self, outgoing, progress) -> None:
         if self.topics.faults and (fault := self.topics.faults.pop(0)) is not None:
             raise fault
         self.topics.published += [(out.topic, [record[1] for record in out.records]) for out in outgoing]
@@ -304,3 +318,69 @@ async def test_a_batch_that_tolerant_reading_gets_past_is_read_again_from_its_of
     await bench.run_until_committed(1)
     assert bench.consumer.sought == [0, 0]
     assert bench.topics.started == 1
+
+
+async def test_the_next_batch_is_scored_while_the_one_before_is_on_its_way_and_published_after_it():
+    bench = Bench(batch(0, b"a"), batch(1, b"b"), batch(2, b"c"))
+    bench.consumer.stable = 100
+    scored_before_commit = []
+
+    async def until_the_next_is_polled() -> None:
+        while len(bench.consumer.polls) == 2:
+            await asyncio.sleep(0.001)
+        scored_before_commit.append(bench.topics.committed)
+
+    bench.topics.before_commit = until_the_next_is_polled
+    await bench.run_until_committed(3)
+    assert scored_before_commit == [0, 1, 2]
+    assert bench.topics.published == [("rate-predictions", [value]) for value in (b"a", b"b", b"c")]
+
+
+async def test_what_was_scored_ahead_of_a_failed_transaction_is_dropped_and_read_again():
+    first, second = batch(0, b"a"), batch(1, b"b")
+    bench = Bench(first, second, first, second, faults=[KafkaError("coordinator gone")])
+    bench.consumer.stable = 100
+    await bench.run_until_committed(2)
+    assert bench.consumer.sought == [0, 0]
+    assert bench.topics.published == [("rate-predictions", [b"a"]), ("rate-predictions", [b"b"])]
+    assert bench.count("predictions_published_total") == 2
+
+
+async def test_a_poll_that_fails_does_not_cut_off_the_transaction_on_its_way():
+    bench = Bench(batch(0, b"a"), KafkaError("not a member"), batch(1, b"b"))
+    bench.consumer.stable = 100
+
+    async def a_moment() -> None:
+        await asyncio.sleep(0.01)
+
+    bench.topics.before_commit = a_moment
+    await bench.run_until_committed(2)
+    assert bench.consumer.sought == [0, 1]
+    assert bench.count("transactions_total", outcome="aborted") == 0
+
+
+async def test_tolerant_reading_starts_after_what_the_transaction_on_its_way_commits(monkeypatch):
+    monkeypatch.setattr(module.tolerant_records, "install", lambda: True)
+    bench = Bench(batch(0, b"a"), ValueError("odd bytes"), batch(1, b"b"))
+    bench.consumer.stable = 100
+
+    async def a_moment() -> None:
+        await asyncio.sleep(0.01)
+
+    bench.topics.before_commit = a_moment
+    await bench.run_until_committed(2)
+    assert bench.consumer.sought == [0, 1]
+    assert bench.topics.started == 1
+
+
+async def test_a_pipeline_that_is_cut_off_ends_its_transaction_before_it_closes_the_publisher():
+    bench = Bench(batch(0, b"a"))
+    bench.consumer.stable = 100
+    bench.topics.before_commit = asyncio.Event().wait
+    running = asyncio.create_task(bench.pipeline.run())
+    while not bench.topics.open:
+        await asyncio.sleep(0.002)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert (bench.topics.open, bench.topics.stopped, bench.topics.committed) == (0, 1, 0)
