@@ -82,6 +82,10 @@ bench: $(VENV)/.dev ## throughput and latency beside plain clients and peers (BR
 	@$(BIN)/python -m benchmarks.all --broker $(BROKER) $(QUICK)
 BROKER := embedded
 
+.PHONY: profile
+profile: $(VENV)/.dev ## draw where the time of a message goes: a flame graph, and its top ten in docs/performance.md
+	@$(BIN)/python -m benchmarks.flame --broker $(BROKER)
+
 .PHONY: detection
 detection: $(VENV)/.dev ## which detector finds which fault of a feed: the tables of docs/drift.md
 	@$(BIN)/python -m benchmarks.detection --write docs/drift.md

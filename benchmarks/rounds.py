@@ -70,7 +70,7 @@ class Rounds:
         # MLServer reads what is published after its start, and only requests of its own protocol.
         late = case.program == "MLServer"
         source = (
-            bench_topics.new_topic(self._bootstrap_servers, case.partitions) if late else self._topic(case)
+            bench_topics.new_topic(self._bootstrap_servers, case.partitions) if late else self.topic(case)
         )
         place = Place(self._bootstrap_servers, source, target, self._models_dir)
         consumer = bench_topics.reader(self._bootstrap_servers, target, case.partitions)
@@ -84,7 +84,8 @@ class Rounds:
             consumer.close()
             bench_topics.delete_topics(self._bootstrap_servers, [target, dead, *([source] if late else [])])
 
-    def _topic(self, case: Case) -> str:
+    def topic(self, case: Case) -> str:
+        """Returns the filled topic of a case's load; fills it the first time."""
         load = case.partitions, case.rates, case.pairs
         if load not in self._filled:
             topic = bench_topics.new_topic(self._bootstrap_servers, case.partitions)
@@ -118,7 +119,7 @@ class Rounds:
         seen, first, last, bytes_out = 0, None, 0.0, 0
         deadline = time.monotonic() + START_LIMIT_SECONDS
         while seen < messages:
-            polled = [record for record in consumer.consume(5000, 0.05) if record.error() is None]
+            polled = [record for record in consumer.consume(2000, 0.05) if record.error() is None]
             now = time.perf_counter()
             if polled:
                 seen, last = seen + len(polled), now
