@@ -7,6 +7,7 @@ names Python functions; the time of a C extension counts for the function that c
 from __future__ import annotations
 
 import argparse
+import re
 import subprocess
 import tempfile
 from collections import Counter
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 PARTITIONS = 4
 SAMPLES_A_SECOND = 200
 TOP = 10
+# A thread of a pool that waits for work. py-spy takes it for busy, because no system call of Python's own is in its stack.
+WAITING = "_worker (concurrent/futures/thread.py"
 
 
 def self_samples(stacks: Iterable[str]) -> Counter[str]:
@@ -43,7 +46,9 @@ def self_samples(stacks: Iterable[str]) -> Counter[str]:
     samples: Counter[str] = Counter()
     for stack in stacks:
         frames, _, count = stack.rpartition(" ")
-        samples[frames.rpartition(";")[2]] += int(count)
+        innermost = frames.rpartition(";")[2]
+        if not innermost.startswith(WAITING):
+            samples[innermost] += int(count)
     return samples
 
 
@@ -120,13 +125,14 @@ def main() -> None:
     text = f"{table}\n\n*Of {cpu_us:.1f} us a message. {machine.sentence()}.*"
     print(text)
     PAGE.write_text(between(PAGE.read_text(encoding="utf-8"), "profile", text), encoding="utf-8")
-    shorten_paths(HOME / "flame.svg")
+    retitle(HOME / "flame.svg")
 
 
-def shorten_paths(graph: Path) -> None:
-    """Takes this machine's directories out of a flame graph, which is committed."""
-    text = graph.read_text(encoding="utf-8")
-    graph.write_text(text.replace(f"{ROOT}/", ""), encoding="utf-8")
+def retitle(graph: Path) -> None:
+    """Takes this machine's directories out of a flame graph: py-spy's title is its own command."""
+    text = graph.read_text(encoding="utf-8").replace(f"{ROOT}/", "")
+    title = "Processor time of a worker under full load"
+    graph.write_text(re.sub(r'(id="title"[^>]*>)[^<]*', rf"\1{title}", text), encoding="utf-8")
 
 
 if __name__ == "__main__":
