@@ -106,7 +106,7 @@ def _capacity(results: Results) -> str | None:
         (
             tables.capacity_table(section.measured),
             f"*Messages per second at {100 * tables.BUSY:.0f} % load. {section.machine.sentence()}.*",
-            tables.billion_sentence(section.measured, of.runs[0].bytes_in, of.runs[0].bytes_out),
+            tables.billion_sentence(section.measured, of.runs[0].bytes_in or 0, of.runs[0].bytes_out),
         )
     )
 

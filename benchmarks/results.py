@@ -38,19 +38,21 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
         cpu_us: microseconds of processor time of the program per message, all its processes together.
         memory_mb: resident memory of its largest process at the end.
         messages: how many messages were counted.
-        bytes_in: size of an input, uncompressed, on average.
         bytes_out: size of an output, uncompressed, on average.
+        bytes_in: size of an input, uncompressed, on average. None if the input was not the topic of histories.
         broker_us: microseconds of processor time of the broker per message, for its part of everything: taking the
             output, giving out the input, and giving the output to the reader. None if the broker runs elsewhere.
+        start_seconds: from the start of the program to its first output that a reader sees. None if that means nothing.
     """
 
     per_second: float
     cpu_us: float
     memory_mb: float
     messages: int
-    bytes_in: int
     bytes_out: int
+    bytes_in: int | None = None
     broker_us: float | None = None
+    start_seconds: float | None = None
 
 
 class Measured(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
 
 from benchmarks import bench_topics
 from benchmarks.programs import PEERS, Place, cpu_seconds, running
@@ -20,8 +22,17 @@ if TYPE_CHECKING:
 
 START_LIMIT_SECONDS = 60.0
 SILENCE_LIMIT_SECONDS = 20.0
-MLSERVER_REQUESTS = 2000
+MLSERVER_REQUESTS = 500  # it makes a task for each at once and answers most of them together
 MLSERVER_HEADERS = {"mlserver-model": "forest"}
+
+
+class _Mark(NamedTuple):
+    """A moment of a run: outputs seen so far, and the processor time that program and broker had used."""
+
+    at: float
+    seen: int
+    cpu_seconds: float
+    broker_seconds: float
 
 
 class Rounds:
@@ -75,11 +86,20 @@ class Rounds:
         place = Place(self._bootstrap_servers, source, target, self._models_dir)
         consumer = bench_topics.reader(self._bootstrap_servers, target, case.partitions)
         try:
+            began = time.perf_counter()
             with running(case.program, place, case.workers) as program:
                 if late:
-                    self._serve_late(case, source, consumer)
-                limit = min(self._messages, MLSERVER_REQUESTS) if late else self._messages
-                return self._count(program, consumer, limit, self._bytes_in.get(source, 0))
+                    requests = self._until_ready(case, source, consumer)
+                    first = self._mark(program, 0)
+                    bench_topics.fill(
+                        self._bootstrap_servers, source, case.partitions, MLSERVER_REQUESTS, requests
+                    )
+                    return self._count(program, consumer, MLSERVER_REQUESTS, first)
+                first = self._first_output(program, consumer)
+                run = self._count(program, consumer, self._messages, first)
+                return msgspec.structs.replace(
+                    run, start_seconds=first.at - began, bytes_in=self._bytes_in[source]
+                )
         finally:
             consumer.close()
             bench_topics.delete_topics(self._bootstrap_servers, [target, dead, *([source] if late else [])])
@@ -101,8 +121,8 @@ class Rounds:
             self._bytes_in[topic] = sum(map(len, contents)) // len(contents)
         return self._filled[load]
 
-    def _serve_late(self, case: Case, source: str, consumer: Consumer) -> None:
-        """Publishes to a program that starts at the end of the topic: first until it answers, then all requests."""
+    def _until_ready(self, case: Case, source: str, consumer: Consumer) -> bench_topics.Contents:
+        """Publishes to a program that starts at the end of the topic until it answers, and returns its requests."""
         values = bench_topics.values(self._pairs[: case.pairs], case.rates, MLSERVER_REQUESTS)
         requests = bench_topics.Contents(
             [bench_topics.as_inference_request(value) for value in values], MLSERVER_HEADERS
@@ -112,41 +132,49 @@ class Rounds:
             if time.monotonic() > deadline:
                 raise SystemExit(f"{case.program} did not answer within {START_LIMIT_SECONDS:g} s")
             bench_topics.fill(self._bootstrap_servers, source, case.partitions, 1, requests)
-        bench_topics.fill(self._bootstrap_servers, source, case.partitions, MLSERVER_REQUESTS, requests)
+        while consumer.consume(100, 1.0):  # the other answers
+            pass
+        return requests
 
-    def _count(self, program: Program, consumer: Consumer, messages: int, bytes_in: int) -> Run:
-        """Counts committed outputs from the first one that can be read; start-up does not count."""
-        seen, first, last, bytes_out = 0, None, 0.0, 0
+    def _first_output(self, program: Program, consumer: Consumer) -> _Mark:
         deadline = time.monotonic() + START_LIMIT_SECONDS
-        while seen < messages:
-            polled = [record for record in consumer.consume(2000, 0.05) if record.error() is None]
-            now = time.perf_counter()
-            if polled:
-                seen, last = seen + len(polled), now
-                bytes_out += sum(len(record.value()) for record in polled)
-                if first is None:
-                    first = now, program.cpu_seconds(), seen, self._broker_seconds()
+        while not (records := consumer.consume(2000, 0.05)):
             program.check_alive()
-            if first is None and time.monotonic() > deadline:
+            if time.monotonic() > deadline:
                 raise SystemExit(f"no output within {START_LIMIT_SECONDS:g} s")
-            if first and (now - first[0] > self._seconds or now - last > SILENCE_LIMIT_SECONDS):
+        return self._mark(program, len(records))
+
+    def _count(self, program: Program, consumer: Consumer, messages: int, first: _Mark) -> Run:
+        """Counts committed outputs from a moment on; what was seen before, start-up above all, does not count."""
+        seen, last, bytes_out = first.seen, first.at, 0
+        while seen < messages:
+            records = [record for record in consumer.consume(2000, 0.05) if record.error() is None]
+            now = time.perf_counter()
+            if records:
+                seen, last = seen + len(records), now
+                bytes_out += sum(len(record.value()) for record in records)
+            program.check_alive()
+            enough = now - first.at > self._seconds and seen > 2 * first.seen
+            if enough or now - last > SILENCE_LIMIT_SECONDS:
                 break
-        if first is None or first[2] > seen / 2:
-            raise SystemExit("most messages came at once: use more --messages")
-        counted = seen - first[2]
-        broker = self._broker_seconds() - first[3] if self._broker_pid else None
+        counted = seen - first.seen
+        if counted < seen / 2 or not counted:
+            raise SystemExit(f"only {counted} of {seen} outputs came after the first: use more --messages")
+        end = self._mark(program, seen)
         return Run(
-            per_second=counted / (last - first[0]),
-            cpu_us=1e6 * (program.cpu_seconds() - first[1]) / counted,
+            per_second=counted / (last - first.at),
+            cpu_us=1e6 * (end.cpu_seconds - first.cpu_seconds) / counted,
             memory_mb=program.memory_mb(),
             messages=counted,
-            bytes_in=bytes_in,
-            bytes_out=bytes_out // seen,
-            broker_us=None if broker is None else 1e6 * broker / counted,
+            bytes_out=bytes_out // counted,
+            broker_us=1e6 * (end.broker_seconds - first.broker_seconds) / counted
+            if self._broker_pid
+            else None,
         )
 
-    def _broker_seconds(self) -> float:
-        return cpu_seconds(self._broker_pid) if self._broker_pid else 0.0
+    def _mark(self, program: Program, seen: int) -> _Mark:
+        broker_seconds = cpu_seconds(self._broker_pid) if self._broker_pid else 0.0
+        return _Mark(time.perf_counter(), seen, program.cpu_seconds(), broker_seconds)
 
 
 def peer_cases() -> list[Case]:

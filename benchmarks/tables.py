@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from typing import TYPE_CHECKING
 
 from benchmarks.programs import WORKER
@@ -27,40 +28,40 @@ def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def throughput_table(measured: Sequence[Measured]) -> str:
     """Returns a row for each case. Loads that are equal in all cases have no column.
 
-    The ratio compares the case with the worker on the same load, or with the first case if that is the worker itself.
+    The ratio compares the case with the worker on the same load.
     """
     loads = [name for name in _LOADS if len({getattr(of.case, name) for of in measured}) > 1]
     header = [
         *(_LOADS[name] for name in loads),
-        *("program", "messages/s, median", "lowest to highest"),
-        *("the worker is ... times as fast", "processor, us a message", "broker, us a message", "memory, MB"),
+        *("program", "messages/s, median", "lowest to highest", "worker / this"),
+        *("processor, us a message", "broker, us a message", "memory, MB", "first output after, s"),
     ]
-    rows = []
-    for of in measured:
-        low, high = of.spread()
-        beside = next(
-            (
-                other
-                for other in measured
-                if other.case.program == WORKER
-                and all(getattr(other.case, name) == getattr(of.case, name) for name in loads)
-            ),
-            of,
-        )
-        broker_us = [run.broker_us for run in of.runs if run.broker_us is not None]
-        rows.append(
-            [
-                *(f"{getattr(of.case, name)}" for name in loads),
-                of.case.program,
-                f"{of.median():,.0f}",
-                f"{low:,.0f} to {high:,.0f}",
-                "" if beside is of else f"{beside.median() / of.median():.2f}",
-                f"{of.median('cpu_us'):,.1f}",
-                f"{sorted(broker_us)[len(broker_us) // 2]:,.1f}" if broker_us else "",
-                f"{of.median('memory_mb'):.0f}",
-            ]
-        )
-    return markdown(header, rows)
+    return markdown(header, (_row(of, measured, loads) for of in measured))
+
+
+def _row(of: Measured, measured: Sequence[Measured], loads: Sequence[str]) -> list[str]:
+    same_load = [
+        other for other in measured if all(getattr(other.case, n) == getattr(of.case, n) for n in loads)
+    ]
+    worker = next((other for other in same_load if other.case.program == WORKER), of)
+    low, high = of.spread()
+    return [
+        *(f"{getattr(of.case, name)}" for name in loads),
+        of.case.program,
+        f"{of.median():,.0f}",
+        f"{low:,.0f} to {high:,.0f}",
+        "" if worker is of else f"{worker.median() / of.median():,.2f}",
+        f"{of.median('cpu_us'):,.1f}",
+        _known(of, "broker_us"),
+        f"{of.median('memory_mb'):.0f}",
+        _known(of, "start_seconds"),
+    ]
+
+
+def _known(of: Measured, figure: str) -> str:
+    """Returns the median of a figure that some runs do not have; empty if none has it."""
+    figures = [value for run in of.runs if (value := getattr(run, figure)) is not None]
+    return f"{statistics.median(figures):,.1f}" if figures else ""
 
 
 def latency_table(latencies: Sequence[Latencies]) -> str:
@@ -110,12 +111,11 @@ def billion_sentence(history: Sequence[Measured], bytes_in: int, bytes_out: int)
     """Returns what a billion messages of 61 rates an hour would take."""
     of = next(of for of in history if of.case.program == WORKER and of.case.rates == 61)
     workers = BILLION_AN_HOUR / _planned(of, 1)
-    broker_us = sorted(run.broker_us for run in of.runs if run.broker_us is not None)
-    broker = BILLION_AN_HOUR * broker_us[len(broker_us) // 2] / 1e6 if broker_us else None
+    broker_us = _known(of, "broker_us")
     said_of_brokers = (
-        f" The broker used {broker:.1f} cores' worth of processor time at this rate, for one replica; with three replicas "
-        "plan three times as much, on at least three brokers."
-        if broker
+        f" The broker used {broker_us} us a message for one replica, which is {BILLION_AN_HOUR * float(broker_us) / 1e6:.1f} "
+        "cores at this rate. With three replicas plan at least three times as much."
+        if broker_us
         else ""
     )
     return (
