@@ -59,8 +59,13 @@ def measure_latency(
             for name, flown in flights.items():
                 flown.append(open_loop.fly(name, servers, models_dir, pairs, rate, extent.seconds))
         for name, flown in flights.items():
-            found.append(open_loop.summary(name, rate, flown))
-            print(f"{rate:6} a second, {name:12} {found[-1]}", flush=True)
+            of = open_loop.summary(name, rate, flown)
+            print(
+                f"{rate:6,} a second, {name:13}: p50 {of.p50:7.1f}  p99 {of.p99:7.1f}  p99.9 {of.p999:7.1f} ms, "
+                f"{of.seen:,} of {of.due:,}",
+                flush=True,
+            )
+            found.append(of)
     return found
 
 
@@ -98,6 +103,9 @@ def main() -> None:
                     found = Section(machine=machine, latencies=latencies)
                 else:
                     rounds = Rounds(broker, models_dir, pairs, extent.messages, extent.seconds)
+                    rounds.run(
+                        THROUGHPUT[section][0]
+                    )  # a broker on the JVM is slow until its code is compiled
                     measured = rounds.measure(THROUGHPUT[section], extent.rounds)
                     found = Section(machine=machine, measured=measured)
             except SystemExit as reason:  # one program that cannot run must not cost the other sections

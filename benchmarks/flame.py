@@ -28,11 +28,12 @@ from ratecast.model.bundle import load
 from ratecast.settings import load_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 PARTITIONS = 4
 SAMPLES_A_SECOND = 200
 TOP = 10
+OWN = ("ratecast", "consumer", "monitoring")
 # A thread of a pool that waits for work. py-spy takes it for busy, because no system call of Python's own is in its stack.
 WAITING = "_worker (concurrent/futures/thread.py"
 
@@ -52,11 +53,26 @@ def self_samples(stacks: Iterable[str]) -> Counter[str]:
     return samples
 
 
-def top_table(samples: Counter[str], cpu_us: float) -> str:
-    """Returns the functions with most samples, with their share and their microseconds of a message.
+def part_samples(functions: Mapping[str, int]) -> Counter[str]:
+    """Returns samples by part: a file of ratecast, or a library.
+
+    >>> part_samples({"a (ratecast/model/x.py:3)": 2, "b (ratecast/model/x.py:9)": 1, "c (aiokafka/cluster.py:1)": 4})
+    Counter({'aiokafka': 4, 'ratecast/model/x.py': 3})
+    """
+    parts: Counter[str] = Counter()
+    for function, count in functions.items():
+        file = function.rpartition("(")[2].rpartition(":")[0] or function
+        library = file.partition("/")[0]
+        parts[file if library in OWN else library] += count
+    return parts
+
+
+def top_table(what: str, samples: Counter[str], cpu_us: float) -> str:
+    """Returns the functions or parts with most samples, with their share and their microseconds of a message.
 
     Args:
-        samples: function -> samples that ended in it.
+        what: function or part.
+        samples: its name -> samples that ended in it.
         cpu_us: processor time of a message in microseconds.
     """
     total = samples.total()
@@ -66,7 +82,7 @@ def top_table(samples: Counter[str], cpu_us: float) -> str:
     ]
     rest = total - sum(count for _, count in samples.most_common(TOP))
     rows.append(["everything else", f"{100 * rest / total:.1f} %", f"{cpu_us * rest / total:.1f}"])
-    return markdown(["function", "share", "us a message"], rows)
+    return markdown([what, "share", "us a message"], rows)
 
 
 def _short(frame: str) -> str:
@@ -121,8 +137,10 @@ def main() -> None:
             raw = Path(scratch) / "stacks.txt"
             record(pid, "raw", raw, options.seconds)
             record(pid, "flamegraph", HOME / "flame.svg", options.seconds)
-        table = top_table(self_samples(raw.read_text().splitlines()), cpu_us)
-    text = f"{table}\n\n*Of {cpu_us:.1f} us a message. {machine.sentence()}.*"
+        functions = self_samples(raw.read_text().splitlines())
+    by_function = top_table("function", functions, cpu_us)
+    by_part = top_table("part", part_samples(functions), cpu_us)
+    text = f"{by_function}\n\n{by_part}\n\n*Of {cpu_us:.1f} us a message. {machine.sentence()}.*"
     print(text)
     PAGE.write_text(between(PAGE.read_text(encoding="utf-8"), "profile", text), encoding="utf-8")
     retitle(HOME / "flame.svg")

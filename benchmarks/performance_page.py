@@ -75,7 +75,7 @@ def _of_broker(broker: str, results: Results, home: Path) -> Iterator[str]:
             else tables.throughput_table(section.measured)
         )
         rounds = len(section.measured[0].runs) if section.measured else len(section.latencies[0].rounds_p99)
-        yield f"*{rounds} rounds. {section.machine.sentence()}. [All figures]({home.name}/{broker}.json).*"
+        yield f"*{rounds} round{'s' if rounds > 1 else ''}. {section.machine.sentence()}. [All figures]({home.name}/{broker}.json).*"
 
 
 def _picture(name: str, heading: str, section: Section) -> str | None:

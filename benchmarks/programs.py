@@ -52,7 +52,7 @@ class Program(NamedTuple):
         """Ends the run if a process has ended."""
         for process in self.processes:
             if process.poll() is not None:
-                raise SystemExit(f"{process.args} ended with exit code {process.returncode}")
+                raise SystemExit(f"{process.args!r} ended with exit code {process.returncode}")
 
 
 @contextmanager

@@ -152,7 +152,7 @@ class Rounds:
             now = time.perf_counter()
             if records:
                 seen, last = seen + len(records), now
-                bytes_out += sum(len(record.value()) for record in records)
+                bytes_out += sum(len(record.value() or b"") for record in records)
             program.check_alive()
             enough = now - first.at > self._seconds and seen > 2 * first.seen
             if enough or now - last > SILENCE_LIMIT_SECONDS:

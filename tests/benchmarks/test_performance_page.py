@@ -122,6 +122,8 @@ def test_the_committed_page_shows_the_committed_results(tmp_path) -> None:
 
 
 def test_the_top_ten_divides_the_time_of_a_message() -> None:
-    table = top_table(Counter({"score (ratecast/scoring/scorer.py)": 3, "encode (x.py)": 1}), cpu_us=20.0)
+    table = top_table(
+        "function", Counter({"score (ratecast/scoring/scorer.py)": 3, "encode (x.py)": 1}), cpu_us=20.0
+    )
     assert "| `score (ratecast/scoring/scorer.py)` | 75.0 % | 15.0 |" in table
     assert "| everything else | 0.0 % | 0.0 |" in table
