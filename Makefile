@@ -78,8 +78,13 @@ format: $(VENV)/.dev ## format and fix what can be fixed
 	$(BIN)/ruff check --fix .
 
 .PHONY: bench
-bench: $(VENV)/.dev ## throughput beside a plain client, in one run on one broker
-	@$(BIN)/python benchmarks/throughput.py
+bench: $(VENV)/.dev ## throughput and latency beside plain clients and peers (BROKER=embedded or kafka, QUICK=--quick)
+	@$(BIN)/python -m benchmarks.all --broker $(BROKER) $(QUICK)
+BROKER := embedded
+
+.PHONY: profile
+profile: $(VENV)/.dev ## draw where the time of a message goes: a flame graph, and its top ten in docs/performance.md
+	@$(BIN)/python -m benchmarks.flame --broker $(BROKER)
 
 .PHONY: detection
 detection: $(VENV)/.dev ## which detector finds which fault of a feed: the tables of docs/drift.md
