@@ -11,6 +11,10 @@ if TYPE_CHECKING:
 
 _METADATA_MAX_AGE_MS = 30_000  # the longest that new partitions, or those of a recreated topic, stay unread
 
+# Most bytes in one response of a broker. The client holds a response two or three times while it arrives, and a worker
+# with many partitions would ask for all of them at once: with the client's 50 MiB it needed 60 MB more for 64 partitions.
+_FETCH_MAX_BYTES = 8 * 2**20
+
 
 async def started(settings: Settings) -> Any:
     """Returns a connected AIOKafkaConsumer that has not subscribed yet.
@@ -30,4 +34,6 @@ async def started(settings: Settings) -> Any:
         # Pipelines detect their own stalls. A member without partitions never polls and must stay in the group.
         max_poll_interval_ms=2**31 - 1,
         metadata_max_age_ms=_METADATA_MAX_AGE_MS,
+        # A single partition may be given more: a fetch of less than its share would cut off large records.
+        fetch_max_bytes=max(_FETCH_MAX_BYTES, settings.max_partition_fetch_bytes),
     )

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-WAITING_BATCHES = 8  # with the default settings about 10 MB of messages and predictions at most
+WAITING_BATCHES = 4  # with the default settings about 10 MB of messages and predictions at most
 
 
 class ShadowScoring:

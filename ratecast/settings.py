@@ -109,10 +109,10 @@ class Settings(BaseSettings):
         description="How long to try to reach a broker at start before exiting with code 1.",
     )
     max_poll_records: int = Field(
-        1000, ge=1, le=100_000, description="Largest number of records that a worker scores in one batch."
+        2000, ge=1, le=100_000, description="Largest number of records that a worker scores in one batch."
     )
     max_partition_fetch_bytes: int = Field(
-        2**20, ge=2**10, description="How many bytes a worker fetches ahead for each partition at most."
+        2**21, ge=2**10, description="How many bytes a worker fetches ahead for each partition at most."
     )
     publish_batch_bytes: int = Field(
         2**19,

@@ -346,17 +346,43 @@ async def test_what_was_scored_ahead_of_a_failed_transaction_is_dropped_and_read
     assert bench.count("predictions_published_total") == 2
 
 
-async def test_a_poll_that_fails_does_not_cut_off_the_transaction_on_its_way():
+async def test_a_poll_that_fails_does_not_cut_off_the_transaction_on_its_way(monkeypatch):
+    monkeypatch.setattr(module.Recovery, "failed", lambda self, error: 0.0)
     bench = Bench(batch(0, b"a"), KafkaError("not a member"), batch(1, b"b"))
     bench.consumer.stable = 100
 
-    async def a_moment() -> None:
-        await asyncio.sleep(0.01)
+    async def long_after_the_poll() -> None:
+        while len(bench.consumer.polls) == 2:
+            await asyncio.sleep(0)
+        for _ in range(100):
+            await asyncio.sleep(0)
 
-    bench.topics.before_commit = a_moment
+    bench.topics.before_commit = long_after_the_poll
     await bench.run_until_committed(2)
     assert bench.consumer.sought == [0, 1]
     assert bench.count("transactions_total", outcome="aborted") == 0
+
+
+async def test_records_whose_transaction_is_on_its_way_count_as_lag_though_the_client_is_past_them():
+    bench = Bench(batch(0, b"a"))
+    bench.consumer.stable, bench.consumer.at = 100, 1
+    may_commit, lags = asyncio.Event(), []
+    bench.topics.before_commit = may_commit.wait
+
+    async def position(partition) -> int:
+        may_commit.set()
+        return bench.consumer.at
+
+    def after_empty_polls() -> bool:
+        if bench.topics.open:
+            lags.append(bench.pipeline.lag().records)
+        if len(lags) == 20:
+            may_commit.set()
+        return bench.topics.committed == 1
+
+    bench.consumer.position = position
+    await bench.run_until(after_empty_polls)
+    assert lags == [100] * 20
 
 
 async def test_tolerant_reading_starts_after_what_the_transaction_on_its_way_commits(monkeypatch):
