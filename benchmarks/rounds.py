@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 START_LIMIT_SECONDS = 60.0
 SILENCE_LIMIT_SECONDS = 20.0
+# A worker scores what a partition has waiting in one batch. With fewer messages it would score everything before its first
+# transaction is committed, and that work would count as start-up.
+LEAST_IN_PARTITION = 2000
 MLSERVER_REQUESTS = 500  # it makes a task for each at once and answers most of them together
 MLSERVER_HEADERS = {"mlserver-model": "forest"}
 
@@ -42,7 +45,7 @@ class Rounds:
         broker: the broker.
         models_dir: directory with the model that everybody serves.
         pairs: the pairs of the model.
-        messages: how many messages a topic holds.
+        messages: how many messages a topic holds; at least 2,000 for each partition.
         seconds: a run ends after so many seconds of output, also if messages are left. Only peers need that long.
     """
 
@@ -96,13 +99,16 @@ class Rounds:
                     )
                     return self._count(program, consumer, MLSERVER_REQUESTS, first)
                 first = self._first_output(program, consumer)
-                run = self._count(program, consumer, self._messages, first)
+                run = self._count(program, consumer, self._messages_of(case), first)
                 return msgspec.structs.replace(
                     run, start_seconds=first.at - began, bytes_in=self._bytes_in[source]
                 )
         finally:
             consumer.close()
             bench_topics.delete_topics(self._bootstrap_servers, [target, dead, *([source] if late else [])])
+
+    def _messages_of(self, case: Case) -> int:
+        return max(self._messages, LEAST_IN_PARTITION * case.partitions)
 
     def topic(self, case: Case) -> str:
         """Returns the filled topic of a case's load; fills it the first time."""
@@ -114,7 +120,7 @@ class Rounds:
                 self._bootstrap_servers,
                 topic,
                 case.partitions,
-                self._messages,
+                self._messages_of(case),
                 bench_topics.Contents(contents),
             )
             self._filled[load] = topic
