@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 
 START_LIMIT_SECONDS = 60.0
 SILENCE_LIMIT_SECONDS = 20.0
+# A worker scores what a partition has waiting in one batch. With fewer messages it would score everything before its first
+# transaction is committed, and that work would count as start-up.
+LEAST_IN_PARTITION = 2000
 MLSERVER_REQUESTS = 500  # it makes a task for each at once and answers most of them together
+MLSERVER_LIMIT_SECONDS = 120.0
 MLSERVER_HEADERS = {"mlserver-model": "forest"}
 
 
@@ -42,7 +46,7 @@ class Rounds:
         broker: the broker.
         models_dir: directory with the model that everybody serves.
         pairs: the pairs of the model.
-        messages: how many messages a topic holds.
+        messages: how many messages a topic holds; at least 2,000 for each partition.
         seconds: a run ends after so many seconds of output, also if messages are left. Only peers need that long.
     """
 
@@ -94,15 +98,19 @@ class Rounds:
                     bench_topics.fill(
                         self._bootstrap_servers, source, case.partitions, MLSERVER_REQUESTS, requests
                     )
-                    return self._count(program, consumer, MLSERVER_REQUESTS, first)
+                    # Its answers come in a few bursts, so a run that is cut short would miss work that was done.
+                    return self._count(program, consumer, MLSERVER_REQUESTS, first, MLSERVER_LIMIT_SECONDS)
                 first = self._first_output(program, consumer)
-                run = self._count(program, consumer, self._messages, first)
+                run = self._count(program, consumer, self._messages_of(case), first, self._seconds)
                 return msgspec.structs.replace(
                     run, start_seconds=first.at - began, bytes_in=self._bytes_in[source]
                 )
         finally:
             consumer.close()
             bench_topics.delete_topics(self._bootstrap_servers, [target, dead, *([source] if late else [])])
+
+    def _messages_of(self, case: Case) -> int:
+        return max(self._messages, LEAST_IN_PARTITION * case.partitions)
 
     def topic(self, case: Case) -> str:
         """Returns the filled topic of a case's load; fills it the first time."""
@@ -114,7 +122,7 @@ class Rounds:
                 self._bootstrap_servers,
                 topic,
                 case.partitions,
-                self._messages,
+                self._messages_of(case),
                 bench_topics.Contents(contents),
             )
             self._filled[load] = topic
@@ -144,7 +152,9 @@ class Rounds:
                 raise SystemExit(f"no output within {START_LIMIT_SECONDS:g} s")
         return self._mark(program, len(records))
 
-    def _count(self, program: Program, consumer: Consumer, messages: int, first: _Mark) -> Run:
+    def _count(
+        self, program: Program, consumer: Consumer, messages: int, first: _Mark, seconds: float
+    ) -> Run:
         """Counts committed outputs from a moment on; what was seen before, start-up above all, does not count."""
         seen, last, bytes_out = first.seen, first.at, 0
         while seen < messages:
@@ -154,8 +164,8 @@ class Rounds:
                 seen, last = seen + len(records), now
                 bytes_out += sum(len(record.value() or b"") for record in records)
             program.check_alive()
-            enough = now - first.at > self._seconds and seen > 2 * first.seen
-            if enough or now - last > SILENCE_LIMIT_SECONDS:
+            enough = now - first.at > seconds and seen > 2 * first.seen
+            if enough or now - last > max(SILENCE_LIMIT_SECONDS, seconds):
                 break
         counted = seen - first.seen
         if counted < seen / 2 or not counted:

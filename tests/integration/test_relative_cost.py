@@ -10,7 +10,7 @@ from benchmarks.results import Case
 from benchmarks.rounds import Rounds
 from tests.bundles import LEVELS
 
-MESSAGES = 12_000
+MESSAGES = 8_000
 # Processor time, because on a busy machine it varies less than messages per second. A worker with this small model needs
 # half the processor time of an echo that calls `send` for each record. More than twice that is a loss, not noise.
 MOST_TIMES = 1.2
