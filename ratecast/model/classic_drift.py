@@ -55,11 +55,10 @@ def drift(
         std_threshold: a feature drifts beyond this many standard deviations.
     """
     distance = features - ranges.mean
-    spread = np.broadcast_to(ranges.std, distance.shape)
     # A feature that never moved in training has no scale: any value but the mean is outside min/max.
     with np.errstate(over="ignore"):
-        scores = np.divide(distance, spread, out=np.zeros_like(distance), where=spread > 0)
-    scores = np.clip(scores, -MAX_SCORE, MAX_SCORE)
+        scores = np.divide(distance, ranges.std, out=np.zeros(distance.shape), where=ranges.std > 0)
+    scores = np.minimum(np.maximum(scores, -MAX_SCORE), MAX_SCORE)
     outside = (features < ranges.min) | (features > ranges.max)
     return scores, outside | (np.abs(scores) > std_threshold)
 

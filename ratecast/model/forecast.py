@@ -87,8 +87,8 @@ class Hindcasts:
     inside: NDArray[np.bool_]  # (n, 2), whether the range contained the newest rate, columns LEVELS
     half: NDArray[np.float64]  # (n, 2), half widths of the ranges, columns LEVELS
 
-    def where(self, mask: NDArray[np.bool_]) -> Hindcasts:
-        """Return the hindcasts that a mask selects."""
+    def where(self, mask: NDArray[np.bool_] | slice) -> Hindcasts:
+        """Return the hindcasts that an index selects."""
         return Hindcasts(
             self.error[mask], self.naive[mask], self.standardised[mask], self.inside[mask], self.half[mask]
         )
@@ -264,12 +264,18 @@ class Forecaster:
         if self._exponent:
             forest = _adaptive(sums) & ~features.floored(sigma, windows.stored)
             if forest.any():
-                inputs = range_inputs(sums, sigma, scales[:, 0])[forest]
+                chosen = selection(forest)
+                inputs = range_inputs(sums, sigma, scales[:, 0])[chosen]
                 factors = self._range_model.predict(inputs)
-                scales[forest] *= factors if self._exponent == 1 else factors**self._exponent
+                scales[chosen] *= factors if self._exponent == 1 else factors**self._exponent
                 if seen is not None:
-                    seen[forest] = inputs
+                    seen[chosen] = inputs
         return scales
+
+
+def selection(mask: NDArray[np.bool_]) -> NDArray[np.bool_] | slice:
+    """Return an index of the rows that a mask selects: a slice if it selects all, which copies nothing."""
+    return slice(None) if mask.all() else mask
 
 
 def _adaptive(sums: WeightedSums) -> NDArray[np.bool_]:

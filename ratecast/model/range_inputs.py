@@ -25,6 +25,7 @@ RANGE_INPUT_NAMES = (
     "median_over_mean",
     "twenty_steps",
 )
+_TINY = np.finfo(np.float64).tiny
 _LEAST_MEAN = 0.03  # of sigma: a mean below says that the rate stood still, not by how much
 
 
@@ -43,7 +44,7 @@ def range_inputs(
     [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.8]
     """
     sums = WeightedSums.of(returns)
-    weights = np.maximum(sums.weights, np.finfo(np.float64).tiny)  # 0 if no return is there
+    weights = np.maximum(sums.weights, _TINY)  # 0 if no return is there
     means = np.maximum((sums.sizes / weights)[:, :EWMA], _LEAST_MEAN * sigma[:, None])
     rms = np.sqrt(sums.squares[:, FLAT] / weights[:, FLAT])
     inputs = np.empty((len(sigma), len(RANGE_INPUT_NAMES)), dtype=np.float32)

@@ -43,7 +43,9 @@ def range_scales(
         stored_sigma: the pair's standard deviation of returns in training, shape ``(n,)``.
         recent_sigma: root mean square of the pair's last 500 returns in training, shape ``(n,)``.
     """
-    return np.column_stack((shoulder_scale(returns, stored_sigma, recent_sigma), sigma))
+    scales = np.empty((len(sigma), len(LEVELS)))
+    scales[:, 0], scales[:, 1] = shoulder_scale(returns, stored_sigma, recent_sigma), sigma
+    return scales
 
 
 def half_widths(quantiles: NDArray[np.float64], scales: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from ratecast.contract.messages import MIN_HISTORY
 from ratecast.model.features import WINDOW
+from ratecast.model.forecast import selection
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -68,12 +69,13 @@ def observe(
         offsets: of the messages in their partition, ``(n,)``.
     """
     # A hindcast is a forecast from one rate less, and a forecast needs MIN_HISTORY rates.
-    answered = kept & (windows.lengths > MIN_HISTORY)
+    answered = selection(kept & (windows.lengths > MIN_HISTORY))
     hindcasts = forecaster.hindcast(windows).where(answered)
     # A stuck feed is not a calm market, so its messages must not count as drift.
-    sound = kept & ~faulty
+    is_sound = kept & ~faulty
+    sound = selection(is_sound)
     # The inputs of shorter histories have another distribution, for example their largest return is smaller.
-    full = sound & (windows.lengths >= WINDOW) & ~np.isnan(forecasts.range_inputs[:, 0])
+    full = selection(is_sound & (windows.lengths >= WINDOW) & ~np.isnan(forecasts.range_inputs[:, 0]))
     return Observations(
         model_version=forecaster.version,
         pair_rows=windows.pairs[sound],

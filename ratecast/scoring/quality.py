@@ -80,8 +80,10 @@ class Quality:
     def faulty(self) -> NDArray[np.bool_]:
         """Return the rows whose newest rate is a fault or was carried forward, ``(n,)``."""
         marked = np.zeros(self.count, dtype=np.bool_)
-        marked[[row for row, found in self.alerts.items() if not found.keys() <= MARKET_ALERTS]] = True
-        marked[self.repeated] = True
+        if self.alerts:
+            marked[[row for row, found in self.alerts.items() if not found.keys() <= MARKET_ALERTS]] = True
+        if self.repeated:
+            marked[self.repeated] = True
         return marked
 
 

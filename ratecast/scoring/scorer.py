@@ -121,12 +121,12 @@ class Scorer:
             & np.isfinite(forecasts.upper).all(axis=1)
             & (forecasts.lower > 0).all(axis=1)
         )
-        for row in np.flatnonzero(~finite).tolist():
+        for row in (~finite).nonzero()[0].tolist():
             message = "the forecast does not fit a 64-bit floating-point number"
             dead_letters.append(DeadLetter(decoded.records[row], ErrorCode.SCORING_FAILED, message))
             quality.alerts.pop(row, None)
         offsets = np.array([record.offset for record in decoded.records], dtype=np.int64)
-        kept = np.flatnonzero(finite).tolist()
+        kept = finite.nonzero()[0].tolist()
         values = encode_predictions(
             decoded,
             forecasts,

@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from ratecast.contract.wire import History, decode_histories
 from ratecast.model.bundle import Bundle
+from ratecast.scoring.days import message_days
 from ratecast.scoring.scorer import Scorer
 from tests.bundles import LEVELS, SIGMA, centre_on_noise, forest_on_noise, training_stats
 from tests.fakes import FakeRecord
 from tests.fuzz.inputs import random_batches
 from tests.fuzz.values import MAX_BYTES
-from tests.reference_scorer import ReferenceScorer
+from tests.reference_scorer import ReferenceScorer, reference_days
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -108,7 +110,20 @@ def held_equal(bundle: Bundle, records: Sequence[FakeRecord]) -> set[str]:
 
 def test_feeds_with_faults_are_scored_as_by_the_reference(bundle: Bundle) -> None:
     random = np.random.default_rng(13)
-    assert held_equal(bundle, [feed_with_faults(random, offset) for offset in range(500)]) == ALERTS
+    assert held_equal(bundle, [feed_with_faults(random, offset) for offset in range(300)]) == ALERTS
+
+
+def test_days_are_those_of_the_reference() -> None:
+    random = np.random.default_rng(15)
+    values = [feed_with_faults(random, offset).value for offset in range(300)]
+    histories = [found for found in decode_histories(values, MAX_BYTES) if isinstance(found, History)]
+    days = message_days(histories)
+    for row, history in enumerate(histories):
+        expected = reference_days(history)
+        for name in ("newest", "gap", "span"):
+            np.testing.assert_equal(getattr(days, name)[row], getattr(expected, name)[0])
+        assert np.isnan(days.longest[row]) or days.longest[row] == expected.longest[0]
+        np.testing.assert_equal(days.weekdays.get(row), expected.weekdays.get(0))
 
 
 def test_hostile_messages_are_scored_as_by_the_reference(bundle: Bundle) -> None:
