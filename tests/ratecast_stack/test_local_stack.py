@@ -7,9 +7,16 @@ import pytest
 
 from ratecast.errors import ModelBundleError, OperationError
 from ratecast.settings import Settings
-from ratecast_stack.children import Child
+from ratecast_stack import local_stack as stacks
+from ratecast_stack.children import Child, free_port
 from ratecast_stack.interrupts import signals_ignored, signals_interrupt
 from ratecast_stack.local_stack import ensure_model, local_stack
+
+
+@pytest.fixture(autouse=True)
+def _own_port(monkeypatch) -> None:
+    """Other tests run workers on the default port at the same time, and their answer would count as ours."""
+    monkeypatch.setattr(stacks, "_FIRST_WORKER_PORT", free_port())
 
 
 def is_gone(pid: int) -> bool:
