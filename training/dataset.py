@@ -90,8 +90,8 @@ def pair_sigmas(histories: Sequence[PairHistory]) -> NDArray[np.float64]:
 def recent_sigma(returns: NDArray[np.float64], sigma: float) -> float:
     """Returns the root mean square of the last ``RECENT_RETURNS`` returns, or ``sigma`` if there are too few.
 
-    >>> recent_sigma(np.full(120, 0.01), 0.02), recent_sigma(np.full(119, 0.01), 0.02)
-    (0.01, 0.02)
+    >>> [round(recent_sigma(np.full(count, 0.01), 0.02), 6) for count in (120, 119)]
+    [0.01, 0.02]
     """
     if len(returns) < MIN_RECENT_RETURNS:
         return sigma

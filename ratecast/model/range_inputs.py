@@ -40,8 +40,8 @@ def range_inputs(
         shoulder: Shoulder scale of the same returns, ``(n,)``.
 
     >>> r = np.full((1, 60), 0.01)
-    >>> range_inputs(r, np.array([0.01]), np.array([0.008])).round(2).tolist()[0][:8]
-    [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.8]
+    >>> print(range_inputs(r, np.array([0.01]), np.array([0.008]))[0, 5:8].round(2))
+    [0.  1.  0.8]
     """
     sums = WeightedSums.of(returns)
     weights = np.maximum(sums.weights, _TINY)  # 0 if no return is there
