@@ -103,9 +103,8 @@ def main() -> None:
                     found = Section(machine=machine, latencies=latencies)
                 else:
                     rounds = Rounds(broker, models_dir, pairs, extent.messages, extent.seconds)
-                    rounds.run(
-                        THROUGHPUT[section][0]
-                    )  # a broker on the JVM is slow until its code is compiled
+                    # A broker on the JVM is slow until its code is compiled.
+                    rounds.run(THROUGHPUT[section][0])
                     measured = rounds.measure(THROUGHPUT[section], extent.rounds)
                     found = Section(machine=machine, measured=measured)
             except SystemExit as reason:  # one program that cannot run must not cost the other sections

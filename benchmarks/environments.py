@@ -13,12 +13,8 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 HOME = Path(os.environ.get("BENCH_ENVIRONMENTS", HERE.parent / ".ratecast" / "environments"))
-NAMES = (
-    "peers/faststream",
-    "peers/quixstreams",
-    "peers/mlserver",
-    "profiler",
-)  # folders with a requirements.txt
+# Folders with a requirements.txt.
+NAMES = ("peers/faststream", "peers/quixstreams", "peers/mlserver", "profiler")
 
 
 def python_of(name: str) -> Path:

@@ -12,9 +12,8 @@ if TYPE_CHECKING:
 
     from ratecast.contract.record import Record
 
-_MOST_PARTITIONS = (
-    8  # with more, other partitions fill the time, and batches scored ahead would only take memory
-)
+# With more, other partitions fill the time, and batches scored ahead would only take memory.
+_MOST_PARTITIONS = 8
 
 
 class InFlight:

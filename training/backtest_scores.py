@@ -10,7 +10,7 @@ import numpy as np
 from ratecast.model.accuracy_measures import error_ratio, winkler_scores
 from ratecast.model.ranges import LEVELS
 from training.diebold_mariano import diebold_mariano
-from training.regimes import REGIMES, after_shock, terciles
+from training.regimes import after_shock, regimes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from training.dataset import Rows
-
-AFTER_SHOCK = "after_shock"
 
 
 @dataclass(frozen=True)
@@ -55,13 +53,12 @@ class RangeScores:
 def days_of(tested: Sequence[Rows]) -> Days:
     """Returns the days of all folds and the regime of each row; terciles are those of all rows together."""
     volatility = np.concatenate([rows.sigma / rows.stored for rows in tested])
-    third = terciles(volatility)
-    regimes = {name: third == code for code, name in enumerate(REGIMES)}
+    shock = np.concatenate([after_shock(rows) for rows in tested])
     return Days(
         date=np.concatenate([rows.date for rows in tested]),
         stored=np.concatenate([rows.stored for rows in tested]),
         target=np.concatenate([rows.target for rows in tested]),
-        regimes=regimes | {AFTER_SHOCK: np.concatenate([after_shock(rows) for rows in tested])},
+        regimes=regimes(volatility, shock),
     )
 
 

@@ -23,9 +23,8 @@ if TYPE_CHECKING:
 
 ROWS = 2_000
 _RANDOM_ROWS = 500
-_FEW = (
-    0.01  # share of rows with an output that is no width: they are clipped, more would be no model of a width
-)
+# Share of rows with an output that is no width. They are clipped; more would be no model of a width.
+_FEW = 0.01
 
 
 def try_estimators(settings: ForestSettings, rows: Rows) -> None:

@@ -201,8 +201,8 @@ def calibration_outcomes(
         first: first day it was fitted to.
         until: last day it was fitted to.
     """
-    start = first if model.shrinkage.lambda_ == 0 else model.split + np.timedelta64(1, "D")
-    outcomes = outcomes_of(model, histories, start, until)
+    start = model.calibrated_from
+    outcomes = outcomes_of(model, histories, first if start is None else start, until)
     return outcomes.where(~np.isin(outcomes.pair, list(model.not_pooled)))
 
 

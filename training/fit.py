@@ -76,6 +76,11 @@ class FittedModel:
     tested_range_forest: Regressor | None = None
     further: FurtherTables = field(default_factory=FurtherTables)
 
+    @property
+    def calibrated_from(self) -> np.datetime64 | None:
+        """First day of the rows that the quantiles come from (step 4); None for all rows."""
+        return None if self.shrinkage.lambda_ == 0 else self.split + np.timedelta64(1, "D")
+
     def pooled(self, rows: Rows) -> Rows:
         """Returns the rows of the pairs that the common figures come from."""
         return rows.where(~np.isin(rows.pair, list(self.not_pooled))) if self.not_pooled else rows
@@ -155,7 +160,7 @@ def fit_model(
     )
     draft = _with_ranges(draft, early, later, _range_rows(known, pooled, rows, lengths), settings)
 
-    first = None if shrinkage.lambda_ == 0 else split + np.timedelta64(1, "D")
+    first = draft.calibrated_from
     scores, further = {}, {}
     for length in lengths:
         of_length = build_rows(known, pooled, first, length=length)

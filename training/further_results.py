@@ -15,6 +15,7 @@ from ratecast.model.training_stats import RangesHeld
 from ratecast.optional_fields import QUANTILES
 from training.dataset import build_rows
 from training.horizon_returns import horizon_returns
+from training.shares import Shares, shares_of
 from training.value_at_risk import ValueAtRisk, value_at_risk
 
 if TYPE_CHECKING:
@@ -24,15 +25,6 @@ if TYPE_CHECKING:
 
     from training.dataset import PairHistory, Rows
     from training.fit import FittedModel
-
-
-@dataclass(frozen=True)
-class Shares:
-    """A share over all rows, and the pairs with the lowest and the highest share."""
-
-    all: float
-    lowest: tuple[str, float]
-    highest: tuple[str, float]
 
 
 @dataclass(frozen=True)
@@ -112,11 +104,11 @@ def _horizons(
         if not known.any():
             continue
         inside = error[known, None] <= widths[known, column]
-        pair, days = rows.pair[known], rows.date[known]
+        masks, days = _masks(rows.pair[known], names), rows.date[known]
         results[steps] = HorizonResult(
             n=len(inside),
-            shares={level: _shares(inside[:, c], pair, names) for c, level in enumerate(LEVELS)},
-            pairs={name: _held(inside[mask], days[mask]) for name, mask in _masks(pair, names).items()},
+            shares={level: shares_of(_by_pair(inside[:, c], masks)) for c, level in enumerate(LEVELS)},
+            pairs={name: _held(inside[mask], days[mask]) for name, mask in masks.items()},
         )
     return results
 
@@ -136,16 +128,13 @@ def _quantiles(
     central = central_half_widths(table, scales, half)
     error = rows.target - model.step(rows)
     steps = quantile_steps(central, QUANTILES)
+    masks = _masks(rows.pair, names)
     shares = {
-        percent: _shares(error < steps[:, column], rows.pair, names)
+        percent: shares_of(_by_pair(error < steps[:, column], masks))
         for column, percent in enumerate(QUANTILES)
     }
-    masks = _masks(rows.pair, names)
     beyond = {"falls": error < steps[:, 0], "rises": error > steps[:, -1]}
-    risk = {
-        side: value_at_risk({name: hits[mask] for name, mask in masks.items()})
-        for side, hits in beyond.items()
-    }
+    risk = {side: value_at_risk(_by_pair(hits, masks)) for side, hits in beyond.items()}
     return shares, risk
 
 
@@ -153,10 +142,8 @@ def _masks(pair: NDArray[np.intp], names: Sequence[str]) -> Mapping[str, NDArray
     return {names[position]: pair == position for position in np.unique(pair).tolist()}
 
 
-def _shares(hits: NDArray[np.bool_], pair: NDArray[np.intp], names: Sequence[str]) -> Shares:
-    by_pair = {name: float(hits[mask].mean()) for name, mask in _masks(pair, names).items()}
-    lowest, highest = min(by_pair, key=by_pair.__getitem__), max(by_pair, key=by_pair.__getitem__)
-    return Shares(float(hits.mean()), (lowest, by_pair[lowest]), (highest, by_pair[highest]))
+def _by_pair(hits: NDArray[np.bool_], masks: Mapping[str, NDArray[np.bool_]]) -> dict[str, NDArray[np.bool_]]:
+    return {name: hits[mask] for name, mask in masks.items()}
 
 
 def _held(inside: NDArray[np.bool_], days: NDArray[np.datetime64]) -> RangesHeld:

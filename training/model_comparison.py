@@ -16,7 +16,7 @@ from training.evaluate import Outcomes, outcomes_of
 from training.fit import MIN_FIT_ROWS, FittedModel, fit_model, learnable_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from ratecast.model.bundle import Bundle
     from training.dataset import PairHistory
@@ -153,20 +153,26 @@ def objections(
     old, new = everything.champion, everything.challenger
     scores = {"Winkler score 95": (old.winkler["95"], new.winkler["95"]), "MAE": (old.mae, new.mae)}
     found = [
-        f"its {name} is {100 * (_ratio(after, before) - 1):.2f} % worse"
+        sentence
         for name, (before, after) in scores.items()
-        if not after <= before * (1 + tolerance)
+        for sentence in worse(name, before, after, tolerance)
     ]
     ratios = {
         pair: _ratio(duel.challenger.winkler["95"], duel.champion.winkler["95"])
         for pair, duel in pairs.items()
     }
-    worse = [pair for pair, ratio in ratios.items() if not ratio <= 1 + pair_tolerance]
-    if worse:
-        worse.sort(key=lambda pair: -np.nan_to_num(ratios[pair], nan=np.inf))
-        named = ", ".join(f"{100 * (ratios[pair] - 1):.2f} % worse in {pair}" for pair in worse)
+    failing = [pair for pair, ratio in ratios.items() if not ratio <= 1 + pair_tolerance]
+    if failing:
+        failing.sort(key=lambda pair: -np.nan_to_num(ratios[pair], nan=np.inf))
+        named = ", ".join(f"{100 * (ratios[pair] - 1):.2f} % worse in {pair}" for pair in failing)
         found.append(f"its Winkler score 95 is {named}")
     return tuple(found)
+
+
+def worse(name: str, before: float, after: float, tolerance: float) -> Iterator[str]:
+    """Yields a sentence if a score is worse than before by more than a share of ``tolerance``."""
+    if not after <= before * (1 + tolerance):
+        yield f"its {name} is {100 * (_ratio(after, before) - 1):.2f} % worse"
 
 
 def _ratio(after: float, before: float) -> float:

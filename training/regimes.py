@@ -15,9 +15,21 @@ if TYPE_CHECKING:
     from training.dataset import Rows
 
 REGIMES = ("calm", "middle", "wild")  # codes 0, 1 and 2
+AFTER_SHOCK = "after_shock"
 SHOCK_SIGMAS = 3
 
 _WEIGHT = (1 - DECAY ** (WINDOW - 1)) / (1 - DECAY)  # the sum of the weights of a full history
+
+
+def regimes(volatility: NDArray[np.float64], shock: NDArray[np.bool_]) -> dict[str, NDArray[np.bool_]]:
+    """Returns which days are calm, middle and wild, and which come after a shock: name -> mask, ``(n,)``.
+
+    Args:
+        volatility: as for `terciles`.
+        shock: from `after_shock`.
+    """
+    third = terciles(volatility)
+    return {name: third == code for code, name in enumerate(REGIMES)} | {AFTER_SHOCK: shock}
 
 
 def terciles(volatility: NDArray[np.float64]) -> NDArray[np.intp]:

@@ -95,7 +95,8 @@ def retrain(champion: Bundle, options: RetrainOptions, progress: OnStage = silen
     histories, _ = collect(training, options.table)
     if _is_made_from(champion, histories, options.forest):
         return RetrainResult(champion.version, None, None)
-    try_estimators(options.forest, build_rows(histories, pair_sigmas(histories)))
+    if any(options.forest.chosen().values()):  # before the comparison, which takes as long as a training
+        try_estimators(options.forest, build_rows(histories, pair_sigmas(histories)))
     total = _STAGES + _TRAIN_STAGES
     progress("training the challenger", 0, total)
     comparison = compare(champion, histories, options.forest, options.limits)

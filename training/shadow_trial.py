@@ -108,9 +108,7 @@ def _too_few(n: int, needed: int) -> Iterator[str]:
 
 def _narrow_range(everything: Duel, tolerance: float) -> Iterator[str]:
     before, after = everything.champion.winkler["80"], everything.challenger.winkler["80"]
-    if not after <= before * (1 + tolerance):
-        worse = 100 * (after / before - 1) if before else math.inf
-        yield f"its Winkler score 80 is {worse:.2f} % worse"
+    yield from model_comparison.worse("Winkler score 80", before, after, tolerance)
 
 
 def _off_target(everything: Duel) -> Iterator[str]:

@@ -6,11 +6,12 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
+from training.shares import Shares, shares_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import numpy as np
     from numpy.typing import NDArray
 
 EXPECTED = 0.01  # share of days on which the loss exceeds a value at risk of 99 %
@@ -24,17 +25,13 @@ class ValueAtRisk:
     Attributes:
         n: number of days, counted for each pair.
         rate: share of them on which the loss exceeded it.
-        lowest: pair with the lowest share, and the share.
-        highest: pair with the highest share, and the share.
         pairs: number of pairs.
         kupiec: pairs whose share differs from 1 %, by Kupiec's test at 5 %.
         christoffersen: pairs whose exceedances follow each other, by Christoffersen's test at 5 %.
     """
 
     n: int
-    rate: float
-    lowest: tuple[str, float]
-    highest: tuple[str, float]
+    rate: Shares
     pairs: int
     kupiec: tuple[str, ...]
     christoffersen: tuple[str, ...]
@@ -46,15 +43,10 @@ def value_at_risk(exceeded: Mapping[str, NDArray[np.bool_]]) -> ValueAtRisk:
     Args:
         exceeded: pair -> whether the loss of each day exceeded the value at risk, in order of time, ``(n_pair,)``.
     """
-    rates = {pair: float(hits.mean()) for pair, hits in exceeded.items()}
-    lowest, highest = min(rates, key=rates.__getitem__), max(rates, key=rates.__getitem__)
-    joined = np.concatenate(list(exceeded.values()))
     return ValueAtRisk(
-        n=len(joined),
-        rate=float(joined.mean()),
-        lowest=(lowest, rates[lowest]),
-        highest=(highest, rates[highest]),
-        pairs=len(rates),
+        n=sum(map(len, exceeded.values())),
+        rate=shares_of(exceeded),
+        pairs=len(exceeded),
         kupiec=tuple(pair for pair, hits in exceeded.items() if kupiec(hits) < SIGNIFICANT),
         christoffersen=tuple(pair for pair, hits in exceeded.items() if christoffersen(hits) < SIGNIFICANT),
     )
@@ -70,6 +62,7 @@ def kupiec(exceeded: NDArray[np.bool_], expected: float = EXPECTED) -> float:
         exceeded: whether each loss exceeded the value at risk, ``(n,)``, n at least 1.
         expected: expected share, between 0 and 1.
 
+    >>> import numpy as np
     >>> days = np.arange(1000)
     >>> round(kupiec(days < 10), 3), round(kupiec(days < 17), 3)
     (1.0, 0.043)
@@ -88,6 +81,7 @@ def christoffersen(exceeded: NDArray[np.bool_]) -> float:
     Args:
         exceeded: whether each loss exceeded the value at risk, in order of time, ``(n,)``.
 
+    >>> import numpy as np
     >>> days = np.arange(1000)
     >>> christoffersen(days % 100 == 0) > 0.5, christoffersen(days < 10) < 0.001
     (True, True)

@@ -6,12 +6,12 @@ number of pairs and not on traffic.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -20,6 +20,32 @@ if TYPE_CHECKING:
 
 # Folding takes about 100 us even for a single message, so many messages must share it.
 FOLD_AT = 2048
+
+
+class Counted(Protocol):
+    """Windows of one partition, and what they are compared with."""
+
+    @property
+    def compared_with(self) -> object:
+        """The pairs and their values in training; equal for windows of one model."""
+
+    def counts(self) -> NDArray[np.int64]:
+        """Return the messages in each bin, shape ``(pairs, columns, bins)``."""
+
+
+def merged_counts(partitions: Sequence[Counted]) -> NDArray[np.int64]:
+    """Return the messages in each bin over several partitions together, shape ``(pairs, columns, bins)``.
+
+    Args:
+        partitions: windows of the partitions, at least one.
+
+    Raises:
+        ValueError: the windows belong to different models.
+    """
+    if any(other.compared_with != partitions[0].compared_with for other in partitions):
+        raise ValueError("windows of different models cannot be merged")
+    counts: NDArray[np.int64] = np.sum([partition.counts() for partition in partitions], axis=0)
+    return counts
 
 
 class BinnedWindows:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from monitoring.windows.binned_windows import FOLD_AT, BinnedWindows
+from monitoring.windows.binned_windows import FOLD_AT, BinnedWindows, merged_counts
 from ratecast.model.features import FEATURE_NAMES
 from ratecast.model.references import DRIFT_FEATURES, DRIFT_TESTS, MIN_MESSAGES, WINDOW_MESSAGES
 
@@ -74,6 +74,11 @@ class FeatureDriftWindows:
         """
         self._windows.add(pair_rows, features)
 
+    @property
+    def compared_with(self) -> object:
+        """The pairs and their values in training; equal for windows of one model."""
+        return self.pairs, self.references
+
     def counts(self) -> NDArray[np.int64]:
         """Return the messages of the window in each bin of the reference, shape ``(pairs, 2, bins)``.
 
@@ -101,9 +106,7 @@ def merged_scores(windows: Iterable[FeatureDriftWindows]) -> list[FeatureDriftSc
     if not partitions:
         return []
     pairs, references = partitions[0].pairs, partitions[0].references
-    if any(other.pairs != pairs or other.references != references for other in partitions):
-        raise ValueError("windows of different models cannot be merged")
-    counts = np.sum([partition.counts() for partition in partitions], axis=0)
+    counts = merged_counts(partitions)
     watched = [
         (row, column, reference)
         for row in np.flatnonzero(counts[:, 0].sum(axis=1) >= MIN_MESSAGES).tolist()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from monitoring.windows.accuracy import WorkerAccuracy
@@ -21,6 +22,29 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class _DriftWindows:
+    """The windows of one partition."""
+
+    features: FeatureDriftWindows
+    inputs: ModelDriftWindows | None  # None if the model has no reference for its inputs
+
+    @classmethod
+    def of(cls, stats: TrainingStats) -> _DriftWindows:
+        """Return empty windows for a model."""
+        pairs, reference = tuple(stats.pairs), stats.model_drift
+        return cls(
+            FeatureDriftWindows(pairs, stats.feature_drift),
+            None if reference is None else ModelDriftWindows(pairs, reference),
+        )
+
+    def add(self, observations: Observations) -> None:
+        """Add a committed batch."""
+        self.features.add(observations.pair_rows, observations.features)
+        if self.inputs is not None:
+            self.inputs.add(observations.input_pair_rows, observations.range_inputs)
+
+
 class LiveMonitor:
     """The windows of every partition of this worker, compared with the model in use.
 
@@ -30,14 +54,12 @@ class LiveMonitor:
     def __init__(self) -> None:
         self.accuracy = WorkerAccuracy(_log_change)
         self._stats: TrainingStats | None = None
-        self._drift: dict[Hashable, FeatureDriftWindows] = {}
-        self._model_drift: dict[Hashable, ModelDriftWindows] = {}
+        self._partitions: dict[Hashable, _DriftWindows] = {}
 
     def use(self, stats: TrainingStats) -> None:
         """Start again with a new model, because the windows only describe the old one."""
         self._stats = stats
-        self._drift.clear()
-        self._model_drift.clear()
+        self._partitions.clear()
         self.accuracy.use(tuple(stats.pairs), stats.accuracy)
 
     def add(self, partition: Hashable, observations: Observations) -> None:
@@ -45,41 +67,31 @@ class LiveMonitor:
         stats = self._stats
         if stats is None or observations.model_version != stats.model_version:
             return
-        windows = self._drift.get(partition)
+        windows = self._partitions.get(partition)
         if windows is None:
-            windows = FeatureDriftWindows(tuple(stats.pairs), stats.feature_drift)
-            self._drift[partition] = windows
-        windows.add(observations.pair_rows, observations.features)
+            windows = self._partitions[partition] = _DriftWindows.of(stats)
+        windows.add(observations)
         self.accuracy.add(partition, observations.hindcasts)
-        self._add_inputs(stats, partition, observations)
 
     def revoked(self, partition: Hashable) -> None:
         """Drop the windows of a partition."""
-        self._drift.pop(partition, None)
-        self._model_drift.pop(partition, None)
+        self._partitions.pop(partition, None)
         self.accuracy.revoked(partition)
 
     def feature_scores(self) -> list[FeatureDriftScore]:
         """Return the drift of every pair and feature with enough messages, over all partitions."""
-        return merged_scores(self._drift.values())
+        return merged_scores(windows.features for windows in self._partitions.values())
 
     def model_scores(self) -> list[ModelDriftScore]:
         """Return the importance-weighted drift of every pair with enough messages, over all partitions."""
-        return merged_model_scores(self._model_drift.values())
+        return merged_model_scores(
+            windows.inputs for windows in self._partitions.values() if windows.inputs is not None
+        )
 
     def importances(self) -> dict[str, float]:
         """Return the importance of each input of the range forest; empty if the model has none."""
         reference = None if self._stats is None else self._stats.model_drift
         return {} if reference is None else reference.importances
-
-    def _add_inputs(self, stats: TrainingStats, partition: Hashable, observations: Observations) -> None:
-        if stats.model_drift is None:
-            return
-        windows = self._model_drift.get(partition)
-        if windows is None:
-            windows = ModelDriftWindows(tuple(stats.pairs), stats.model_drift)
-            self._model_drift[partition] = windows
-        windows.add(observations.input_pair_rows, observations.range_inputs)
 
 
 def _log_change(change: AccuracyChange) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from monitoring.windows.binned_windows import FOLD_AT, BinnedWindows
+from monitoring.windows.binned_windows import FOLD_AT, BinnedWindows, merged_counts
 from monitoring.windows.feature_drift import kolmogorov_smirnov
 from ratecast.model.range_inputs import RANGE_INPUT_NAMES
 from ratecast.model.references import MIN_MESSAGES, WINDOW_MESSAGES
@@ -63,6 +63,11 @@ class ModelDriftWindows:
         """
         self._windows.add(pair_rows, inputs)
 
+    @property
+    def compared_with(self) -> object:
+        """The pairs and their values in training; equal for windows of one model."""
+        return self.pairs, self.reference
+
     def counts(self) -> NDArray[np.int64]:
         """Return the messages of the window in each bin of the reference, shape ``(pairs, 11, bins)``."""
         return self._windows.counts()
@@ -102,9 +107,7 @@ def merged_model_scores(windows: Iterable[ModelDriftWindows]) -> list[ModelDrift
     if not partitions:
         return []
     pairs, reference = partitions[0].pairs, partitions[0].reference
-    if any(other.pairs != pairs or other.reference != reference for other in partitions):
-        raise ValueError("windows of different models cannot be merged")
-    counts = np.sum([partition.counts() for partition in partitions], axis=0)
+    counts = merged_counts(partitions)
     scores = []
     for row in np.flatnonzero(counts[:, 0].sum(axis=1) >= MIN_MESSAGES).tolist():
         pair, n = pairs[row], int(counts[row, 0].sum())

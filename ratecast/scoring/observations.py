@@ -44,9 +44,8 @@ class Observations:
     pair_rows: NDArray[np.intp]  # (n,), for messages whose newest rate is no fault
     features: NDArray[np.float64]  # (n, 5), for these messages; columns FEATURE_NAMES
     hindcasts: HindcastErrors
-    input_pair_rows: NDArray[
-        np.intp
-    ]  # (k,), for those of them that the range forest was used for, with full histories
+    # The same for those of them that have full histories and for which the range forest was used.
+    input_pair_rows: NDArray[np.intp]  # (k,)
     range_inputs: NDArray[np.float32]  # (k, 11), for these messages; columns RANGE_INPUT_NAMES
 
 

@@ -97,7 +97,7 @@ def test_results_are_those_of_counting_by_hand(trained):
     assert tuple(further.quantiles) == QUANTILES
     assert shares == sorted(shares)
     assert shares == pytest.approx(np.array(QUANTILES, dtype=float) / 100, abs=0.07)
-    assert further.value_at_risk["falls"].rate == pytest.approx(further.quantiles["1"].all)
+    assert further.value_at_risk["falls"].rate.all == pytest.approx(further.quantiles["1"].all)
 
 
 def test_a_model_without_tables_has_no_results(trained, invent):
