@@ -8,7 +8,6 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any
 
-from aiokafka import ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
 from prometheus_client import CollectorRegistry
 from prometheus_client.gc_collector import GCCollector
@@ -24,6 +23,7 @@ from consumer.models import CurrentModel
 from consumer.output_limits import OutputLimits
 from consumer.pipeline import PartitionPipeline
 from consumer.pipeline_context import PipelineContext
+from consumer.rebalance_listener import RebalanceListener
 from consumer.shadow_scoring import ShadowScoring
 from consumer.start_finder import StartFinder
 from consumer.transactions import PartitionTransactions
@@ -38,13 +38,16 @@ from ratecast.signals import on_stop_signal
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable
 
+    from aiokafka import TopicPartition
+
     from consumer.publishing import Publisher
     from monitoring.lag import PartitionLag
     from ratecast.settings import Settings
 
 log = logging.getLogger(__name__)
 
-_WATCH_SECONDS, _MEMBERSHIP_SECONDS = 5.0, 1.0
+_WATCH_SECONDS = 5.0
+_MEMBERSHIP_SECONDS = 1.0
 
 
 class Worker:
@@ -123,7 +126,9 @@ class Worker:
         self._broker = BrokerWatch(self.settings, self._consumer)
         self._context = self._pipeline_context()
         self.membership.began_joining()
-        self._consumer.subscribe([self.settings.input_topic], listener=_Listener(self))
+        self._consumer.subscribe(
+            [self.settings.input_topic], listener=RebalanceListener(self.revoke, self.assign)
+        )
         self._watch(self._watch_membership(), "the task that watches the group")
 
     def _pipeline_context(self) -> PipelineContext:
@@ -285,16 +290,3 @@ class Worker:
 
     def _lags(self) -> list[PartitionLag]:
         return [pipeline.lag() for pipeline, _ in self._pipelines.values()]
-
-
-class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
-    """Passes assignments to the worker. aiokafka swallows exceptions of a listener, so none may be raised here."""
-
-    def __init__(self, worker: Worker) -> None:
-        self._worker = worker
-
-    async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:  # noqa: ARG002 - eager: all
-        await self._worker.revoke()
-
-    async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
-        await self._worker.assign(sorted(assigned))

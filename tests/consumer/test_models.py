@@ -302,19 +302,3 @@ def test_at_the_start_an_unsound_bundle_is_an_error(tmp_path):
     models = CurrentModel(Settings(models_dir=tmp_path), WorkerMetrics(CollectorRegistry(), list))
     with pytest.raises(ModelBundleError, match="SHA-256"):
         models.load()
-
-
-def test_a_model_without_a_table_for_a_wanted_field_is_refused_in_one_line(tmp_path):
-    directory = write_bundle(tmp_path, "one")
-    content = json.loads((directory / model.STATS).read_text())
-    (directory / model.STATS).write_text(json.dumps(content | {"horizons": {}}))
-    write_manifest(directory, "one")
-    plain, further = (
-        CurrentModel(Settings(models_dir=tmp_path, horizons=steps), WorkerMetrics(CollectorRegistry(), list))
-        for steps in ("none", "2")
-    )
-    plain.load()
-    with pytest.raises(
-        ModelBundleError, match=r"has no table for 2 steps ahead, .*: run `ratecast train` again$"
-    ):
-        further.load()
