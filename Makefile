@@ -102,7 +102,7 @@ docs: $(VENV)/.docs ## build the documentation into site/ and check its links
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "open site/index.html, or for the search: python3 -m http.server --directory site 8080"
 
-# Needs Chromium (CHROMIUM=... names its program). Trains a model in .ratecast/pictures first, which takes half a minute.
+# Needs Chromium (CHROMIUM=... names its program). Trains a model in .ratecast/pictures first, which takes about a minute.
 .PHONY: pictures
 pictures: $(VENV)/.dev ## draw docs/pictures from a real demo and a real report (needs chromium)
 	@$(BIN)/python -m tools.pictures docs/pictures
