@@ -7,10 +7,7 @@ in one process on the same messages of real rates. Publishing is left out, so th
 from __future__ import annotations
 
 import datetime as dt
-import logging
-import sys
 import time
-from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -18,11 +15,9 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.replayed_records import replayed_records
+from benchmarks.step_times import StepTimes, current_bundle
 from monitoring.metrics import WorkerMetrics
-from ratecast.errors import RatecastError
-from ratecast.model.bundle import load
 from ratecast.scoring.scorer import Scorer
-from ratecast.settings import load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,33 +35,23 @@ def measure(bundle: Bundle, records: Sequence[Record], size: int) -> dict[str, f
     metrics = WorkerMetrics(registry, list)
     metrics.model_loaded(bundle.stats)
     scorer = Scorer(bundle, 1_000_000)
-    spent: dict[str, float] = defaultdict(float)
-
-    def timed(step: str, began: float) -> float:
-        now = time.perf_counter()
-        spent[step] += 1e6 * (now - began) / len(records)
-        return now
-
+    times = StepTimes(time.perf_counter, len(records))
     for start in range(0, len(records), size):
         batch = records[start : start + size]
-        began = time.perf_counter()
+        times.start()
         scored = scorer.score(batch, dt.datetime.now(dt.UTC))
-        began = timed("scoring", began)
+        times.ended("scoring")
         metrics.polled("rates", 0, len(batch))
         timestamps_ms = [record.timestamp for record in batch]
         metrics.committed(("rates", 0), scored, 0.01, timestamps_ms)
-        timed("metrics", began)
+        times.ended("metrics")
     began = time.perf_counter()
     generate_latest(registry)
-    return {**spent, "scrape": 1e3 * (time.perf_counter() - began)}
+    return {**times.microseconds, "scrape": 1e3 * (time.perf_counter() - began)}
 
 
 def main() -> None:
-    try:
-        bundle = load(load_settings().models_dir)
-    except RatecastError as error:
-        sys.exit(str(error))
-    logging.disable(logging.WARNING)  # warnings about drift of these rates do not matter here
+    bundle = current_bundle()
     records = replayed_records(bundle, MESSAGES)
     table = Table("messages per batch", "scoring us", "metrics us", "metrics' share", "scrape ms")
     for size in BATCHES:

@@ -7,10 +7,7 @@ other programs on the machine hardly matter. The shadow model is the current one
 from __future__ import annotations
 
 import datetime as dt
-import logging
-import sys
 import time
-from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry
@@ -18,11 +15,9 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.replayed_records import replayed_records
+from benchmarks.step_times import StepTimes, current_bundle
 from monitoring.metrics import WorkerMetrics
-from ratecast.errors import RatecastError
-from ratecast.model.bundle import load
 from ratecast.scoring.scorer import Scorer
-from ratecast.settings import load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,31 +43,21 @@ def measure(bundle: Bundle, records: Sequence[Record], size: int) -> dict[str, f
     metrics.model_loaded(bundle.stats)
     champion, shadow = (Scorer(found, 1_000_000) for found in (bundle, renamed(bundle)))
     metrics.shadow.shadow_loaded(shadow.bundle.stats)
-    spent: dict[str, float] = defaultdict(float)
-
-    def timed(step: str, began: float) -> float:
-        now = time.thread_time()
-        spent[step] += 1e6 * (now - began) / len(records)
-        return now
-
+    times = StepTimes(time.thread_time, len(records))
     for start in range(0, len(records), size):
         batch, now = records[start : start + size], dt.datetime.now(dt.UTC)
-        began = time.thread_time()
+        times.start()
         scored = champion.score(batch, now)
-        began = timed("champion", began)
+        times.ended("champion")
         again = shadow.score(scored.records, now)
-        began = timed("shadow", began)
+        times.ended("shadow")
         metrics.shadow.add(scored.observations, again.observations)
-        timed("comparison", began)
-    return spent
+        times.ended("comparison")
+    return times.microseconds
 
 
 def main() -> None:
-    try:
-        bundle = load(load_settings().models_dir)
-    except RatecastError as error:
-        sys.exit(str(error))
-    logging.disable(logging.WARNING)  # warnings about drift of these rates do not matter here
+    bundle = current_bundle()
     records = replayed_records(bundle, MESSAGES)
     table = Table("messages per batch", "scoring us", "with the shadow us", "comparing us", "ratio")
     for size in BATCHES:
