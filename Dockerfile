@@ -21,6 +21,8 @@ COPY producer producer
 COPY consumer consumer
 COPY training training
 COPY monitoring monitoring
+COPY web web
+COPY sink sink
 RUN /opt/build/bin/python -m pip wheel --no-deps --no-build-isolation --wheel-dir /wheels .
 
 # The environments have no pip, and the pip outside installs into them. Bytecode is compiled here, because the root file

@@ -7,7 +7,17 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-PROGRAMS = ("consumer", "monitoring", "producer", "ratecast", "ratecast_cli", "ratecast_stack", "training")
+PROGRAMS = (
+    "consumer",
+    "monitoring",
+    "producer",
+    "ratecast",
+    "ratecast_cli",
+    "ratecast_stack",
+    "sink",
+    "training",
+    "web",
+)
 SEAMS = ROOT / "ratecast" / "kafka" / "aiokafka_seams.py"
 ROW = re.compile(r"^\| `(?P<function>[a-z_]+)` \| (?P<names>`[^|]+) \|", re.MULTILINE)
 

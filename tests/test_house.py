@@ -18,7 +18,9 @@ PACKAGES = (
     "producer",
     "training",
     "monitoring",
+    "sink",
     "tools",
+    "web",
 )
 MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 SHARED = {"__init__.py", "__main__.py"}

@@ -19,7 +19,17 @@ import yaml
 from ratecast import __version__
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("ratecast", "ratecast_cli", "ratecast_stack", "producer", "consumer", "training", "monitoring")
+PACKAGES = (
+    "ratecast",
+    "ratecast_cli",
+    "ratecast_stack",
+    "producer",
+    "consumer",
+    "training",
+    "monitoring",
+    "web",
+    "sink",
+)
 
 
 @pytest.fixture(scope="module")

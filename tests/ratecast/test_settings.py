@@ -130,7 +130,9 @@ def test_every_variable_that_the_repository_sets_is_known(monkeypatch: pytest.Mo
             "monitoring",
             "producer",
             "ratecast_stack",
+            "sink",
             "training",
+            "web",
         )
         for path in sorted((ROOT / folder).glob("**/*" if folder else "*"))
         if path.is_file() and path.suffix in {"", ".example", ".md", ".ps1", ".py", ".sh", ".toml", ".yml"}

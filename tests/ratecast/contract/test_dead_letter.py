@@ -12,7 +12,7 @@ from ratecast.contract import dead_letter
 from ratecast.contract.dead_letter import DeadLetterHeaders
 
 ROOT = Path(__file__).parents[3]
-PROGRAMS = ("consumer", "monitoring", "producer", "ratecast", "training")
+PROGRAMS = ("consumer", "monitoring", "producer", "ratecast", "sink", "training", "web")
 NUMBERS = st.none() | st.integers(0, 2**63 - 1)
 TEXTS = st.none() | st.text()
 WHOLE = DeadLetterHeaders(

@@ -1,0 +1,1 @@
+"""Predictions and dead letters into a database, each row once."""

@@ -1,0 +1,1 @@
+"""The page and the HTTP door: rates, ranges and faults in a browser, and predictions over HTTP."""
