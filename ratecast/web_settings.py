@@ -77,7 +77,9 @@ class WebSettings(BaseSettings):
     @classmethod
     def _token_is_long_enough(cls, token: SecretStr | None) -> SecretStr | None:
         text = "" if token is None else token.get_secret_value()
-        if token is not None and (len(text) < _SHORTEST_TOKEN or not text.isascii() or not text.isprintable()):
+        if token is not None and (
+            len(text) < _SHORTEST_TOKEN or not text.isascii() or not text.isprintable()
+        ):
             # Without the value: it is a secret even if it is too short.
             raise ValueError(f"must have at least {_SHORTEST_TOKEN} printable ASCII characters")
         return token

@@ -150,7 +150,9 @@ def readable_text(value: bytes) -> str:
     """
     text = value[: 4 * _MOST_CHARACTERS].decode("utf-8", "backslashreplace")[:_MOST_CHARACTERS]
     if not text.isprintable():
-        text = "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
+        text = "".join(
+            sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text
+        )
     return text[:_MOST_CHARACTERS]
 
 

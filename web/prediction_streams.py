@@ -50,5 +50,12 @@ class PredictionStreams:
             encoded = encode_prediction(row) if encoded is None else encoded
             queue.put_nowait(encoded)
 
+    def close(self) -> None:
+        """Cut all clients, because the program stops."""
+        for queue in list(self._queues):
+            if queue.full():
+                queue.get_nowait()
+            queue.put_nowait(None)
+
     def letter(self, letter: LetterEntry) -> None:
         """Dead letters are not streamed."""

@@ -62,9 +62,7 @@ def points(rows: Iterable[PredictionRow]) -> list[Point]:
     for (_, before), (as_of, row) in pairwise(ordered):
         is_forecast = before.target is UNSET or as_of[:10] <= before.target
         bands = before.intervals if is_forecast else None
-        series.append(
-            Point(as_of, row, bands.level_80 if bands else None, bands.level_95 if bands else None)
-        )
+        series.append(Point(as_of, row, bands.level_80 if bands else None, bands.level_95 if bands else None))
     return series
 
 

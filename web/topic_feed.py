@@ -34,7 +34,9 @@ _CONNECT_SECONDS = 5.0
 _SILENCE_SECONDS = 8.0
 _PAUSES = (0.5, 1.0, 2.0, 5.0)
 _RATE_SECONDS = 5.0
-_AT_ONCE = 100  # records between two turns of the event loop, so that a long backlog does not hold up requests
+_AT_ONCE = (
+    100  # records between two turns of the event loop, so that a long backlog does not hold up requests
+)
 
 
 class Listener(Protocol):
@@ -143,4 +145,3 @@ class TopicFeed:
         """Returns how many predictions arrived a second in the last five seconds."""
         self._drop_old_arrivals(time.monotonic())
         return sum(count for _, count in self._arrived) / _RATE_SECONDS
-

@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ratecast.errors import OperationError
-from web.entries import LetterEntry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ratecast.contract.dead_letter import Place
     from ratecast.contract.wire import PredictionRow
+    from web.entries import LetterEntry
 
 _MOST_EARLY = 16
 

@@ -44,7 +44,11 @@ class WorkerState:
         (_, first), (_, last) = self.latencies[0], self.latencies[-1]
         recent = {bound: count - first.get(bound, 0.0) for bound, count in last.items()}
         # A worker that was restarted counts from 0 again.
-        return recent if min(recent.values(), default=0.0) >= 0 and max(recent.values(), default=0.0) > 0 else last
+        return (
+            recent
+            if min(recent.values(), default=0.0) >= 0 and max(recent.values(), default=0.0) > 0
+            else last
+        )
 
 
 class WorkerScrapes:
@@ -199,6 +203,8 @@ def histogram_quantile(quantile: float, buckets: Buckets) -> float | None:
     for bound in bounds:
         count = buckets[bound]
         if count >= rank and count > below:
-            return lower if bound == float("inf") else lower + (bound - lower) * (rank - below) / (count - below)
+            return (
+                lower if bound == float("inf") else lower + (bound - lower) * (rank - below) / (count - below)
+            )
         below, lower = count, bound
     return lower

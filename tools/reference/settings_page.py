@@ -26,7 +26,9 @@ def settings_page() -> str:
     rows = [
         (code(f"{ENV_PREFIX}{name.upper()}"), code(default_text(field)), _meaning(field))
         # Those of one program stand after those of all.
-        for name, field in sorted(Settings.model_fields.items(), key=lambda item: item[0] in WebSettings.model_fields)
+        for name, field in sorted(
+            Settings.model_fields.items(), key=lambda item: item[0] in WebSettings.model_fields
+        )
     ]
     return f"{_HEAD}\n\n{table(('variable', 'default', 'meaning'), rows)}\n"
 
