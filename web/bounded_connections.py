@@ -6,12 +6,13 @@ uvicorn waits without end for the first request of a connection and for a client
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 if TYPE_CHECKING:
+    import asyncio
+
     from monitoring.web_metrics import WebMetrics
 
 HEADER_SECONDS = 10.0

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import FileResponse, JSONResponse, Response
 from prometheus_client.exposition import choose_encoder
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
@@ -21,7 +21,6 @@ from web.page_files import REFERENCE, STATIC, PageFiles, file_paths
 from web.page_routes import fault_routes, page_routes
 
 if TYPE_CHECKING:
-    from fastapi import Request
     from prometheus_client import CollectorRegistry
     from starlette.types import ASGIApp
 
@@ -60,8 +59,9 @@ def make_app(parts: Parts, registry: CollectorRegistry, metrics: WebMetrics) -> 
     if settings.web_fault_injection:
         app.include_router(fault_routes(parts.memory, parts.door))
     app.include_router(_operation_routes(parts, registry))
+    app.get("/docs", include_in_schema=False)(_reference)
     app.mount("/docs", PageFiles(directory=REFERENCE, html=True))
-    app.mount("/", PageFiles(directory=STATIC, html=True, check_dir=False))
+    app.mount("/", PageFiles(directory=STATIC, html=True))
 
     inner: ASGIApp = app
     if settings.web_token is not None:
@@ -103,6 +103,10 @@ def _operation_routes(parts: Parts, registry: CollectorRegistry) -> APIRouter:
         return Response(encode(registry), headers={"Content-Type": content_type})
 
     return router
+
+
+async def _reference() -> FileResponse:
+    return FileResponse(REFERENCE / "index.html", headers={"Cache-Control": "no-cache"})
 
 
 async def _plain_fault(_: Request, error: Exception) -> Response:
