@@ -8,6 +8,8 @@ import { linear, monthTicks, robustWindow, tickDecimals, ticks } from "./scale.j
 const TOP = 14;
 const BOTTOM = 26;
 const DAY_MS = 86_400_000;
+const NO_DATES = "in the order of arrival: some rates have no date";
+const TAG = 20; // height of the label of the last rate
 
 /**
  * Returns the entries of a drawing, oldest first: past ones with a rate, then those ahead with bands only.
@@ -24,14 +26,15 @@ export function entriesOf({ points, next, horizons }) {
   const all = [...past, ...ahead];
   const times = all.map((entry) => timeOf(entry.as_of));
   const dated = times.every((time, place) => !Number.isNaN(time) && (place === 0 || time > times[place - 1]));
+  const stride = Math.max(1, (0.14 * past.length) / (ahead.at(-1)?.ahead ?? 1)); // one step ahead must be visible
   all.forEach((entry, place) => {
-    entry.x = dated ? times[place] : entry.ahead ? past.length - 1 + entry.ahead : place;
+    entry.x = dated ? times[place] : entry.ahead ? past.length - 1 + stride * entry.ahead : place;
   });
   return { past, ahead, all, dated };
 }
 
 /** Draws entries into an SVG element of a size in pixels, and returns where each entry stands. */
-export function drawRanges(target, { past, ahead, all, dated }, width, height) {
+export function drawRanges(target, { past, ahead, all, dated }, width, height, note = NO_DATES) {
   const labelRoom = 64;
   const right = width - labelRoom;
   const floor = height - BOTTOM;
@@ -43,12 +46,13 @@ export function drawRanges(target, { past, ahead, all, dated }, width, height) {
   const y = linear(low, high, floor, TOP);
   const x = linear(all[0]?.x ?? 0, Math.max(all.at(-1)?.x ?? 1, (all[0]?.x ?? 0) + (dated ? DAY_MS : 1)), 6, right - 8);
   const held = (value) => Math.min(Math.max(y(value), TOP - 4), floor);
-  const parts = [...grid(y, right, floor, width), ...calendar(x, dated, floor, right)];
+  const last = past.at(-1);
+  const parts = [...grid(y, right, floor, width, last ? held(last.rate) : -TAG)];
+  parts.push(...(dated ? calendar(x, floor, right) : [svg("text", { class: "axis-text", x: 6, y: floor + 18, text: note })]));
   const bandPoints = (entries, name) =>
     entries.map((entry) => (entry[name] ? [x(entry.x), held(entry[name][0]), held(entry[name][1])] : null));
   parts.push(svg("path", { class: "band-95", d: area(bandPoints(past, "band95")) }));
   parts.push(svg("path", { class: "band-80", d: area(bandPoints(past, "band80")) }));
-  const last = past.at(-1);
   if (last && ahead.length) parts.push(...fan(last, ahead, x, held, right, floor));
   parts.push(svg("path", { class: "rate-line", d: line(past.map((point) => [x(point.x), held(point.rate)])) }));
   parts.push(...marks(past, x, held, y));
@@ -58,17 +62,18 @@ export function drawRanges(target, { past, ahead, all, dated }, width, height) {
   return { x, y: held, floor, top: TOP, right };
 }
 
-function grid(y, right, floor, width) {
+function grid(y, right, floor, width, tag) {
   const values = ticks(y.low, y.high, Math.max(2, floor / 64));
   const decimals = tickDecimals(values);
   return values.flatMap((value) => [
     svg("line", { class: "grid", x1: 0, x2: right, y1: y(value), y2: y(value) }),
-    svg("text", { class: "axis-text", x: width - 4, y: y(value) + 4, "text-anchor": "end", text: value.toFixed(decimals) }),
-  ]);
+    Math.abs(y(value) - tag) < TAG * 0.8
+      ? null
+      : svg("text", { class: "axis-text", x: width - 6, y: y(value) + 4, "text-anchor": "end", text: value.toFixed(decimals) }),
+  ].filter(Boolean));
 }
 
-function calendar(x, dated, floor, right) {
-  if (!dated) return [svg("text", { class: "axis-text", x: 6, y: floor + 18, text: "in the order of arrival: some rates have no date" })];
+function calendar(x, floor, right) {
   const months = monthTicks(x.low, x.high, Math.max(2, right / 84));
   return months.flatMap((time) => {
     const month = new Date(time).getUTCMonth();
@@ -116,7 +121,7 @@ function lastRate(last, x, y, right) {
   return [
     svg("line", { class: "last-line", x1: x(last.x), x2: right, y1: height, y2: height }),
     svg("circle", { class: "last-dot", cx: x(last.x), cy: height, r: 3.5 }),
-    svg("rect", { class: "last-tag", x: right + 2, y: height - 10, width: 60, height: 20, rx: 4 }),
+    svg("rect", { class: "last-tag", x: right + 2, y: height - TAG / 2, width: 60, height: TAG, rx: 4 }),
     svg("text", { class: "last-text", x: right + 32, y: height + 4, "text-anchor": "middle", text: bound(last.rate) }),
   ];
 }

@@ -29,7 +29,7 @@ export function horizonsPanel({ next, horizons, tile }) {
   if (!next?.bands && ahead.length === 0) return null;
   const rows = [...(next?.bands ? [row(1, next.target, next.bands)] : []), ...ahead.map(({ steps, target, bands }) => row(steps, target, bands))];
   const note = ahead.length ? null : el("p", { class: "quiet small", text: "Workers forecast the next rate only. RATECAST_HORIZONS=2,5,10,21 adds ranges for several steps ahead." });
-  return panel("Ranges ahead", table("Ranges ahead", ["For", "80 % range", "95 % range", "Half width"], rows), note);
+  return panel("Ranges ahead", table("Ranges ahead", ["For", "80 % range", "95 % range", "95 %"], rows), note);
 }
 
 export function driftPanel({ features, drift_by_feature: shares, tile }) {
