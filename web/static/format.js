@@ -73,7 +73,7 @@ export function day(text, { year = true, weekday = true } = {}) {
   const options = { day: "numeric", month: "short" };
   if (weekday) options.weekday = "short";
   if (year) options.year = "numeric";
-  const date = dayFormat(`${weekday}${year}`, options).format(time).replace(",", "");
+  const date = dayFormat(`${weekday}${year}`, options).format(time).replace(",", "").replace("Sept", "Sep");
   return text.length > 10 ? `${date} ${text.slice(11, 16)}` : date;
 }
 

@@ -98,7 +98,7 @@ export class Shell {
 
   #bannerWords() {
     const { kind, words } = this.#status;
-    if (kind === "token") return "This server wants a token.";
+    if (kind === "token") return "This server wants a token. Reload the page to enter it.";
     if (kind === "stale") return "The server has been silent for some seconds. The figures below may be old.";
     if (kind === "waiting" || (kind === "connecting" && this.#heardAt !== null)) {
       if (Date.now() - this.#since < BANNER_AFTER_MS) return "";
@@ -164,8 +164,8 @@ export class Shell {
     dialog.addEventListener("close", () => {
       const given = field.value.trim();
       dialog.remove();
-      if (given) keepToken(given);
-      location.hash = location.hash || "#/";
+      if (!given) return; // the banner says that the page is locked
+      keepToken(given);
       stream.hurry();
     });
     document.body.append(dialog);

@@ -22,6 +22,7 @@ class PageServer:
     Attributes:
         pairs: `RatesOfPair` of each pair.
         answers: what ``POST /predict`` answers: status, body and headers.
+        pings: whether silent streams get a comment now and then.
         down: whether every call is refused, as if the server were gone.
     """
 
@@ -36,6 +37,7 @@ class PageServer:
         self.posted = []
         self.answers = (503, {"words": "Kafka is unreachable."}, {})
         self.streams = []
+        self.pings = True
         self._events = 0
         server = self
 
@@ -154,6 +156,6 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _next(self, mine):
         try:
-            return mine.get(timeout=3)
+            return mine.get(timeout=3 if self.page.pings else None)
         except queue.Empty:
             return ": ping\n\n"

@@ -9,6 +9,7 @@ const TOP = 14;
 const BOTTOM = 26;
 const DAY_MS = 86_400_000;
 const NO_DATES = "in the order of arrival: some rates have no date";
+const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 const TAG = 20; // height of the label of the last rate
 
 /**
@@ -77,7 +78,7 @@ function calendar(x, floor, right) {
   const months = monthTicks(x.low, x.high, Math.max(2, right / 84));
   return months.flatMap((time) => {
     const month = new Date(time).getUTCMonth();
-    const text = new Intl.DateTimeFormat("en-GB", { timeZone: "UTC", month: "short", ...(month === 0 ? { year: "numeric" } : {}) }).format(time);
+    const text = month === 0 ? String(new Date(time).getUTCFullYear()) : MONTHS[month];
     const place = x(time);
     return [
       svg("line", { class: "grid", x1: place, x2: place, y1: TOP, y2: floor }),

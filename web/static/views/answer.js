@@ -55,7 +55,7 @@ function drawing(prediction, history) {
   const points = history.slice(-DRAWN).filter(Number.isFinite).map((value) => ({ rate: value, as_of: null }));
   const target = svg("svg", { class: "answer-chart", role: "img", "aria-label": `The last ${points.length} rates, and the 95 % range of the next: ${range(prediction.intervals?.["95"])}` });
   const horizons = (prediction.horizons ?? []).map(({ steps, intervals }) => ({ steps, target: null, bands: intervals }));
-  drawRanges(target, entriesOf({ points, next: { prediction: prediction.prediction, bands: prediction.intervals }, horizons }), 560, 220, `the last ${points.length} rates, and the next`);
+  drawRanges(target, entriesOf({ points, next: { prediction: prediction.prediction, bands: prediction.intervals }, horizons }), Math.min(560, innerWidth - 52), 220, `the last ${points.length} rates, and the next`);
   return target;
 }
 

@@ -1,7 +1,7 @@
 // The cards under a pair's drawing: ranges ahead, drift by feature, the model, and quantiles.
 
 import { el, icon, svg } from "../dom.js";
-import { bound, day, percent, range, share, words } from "../format.js";
+import { bound, day, percent, range, share, signedPercent, words } from "../format.js";
 
 const panel = (title, ...children) => el("section", { class: "panel" }, el("h2", { text: title }), children);
 
@@ -20,7 +20,7 @@ const table = (label, heads, rows) =>
 export function horizonsPanel({ next, horizons, tile }) {
   const half = (band) => (band && tile?.rate ? `±\u202f${percent((50 * (band[1] - band[0])) / tile.rate)}` : "");
   const row = (steps, target, bands) => [
-    el("span", {}, target ? day(target, { year: false }) : `${steps} ahead`, el("small", { class: "quiet", text: steps === 1 ? " next" : ` ${steps} rates` })),
+    el("span", {}, target ? day(target, { year: false, weekday: false }) : `${steps} ahead`, el("small", { class: "quiet", text: steps === 1 ? " next" : ` ${steps} rates` })),
     range(bands?.["80"]),
     range(bands?.["95"]),
     half(bands?.["95"]),
@@ -31,6 +31,8 @@ export function horizonsPanel({ next, horizons, tile }) {
   const note = ahead.length ? null : el("p", { class: "quiet small", text: "Workers forecast the next rate only. RATECAST_HORIZONS=2,5,10,21 adds ranges for several steps ahead." });
   return panel("Ranges ahead", table("Ranges ahead", ["For", "80 % range", "95 % range", "95 %"], rows), note);
 }
+
+const valueOf = ({ name, value }) => (String(name).startsWith("return") && Number.isFinite(value) ? signedPercent(100 * value) : bound(value));
 
 export function driftPanel({ features, drift_by_feature: shares, tile }) {
   const byName = new Map();
@@ -51,7 +53,7 @@ export function driftPanel({ features, drift_by_feature: shares, tile }) {
     );
   const rows = [...byName.values()].map((feature) => [
     words(feature.name),
-    Number.isFinite(feature.value) ? bound(feature.value) : "–",
+    valueOf(feature),
     feature.drift ? el("span", { class: "chip", "data-tone": "warn" }, icon("drift"), "outside") : el("span", { class: "quiet", text: "inside" }),
     bar(feature.share),
   ]);
