@@ -25,10 +25,12 @@ def message(stop: int, pair: str = "EUR/USD", last: float | None = None) -> dict
 
 @pytest.fixture(scope="module")
 def fed(served):
-    """Fed with 24 days of one pair, the last of them a spike."""
+    """Fed with 24 days of one pair, the last of them a spike, and then with 21 quiet days of another."""
     for stop in range(15, 38):
         assert served.predict(**message(stop)).status_code == 200
     assert served.predict(**message(38, last=1.3)).status_code == 200
+    for stop in range(17, 38):
+        assert served.predict(**message(stop, "EUR/CHF")).status_code == 200
     return served
 
 
@@ -89,14 +91,14 @@ def test_the_strip_says_what_the_worker_says(fed):
 
 
 def test_events_begin_with_everything_and_go_on_with_what_changed(fed):
-    assert fed.predict(history=[1, 1, 1.5], pair="EUR/CHF").status_code == 200
+    assert fed.predict(history=[1, 1, 1.5], pair="EUR/JPY").status_code == 200
     received = events(fed)
     name, hello = next(received)
     assert name == "hello"
-    assert {tile["pair"] for tile in hello["pairs"]} >= {"EUR/USD", "EUR/CHF"}
-    assert fed.predict(history=[1, 1, 1.25], pair="EUR/CHF").status_code == 200
+    assert {tile["pair"] for tile in hello["pairs"]} >= {"EUR/USD", "EUR/JPY"}
+    assert fed.predict(history=[1, 1, 1.25], pair="EUR/JPY").status_code == 200
     changed = next(data for name, data in received if data["pairs"])
-    assert [(tile["pair"], tile["rate"]) for tile in changed["pairs"]] == [("EUR/CHF", 1.25)]
+    assert [(tile["pair"], tile["rate"]) for tile in changed["pairs"]] == [("EUR/JPY", 1.25)]
     received.close()
 
 
@@ -114,7 +116,7 @@ def test_a_fault_on_purpose_comes_back_as_an_alert_or_a_dead_letter(fed, fault, 
     response = fed.http.post("/api/demo/fault", json={"fault": fault})
     assert response.status_code == 200, response.text
     assert response.json()["words"].startswith("Published ")
-    assert "EUR/USD" in response.json()["words"]
+    assert "EUR/CHF" in response.json()["words"]
     found: set[str] = set()
     deadline = time.monotonic() + LIMIT_SECONDS
     while not found & codes:
