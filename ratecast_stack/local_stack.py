@@ -164,7 +164,14 @@ def _with_page(parts: ExitStack, stack: LocalStack, port: int) -> LocalStack:
     """Start the page, which reads the workers' metrics and may publish faults."""
     command = ratecast_command(
         *("web", "-b", stack.settings.bootstrap_servers, "--models-dir", str(stack.settings.models_dir)),
-        *("--host", "127.0.0.1", "--port", str(port), "--metrics-urls", ",".join(stack.metrics_urls)),
+        *(
+            "--web-host",
+            "127.0.0.1",
+            "--web-port",
+            str(port),
+            "--web-metrics-urls",
+            ",".join(stack.metrics_urls),
+        ),
         *("--log-level", "WARNING"),
     )
     environment = {**child_environment(), "RATECAST_WEB_FAULT_INJECTION": "true"}
