@@ -31,6 +31,7 @@ def shown(page, server, view):
     page.goto(server.url + view)
     expect(page.locator(READY[view]).first).to_be_visible()
     if view == "#/pair/EUR-TRY":
+        page.get_by_role("button", name="60 rates").click()
         page.get_by_text("Show as a table").click()
     if view == "#/feed":
         page.locator(".entry summary").first.click()
@@ -39,9 +40,10 @@ def shown(page, server, view):
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_axe_finds_no_violation(server, open_page, theme):
     page = open_page(server.url, theme=theme)
+    rules = {} if theme == "light" else {"runOnly": ["color-contrast"]}  # the rest does not depend on the theme
     for view in READY:
         shown(page, server, view)
-        results = Axe().run(page)
+        results = Axe().run(page, options={"resultTypes": ["violations"], **rules})
         assert results.violations_count == 0, f"{view}\n{results.generate_report()}"
 
 
