@@ -4,49 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaTimeoutError
 from aiokafka.partitioner import DefaultPartitioner
 
 from ratecast.kafka.batches import filled_batches
-from ratecast.kafka.client import client_options, started
-from ratecast.kafka.closing import stop_producer
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import Sequence
 
     from ratecast.kafka.batches import OutgoingRecord
-    from ratecast.settings import Settings
 
 _REMEMBERED_KEYS = 4096  # keys whose partition is cached: more than there are pairs, to bound memory
 _REMEMBERED_KEY_BYTES = 64
-
-
-@asynccontextmanager
-async def idempotent_producer(settings: Settings) -> AsyncIterator[Any]:
-    """Opens a connected producer whose retries cause no duplicates, and closes it on exit within a few seconds.
-
-    Raises:
-        BrokerUnavailableError: no broker answered.
-    """
-    producer = await started(
-        lambda: AIOKafkaProducer(
-            **client_options(settings),
-            enable_idempotence=True,
-            acks="all",
-            max_batch_size=settings.publish_batch_bytes,
-        ),
-        stop_producer,
-        settings,
-    )
-    try:
-        yield producer
-    finally:
-        await stop_producer(producer)
 
 
 @dataclass(frozen=True, slots=True)

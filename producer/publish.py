@@ -13,11 +13,11 @@ import msgspec
 from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
-from producer.delivery import idempotent_producer
 from ratecast.contract import dead_letter
 from ratecast.contract.messages import RateHistory
 from ratecast.contract.wire import PredictionRow, decode_prediction
 from ratecast.errors import MessageRejectedError, OperationError, UsageError
+from ratecast.kafka.producers import idempotent_producer
 from ratecast.kafka.reader import TopicReader, open_reader
 from ratecast.kafka.topics import existing_topics
 

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from aiokafka.errors import KafkaError
 
-from producer.delivery import Outbox, idempotent_producer
+from producer.delivery import Outbox
 from producer.earlier_redeliveries import redelivered_since
 from producer.redelivery_rules import RejectReason, Rules, Selection
 from ratecast.contract import dead_letter
 from ratecast.errors import OperationError, UsageError
+from ratecast.kafka.producers import idempotent_producer
 from ratecast.kafka.reader import open_reader
 from ratecast.kafka.topics import existing_topics
 

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 from aiokafka.errors import KafkaError
 
-from producer.delivery import Outbox, idempotent_producer
+from producer.delivery import Outbox
 from ratecast.errors import OperationError
+from ratecast.kafka.producers import idempotent_producer
 from ratecast.kafka.topics import ensure_topics
 
 if TYPE_CHECKING:

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from ratecast.errors import UsageError
 from ratecast.field_faults import first_fault, predicate, shown
 from ratecast.optional_fields import OptionalFields, parse_horizons, parse_quantiles
+from ratecast.web_settings import WebSettings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,7 +33,7 @@ _SERVICE = re.compile(
 _SERVICE_ADDRESS = re.compile(r"(tcp|udp|sctp)://.*")  # value of a Service's variable ..._PORT
 
 
-class Settings(BaseSettings):
+class Settings(WebSettings):
     """Every setting of every program; each is also documented for users, and a test compares the two."""
 
     model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, frozen=True, extra="ignore")

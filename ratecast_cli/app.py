@@ -64,6 +64,7 @@ def register() -> None:
         topics_command,
         train_command,
         verify_command,
+        web_command,
         worker_command,
     )
 
@@ -79,6 +80,7 @@ def register() -> None:
         replay_command,
         predict_command,
         tail_command,
+        web_command,
         verify_command,
         drift_report_command,
         dead_letters_command,

@@ -107,14 +107,15 @@ def with_free_port(settings: Settings) -> Settings:
     if "http_port" in settings.model_fields_set:
         return settings
     first = settings.http_port
-    for port in range(first, first + _PORTS_TO_TRY):
-        if _can_listen(settings.http_host, port):
-            if port != first:
-                log.warning(
-                    "port %d is taken: metrics are on http://%s:%d/metrics", first, settings.http_host, port
-                )
-            return settings.model_copy(update={"http_port": port})
-    return settings
+    port = free_port_from(settings.http_host, first)
+    if port != first:
+        log.warning("port %d is taken: metrics are on http://%s:%d/metrics", first, settings.http_host, port)
+    return settings.model_copy(update={"http_port": port})
+
+
+def free_port_from(host: str, first: int) -> int:
+    """Returns the first port from a number on that no process listens on; that number if there is none near it."""
+    return next((port for port in range(first, first + _PORTS_TO_TRY) if _can_listen(host, port)), first)
 
 
 def _can_listen(host: str, port: int) -> bool:

@@ -9,6 +9,7 @@ from ratecast_stack.shadowing import ROOT
 
 # Module -> the package that contains it.
 _PACKAGES = {"sklearn": "scikit-learn", "noida_db": "noida-db"}
+WEB = ("fastapi", "uvicorn")
 TRAINING = ("sklearn", "skl2onnx", "onnx", "joblib", "scipy", "matplotlib", "jinja2")
 
 

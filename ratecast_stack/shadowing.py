@@ -12,7 +12,16 @@ from importlib.util import find_spec
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = ("ratecast", "ratecast_cli", "ratecast_stack", "consumer", "producer", "training", "monitoring")
+PACKAGES = (
+    "ratecast",
+    "ratecast_cli",
+    "ratecast_stack",
+    "consumer",
+    "producer",
+    "training",
+    "monitoring",
+    "web",
+)
 
 
 def shadowing_module() -> str | None:

@@ -41,6 +41,11 @@ class TopicReader:
         self._topics = set(topics)
         self._broker = BrokerWatch(settings, consumer)
 
+    @property
+    def reachable(self) -> bool:
+        """Whether a broker has answered recently."""
+        return self._broker.reachable
+
     async def batches(self, *, follow: bool) -> AsyncGenerator[list[Record], None]:
         """Yields records as they arrive, in order within each partition.
 

@@ -72,6 +72,15 @@ def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+def is_version(text: str) -> bool:
+    """Return whether a text can be a version, and so a directory directly below that of the models.
+
+    >>> is_version("2024-12-31-56271277"), is_version("../secret")
+    (True, False)
+    """
+    return _VERSION.fullmatch(text) is not None
+
+
 def current_version(models_dir: Path) -> str:
     """Return the version that ``models_dir/current`` names.
 
@@ -101,7 +110,7 @@ def read_pointer(path: Path) -> str | None:
         return None
     except (OSError, UnicodeDecodeError) as error:
         raise ModelBundleError(f"{path} cannot be read: {error}") from None
-    if not _VERSION.fullmatch(version):
+    if not is_version(version):
         raise ModelBundleError(f"{path} does not name a model version: {version[:60]!r}")
     return version
 

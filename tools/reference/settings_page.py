@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Literal, get_args, get_origin
 
 from ratecast.settings import ENV_PREFIX, Settings
+from ratecast.web_settings import WebSettings
 from tools.reference.markdown import code, sentences, table
 
 if TYPE_CHECKING:
@@ -24,7 +25,10 @@ def settings_page() -> str:
     """Return a table of every setting with its default and its meaning."""
     rows = [
         (code(f"{ENV_PREFIX}{name.upper()}"), code(default_text(field)), _meaning(field))
-        for name, field in Settings.model_fields.items()
+        # Those of one program stand after those of all.
+        for name, field in sorted(
+            Settings.model_fields.items(), key=lambda item: item[0] in WebSettings.model_fields
+        )
     ]
     return f"{_HEAD}\n\n{table(('variable', 'default', 'meaning'), rows)}\n"
 
