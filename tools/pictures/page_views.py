@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -32,10 +33,9 @@ def _overview(page: Page) -> None:
 
 def _pair(page: Page) -> None:
     expect(page.locator(".chart .last-dot")).to_be_visible()
-    page.get_by_role("slider").focus()
-    page.keyboard.press("ArrowLeft")
-    for _ in range(3):
-        page.keyboard.press("PageDown")
+    chart = page.get_by_role("slider")
+    box = chart.bounding_box() or {}
+    chart.hover(position={"x": 0.35 * box["width"], "y": 0.6 * box["height"]})
 
 
 def _feed(page: Page) -> None:
@@ -44,6 +44,7 @@ def _feed(page: Page) -> None:
 
 
 def _question(page: Page) -> None:
+    expect(page.locator("#try-history")).to_have_value(re.compile(".{99}"))
     page.get_by_role("button", name="Ask through Kafka").click()
     expect(page.locator(".answer-rate")).to_be_visible()
 

@@ -2,7 +2,7 @@
 
 import { entriesOf, drawRanges } from "../charts/rangechart.js";
 import { el, icon, svg } from "../dom.js";
-import { day, milliseconds, range, rate, signedPercent, words } from "../format.js";
+import { day, milliseconds, range, rate, signedPercent, toldBy, words } from "../format.js";
 
 const DRAWN = 61;
 
@@ -35,7 +35,7 @@ export function answerPanel(prediction, history, total, kafka) {
       row("Message", el("code", { text: prediction.message_id ?? "–" })),
     ),
     alerts.length
-      ? el("ul", { class: "tile-alerts wide" }, alerts.map((code) => el("li", {}, icon("alert"), el("span", {}, el("b", { text: words(code) }), messages?.[code] ? ` ${messages[code]}` : ""))))
+      ? el("ul", { class: "tile-alerts wide" }, alerts.map((code) => el("li", {}, icon("alert"), el("span", {}, el("b", { text: words(code) }), ` ${toldBy({ code, words: messages?.[code] })}`))))
       : el("p", { class: "fine" }, icon("check"), "No alerts: the rates look plausible."),
     el("details", {}, el("summary", { text: "The message as it is on the topic" }), el("pre", { tabindex: "0", role: "region", "aria-label": "Prediction" }, el("code", { text: JSON.stringify(prediction, null, 2) }))),
   );
