@@ -13,8 +13,9 @@ import monitoring
 import producer
 import ratecast
 import training
+import web
 
-PACKAGES = (ratecast, monitoring, consumer, producer, training)
+PACKAGES = (ratecast, monitoring, consumer, producer, training, web)
 MODULES = [
     module.name
     for package in PACKAGES

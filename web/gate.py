@@ -9,9 +9,10 @@ from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
-from starlette.routing import BaseRoute, Mount
+from starlette.staticfiles import StaticFiles
 
 if TYPE_CHECKING:
+    from starlette.routing import BaseRoute
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from monitoring.web_metrics import WebMetrics
@@ -73,9 +74,9 @@ class Measured:
 
 def _template(scope: Scope) -> str:
     """Return the template of the route that answered, never the path that was asked for."""
-    route: BaseRoute | None = scope.get("route")
-    if isinstance(route, Mount):
+    if isinstance(scope.get("endpoint"), StaticFiles):
         return "static"
+    route: BaseRoute | None = scope.get("route")
     template = getattr(route, "path_format", None)
     return template if isinstance(template, str) else "other"
 

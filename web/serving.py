@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 from prometheus_client import CollectorRegistry
+from prometheus_client.process_collector import ProcessCollector
 
 from monitoring.web_metrics import WebMetrics
 from ratecast.errors import UsageError
@@ -52,6 +53,7 @@ class Web:
         self._connection_seconds = connection_seconds
         self._stopping = asyncio.Event()
         self._metrics_registry = CollectorRegistry()
+        ProcessCollector(registry=self._metrics_registry)
         self._metrics = WebMetrics(self._metrics_registry)
         self.parts = make_parts(settings, self._metrics)
         self.port: int | None = None
