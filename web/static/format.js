@@ -101,7 +101,8 @@ export function toldBy({ code, words: told }) {
   const text = String(told ?? "").trim();
   const name = [`${words(code)}:`, `${code}:`].find((start) => text.toLowerCase().startsWith(start.toLowerCase()));
   const rest = name === undefined ? text : text.slice(name.length).trim();
-  return rest === code || rest === words(code) ? "" : rest.charAt(0).toUpperCase() + rest.slice(1);
+  if (rest === code || rest === words(code)) return "";
+  return /^[a-z]+[ ,]/.test(rest) ? rest.charAt(0).toUpperCase() + rest.slice(1) : rest; // history[1] stays as it is
 }
 
 /** "decimal_slip" in words: "decimal slip". */

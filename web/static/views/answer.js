@@ -61,15 +61,17 @@ function drawing(prediction, history) {
 
 /** Whatever went wrong, in the words of the server. */
 export function failurePanel(error, total) {
-  const letter = error.status === 422;
+  const letter = error.status === 422 && error.kafkaMs !== null;
+  const verdict = letter ? "Dead letter" : error.status === 422 ? "Not published" : "No answer";
   const wait = error.retryAfter ? ` Try again in ${error.retryAfter} s.` : "";
   return el(
     "section",
     { class: "panel answer-panel", "data-tone": "bad", "aria-label": "Answer" },
-    el("p", { class: "took" }, icon(letter ? "letter" : "alert"), el("b", { text: letter ? "Dead letter" : "No answer" }), ` after ${milliseconds(total)}`),
+    el("p", { class: "took" }, icon(letter ? "letter" : "alert"), el("b", { text: verdict }), ` after ${milliseconds(error.kafkaMs ?? total)}`),
     error.code ? el("p", {}, el("span", { class: "chip", "data-tone": "bad", text: words(error.code) })) : null,
     el("p", { class: "answer-words", text: `${error.message}${wait}` }),
     letter ? el("p", { class: "quiet" }, "The message and this reason are on the dead-letter topic. ", el("a", { href: "#/feed", text: "See it in the feed" })) : null,
+    error.status === 422 && !letter ? el("p", { class: "quiet", text: "No worker could score it, so the server did not publish it." }) : null,
   );
 }
 
