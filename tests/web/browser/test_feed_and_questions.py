@@ -37,7 +37,7 @@ def test_the_address_of_an_entry_opens_it(server, open_page):
     page = open_page(f"{server.url}#/feed/rate-dead-letters/1/6")
     opened = page.locator(".entry details[open]")
     expect(opened).to_have_count(1)
-    expect(opened.locator(".entry-words")).to_have_text("the value is empty")
+    expect(opened.locator(".entry-words")).to_have_text("The value is empty")
     expect(opened.locator("summary")).to_be_focused()
 
 
