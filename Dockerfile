@@ -1,5 +1,6 @@
-# Two images from one file:
+# Three images from one file:
 #   docker build --target worker .     scores, replays, reads topics; adds 187 MB to python:slim; no scikit-learn, no pip
+#   docker build --target web .        also has a web server for `ratecast web`
 #   docker build --target training .   also has scikit-learn for `ratecast train` and `ratecast retrain`; adds 477 MB
 # Every package is a wheel whose SHA-256 is in constraints/. Run the images read-only with a tmpfs on /tmp.
 
@@ -38,6 +39,16 @@ RUN python -m pip --python /opt/ratecast/bin/python install --no-compile --no-in
  && find /opt/ratecast/lib -type d -name tests -prune -exec rm -rf {} + \
  && python -m compileall -q --invalidation-mode unchecked-hash /opt/ratecast/lib
 
+FROM tools AS web-environment
+COPY constraints/web.txt constraints/
+RUN python -m venv --without-pip /opt/ratecast \
+ && python -m pip --python /opt/ratecast/bin/python install --no-compile --require-hashes --only-binary :all: \
+      -r constraints/web.txt
+COPY --from=wheel /wheels /wheels
+RUN python -m pip --python /opt/ratecast/bin/python install --no-compile --no-index --no-deps /wheels/*.whl \
+ && find /opt/ratecast/lib -type d -name tests -prune -exec rm -rf {} + \
+ && python -m compileall -q --invalidation-mode unchecked-hash /opt/ratecast/lib
+
 FROM tools AS training-environment
 COPY constraints/all.txt constraints/
 RUN python -m venv --without-pip /opt/ratecast \
@@ -68,6 +79,14 @@ FROM runtime AS training
 ENV MPLCONFIGDIR=/tmp/matplotlib
 COPY --from=training-environment /opt/ratecast /opt/ratecast
 CMD ["train"]
+
+# Reached from outside the container only, so `ratecast web` wants a token there: set RATECAST_WEB_TOKEN.
+FROM runtime AS web
+ENV RATECAST_WEB_HOST=0.0.0.0 \
+    RATECAST_WEB_PORT=8000
+COPY --from=web-environment /opt/ratecast /opt/ratecast
+EXPOSE 8000
+CMD ["web"]
 
 # The last stage is the default of `docker build .`.
 FROM runtime AS worker

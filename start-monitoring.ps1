@@ -1,9 +1,9 @@
 #Requires -Version 5.1
 <#
 .SYNOPSIS
-Builds and starts Kafka, workers, Prometheus, Alertmanager and Grafana. Waits until all are healthy and prints their addresses.
+Builds and starts Kafka, workers, the page, Prometheus, Alertmanager and Grafana. Waits until all are healthy and prints their addresses.
 .DESCRIPTION
-If GRAFANA_ADMIN_PASSWORD is neither in the environment nor in .env, the script writes a random one to .env.
+If GRAFANA_ADMIN_PASSWORD or RATECAST_WEB_TOKEN is neither in the environment nor in .env, the script writes a random one to .env.
 Exit codes: 0 done, 1 failed, 2 wrong use or something is missing.
 .PARAMETER Workers
 Number of workers, kept for later starts. Default: 2. Workers beyond the 4 partitions have nothing to do.
@@ -70,18 +70,20 @@ function Test-Brokers {
     }
 }
 
-function Initialize-Password {
+function Initialize-Secrets {
     $password = Get-Setting 'GRAFANA_ADMIN_PASSWORD' ''
     if ($password -eq 'admin') {
         Stop-Missing "GRAFANA_ADMIN_PASSWORD is 'admin': choose another password, or delete the line from .env to get a random one"
     }
-    if ($password) { return }
-    $bytes = New-Object byte[] 18
-    $random = [Security.Cryptography.RandomNumberGenerator]::Create()
-    $random.GetBytes($bytes)
-    $random.Dispose()
-    Set-Setting 'GRAFANA_ADMIN_PASSWORD' (($bytes | ForEach-Object { $_.ToString('x2') }) -join '')
-    Write-Output 'a random GRAFANA_ADMIN_PASSWORD was written to .env'
+    foreach ($name in 'GRAFANA_ADMIN_PASSWORD', 'RATECAST_WEB_TOKEN') {
+        if (Get-Setting $name '') { continue }
+        $bytes = New-Object byte[] 18
+        $random = [Security.Cryptography.RandomNumberGenerator]::Create()
+        $random.GetBytes($bytes)
+        $random.Dispose()
+        Set-Setting $name (($bytes | ForEach-Object { $_.ToString('x2') }) -join '')
+        Write-Output "a random $name was written to .env"
+    }
 }
 
 function Test-Port([string] $Service, [string] $Name, [string] $Default) {
@@ -94,7 +96,7 @@ function Test-Port([string] $Service, [string] $Name, [string] $Default) {
 
 # Services that have no container or an unhealthy one.
 function Get-Unhealthy {
-    foreach ($service in 'kafka', 'worker', 'prometheus', 'alertmanager', 'grafana') {
+    foreach ($service in 'kafka', 'worker', 'web', 'prometheus', 'alertmanager', 'grafana') {
         $ids = @(Invoke-Compose ps --quiet $service) # --format would need Compose 2.21
         if ($ids.Count -eq 0) { $service; continue }
         $healthy = @(docker inspect --format '{{.State.Health.Status}}' $ids 2>$null | Where-Object { $_ -eq 'healthy' })
@@ -114,17 +116,19 @@ if ($Replay -or $Stop) { $Options += '--profile', 'replay' }
 
 Test-Docker
 if ($Stop) {
-    # Compose needs the variable even to stop. Any value works. It is reset, because it would stay set in the session.
-    $before = $env:GRAFANA_ADMIN_PASSWORD
+    # Compose needs the variables even to stop. Any value works. They are reset, because they would stay set in the session.
+    $before = $env:GRAFANA_ADMIN_PASSWORD, $env:RATECAST_WEB_TOKEN
     $env:GRAFANA_ADMIN_PASSWORD = Get-Setting 'GRAFANA_ADMIN_PASSWORD' 'unused'
+    $env:RATECAST_WEB_TOKEN = Get-Setting 'RATECAST_WEB_TOKEN' 'unused'
     Invoke-Compose stop
-    $env:GRAFANA_ADMIN_PASSWORD = $before
+    $env:GRAFANA_ADMIN_PASSWORD, $env:RATECAST_WEB_TOKEN = $before
     if ($LASTEXITCODE -ne 0) { exit 1 }
     Write-Output 'stopped; the volumes are kept'
     exit 0
 }
 Test-Brokers
-Initialize-Password
+Initialize-Secrets
+Test-Port 'web' 'WEB_PORT' '8000'
 Test-Port 'grafana' 'GRAFANA_PORT' '3000'
 if ($PublishAll) {
     Test-Port 'kafka' 'KAFKA_HOST_PORT' '9092'
@@ -155,6 +159,7 @@ while ($waiting = @(Get-Unhealthy)) {
 }
 
 Write-Output ''
+Write-Output "Page          http://127.0.0.1:$(Get-Setting 'WEB_PORT' '8000')/   RATECAST_WEB_TOKEN in .env"
 Write-Output "Grafana       http://127.0.0.1:$(Get-Setting 'GRAFANA_PORT' '3000')   user admin, password in .env"
 if ($PublishAll) {
     Write-Output "Prometheus    http://127.0.0.1:$(Get-Setting 'PROMETHEUS_PORT' '9090')"

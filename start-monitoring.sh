@@ -8,7 +8,7 @@ usage() {
 usage: ./start-monitoring.sh [--workers N] [--replay] [--host]
        ./start-monitoring.sh --stop
 
-Builds and starts Kafka, workers, Prometheus, Alertmanager and Grafana. Waits until all are healthy and prints their
+Builds and starts Kafka, workers, the page, Prometheus, Alertmanager and Grafana. Waits until all are healthy and prints their
 addresses.
 
   --workers N  Number of workers, kept for later starts. Default: 2. Workers beyond the 4 partitions have nothing to do.
@@ -16,7 +16,8 @@ addresses.
   --host       Also publish Kafka, Prometheus and Alertmanager on 127.0.0.1, until a start without this option.
   --stop       Stop everything and keep the volumes (`docker compose --profile replay down --volumes` deletes them).
 
-If GRAFANA_ADMIN_PASSWORD is neither in the environment nor in .env, the script writes a random one to .env.
+If GRAFANA_ADMIN_PASSWORD or RATECAST_WEB_TOKEN is neither in the environment nor in .env, the script writes a random one
+to .env.
 Exit codes: 0 done, 1 failed, 2 wrong use or something is missing.
 U
 }
@@ -53,14 +54,16 @@ check_brokers() {
   esac
 }
 
-ensure_password() {
-  local password
+ensure_secrets() {
+  local password name
   password=$(setting GRAFANA_ADMIN_PASSWORD "")
   [[ $password != admin ]] || missing "GRAFANA_ADMIN_PASSWORD is 'admin': choose another password, or delete the line from .env to get a random one"
   if [[ -O .env ]]; then chmod 600 .env; fi  # also if the user wrote it, because it contains passwords
-  [[ -z $password ]] || return 0
-  write_setting GRAFANA_ADMIN_PASSWORD "$(od -An -N18 -tx1 /dev/urandom | tr -d ' \n')"
-  echo "a random GRAFANA_ADMIN_PASSWORD was written to .env"
+  for name in GRAFANA_ADMIN_PASSWORD RATECAST_WEB_TOKEN; do
+    if [[ -n $(setting $name "") ]]; then continue; fi
+    write_setting $name "$(od -An -N18 -tx1 /dev/urandom | tr -d ' \n')"
+    echo "a random $name was written to .env"
+  done
 }
 
 check_port() {  # check_port SERVICE NAME DEFAULT
@@ -94,7 +97,7 @@ compose() { docker compose ${profiles[@]+"${profiles[@]}"} "$@"; }
 
 unhealthy() {  # services that have no container or an unhealthy one
   local service ids health found=""
-  for service in kafka worker prometheus alertmanager grafana; do
+  for service in kafka worker web prometheus alertmanager grafana; do
     ids=$(compose ps --quiet "$service")  # --format would need Compose 2.21
     # shellcheck disable=SC2086 # one word a container
     health=$(docker inspect --format '{{.State.Health.Status}}' $ids 2>&1) || true
@@ -136,13 +139,15 @@ if $replay || $stop; then profiles=(--profile replay); fi
 check_docker
 choose_files
 if $stop; then
-  # Compose needs the variable even to stop. Any value works.
-  GRAFANA_ADMIN_PASSWORD=$(setting GRAFANA_ADMIN_PASSWORD unused) compose stop
+  # Compose needs these variables even to stop. Any value works.
+  GRAFANA_ADMIN_PASSWORD=$(setting GRAFANA_ADMIN_PASSWORD unused) \
+    RATECAST_WEB_TOKEN=$(setting RATECAST_WEB_TOKEN unused) compose stop
   echo "stopped; the volumes are kept"
   exit
 fi
 check_brokers
-ensure_password
+ensure_secrets
+check_port web WEB_PORT 8000
 check_port grafana GRAFANA_PORT 3000
 if $host; then
   check_port kafka KAFKA_HOST_PORT 9092
@@ -156,6 +161,7 @@ compose up --detach --build --scale "worker=$workers" || { echo "error: docker c
 wait_healthy
 
 echo
+echo "Page          http://127.0.0.1:$(setting WEB_PORT 8000)/   RATECAST_WEB_TOKEN in .env"
 echo "Grafana       http://127.0.0.1:$(setting GRAFANA_PORT 3000)   user admin, password in .env"
 if $host; then
   echo "Prometheus    http://127.0.0.1:$(setting PROMETHEUS_PORT 9090)"

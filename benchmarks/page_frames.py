@@ -65,17 +65,23 @@ def predictions() -> list[tuple[bytes, bytes]]:
     """Returns key and value of predictions of 60 pairs, all pairs of a day before the next day."""
     bundle = current_bundle()
     pairs = len(bundle.stats.pairs)
-    scored = Scorer(bundle, 1_000_000).score(replayed_records(bundle, pairs * 2 * DAYS), dt.datetime.now(dt.UTC))
+    scored = Scorer(bundle, 1_000_000).score(
+        replayed_records(bundle, pairs * 2 * DAYS), dt.datetime.now(dt.UTC)
+    )
     found = []
     for start in range(0, len(scored.values), pairs):
         for copy in range(-(-PAIRS // pairs)):
             for pair, value in zip(scored.pairs[start:][:pairs], scored.values[start:][:pairs], strict=True):
-                name = pair if copy == 0 else f"{pair[:4]}{pair[4:6]}{copy}".replace("1", "X").replace("2", "Y")
+                name = (
+                    pair if copy == 0 else f"{pair[:4]}{pair[4:6]}{copy}".replace("1", "X").replace("2", "Y")
+                )
                 found.append((name.encode(), value.replace(f'"{pair}"'.encode(), f'"{name}"'.encode(), 1)))
     return found
 
 
-def publish(producer: Producer, topic: str, messages: Sequence[tuple[bytes, bytes]], rate: int, stop: threading.Event) -> None:
+def publish(
+    producer: Producer, topic: str, messages: Sequence[tuple[bytes, bytes]], rate: int, stop: threading.Event
+) -> None:
     """Write the messages again and again, each when it is due, until stopped."""
     start, number = time.perf_counter(), 0
     while not stop.is_set():
@@ -95,7 +101,10 @@ def measured(page: Page, tools: CDPSession, seconds: float) -> dict[str, float]:
     found: dict[str, Any] = page.evaluate(RECORD, seconds)
     after = _counters(tools)
     frames = sorted(found["frames"])
-    spent = {name: 100 * (after[name] - before[name]) / (after["Timestamp"] - before["Timestamp"]) for name in after}
+    spent = {
+        name: 100 * (after[name] - before[name]) / (after["Timestamp"] - before["Timestamp"])
+        for name in after
+    }
     return {
         "frames a second": len(frames) / (sum(frames) / 1000),
         "p50 ms": frames[len(frames) // 2],
@@ -133,7 +142,8 @@ def main(seconds: float) -> None:
         with running("web", command, Path(home), child_environment()) as web:
             web.wait_until(partial(answers, port, "/ready"))
             browser = playwright.chromium.launch(
-                executable_path=shutil.which("chromium"), args=["--no-sandbox", "--enable-precise-memory-info"]
+                executable_path=shutil.which("chromium"),
+                args=["--no-sandbox", "--enable-precise-memory-info"],
             )
             for view, address, ready in (
                 ("overview", "#/", ".tile .rate-line"),
@@ -145,7 +155,9 @@ def main(seconds: float) -> None:
                 page.goto(f"http://127.0.0.1:{port}/{address}")
                 expect(page.locator(ready).first).to_be_attached()
                 for rate in RATES:
-                    figures = _under_load(page, tools, partial(publish, producer, topic, messages[len(first) :], rate), seconds)
+                    figures = _under_load(
+                        page, tools, partial(publish, producer, topic, messages[len(first) :], rate), seconds
+                    )
                     table.add_row(view, f"{rate:,}", *(f"{value:.1f}" for value in figures.values()))
                 page.close()
             browser.close()

@@ -38,7 +38,8 @@ def register(app: typer.Typer) -> None:
         "every message. It leaves nothing behind except the model.",
         short_help="See everything work on this machine, in a minute.",
         epilog="Example: ratecast demo --keep-running\n\n"
-        "While it runs, in another terminal: curl localhost:8000/metrics",
+        "While it runs, open http://127.0.0.1:8000/ in a browser, or ask in another terminal: "
+        "curl localhost:8000/predict -H 'Content-Type: application/json' -d '{\"history\": [0.85, 0.86, 0.87]}'",
     )(demo)
 
 
@@ -61,7 +62,10 @@ def demo(  # noqa: PLR0913 - each argument is an option of the command
     ] = "800/s",
     workers: Annotated[int, typer.Option(min=1, max=16, metavar="N", help="Number of worker processes.")] = 2,
     keep_running: Annotated[
-        bool, typer.Option("--keep-running", help="Keep the broker and the workers running until Ctrl-C.")
+        bool,
+        typer.Option(
+            "--keep-running", help="Keep the broker, the workers and the page running until Ctrl-C."
+        ),
     ] = False,
     models_dir: parameters.ModelsDir = None,
     json: parameters.Json = False,
@@ -121,9 +125,13 @@ def _finish(summary: Summary, stack: LocalStack, *, json: bool, keep_running: bo
             )
         console.line(f"report    {report}")
     if not keep_running:
+        if stack.page_url is not None:
+            say(f"page      {stack.page_url} is closed now; `ratecast demo --keep-running` leaves it open")
         say(_NEXT)
         return
     servers = stack.settings.bootstrap_servers
+    if stack.page_url is not None:
+        say(f"page      {stack.page_url}")
     say(f"still running, metrics at {', '.join(stack.metrics_urls)}; Ctrl-C stops everything")
     say(f"next      in another terminal: ratecast tail -b {servers} --from-beginning")
     from ratecast_stack.interrupts import signals_interrupt

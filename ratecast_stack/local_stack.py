@@ -5,20 +5,20 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from ratecast.errors import ModelBundleError
+from ratecast.errors import ModelBundleError, UsageError
 from ratecast.kafka.topics import ensure_topics
 from ratecast.model.bundle import current_version, load
 from ratecast.stages import OnStage, silent
 from ratecast_stack.children import answers, free_port, running
 from ratecast_stack.directories import require_writable
 from ratecast_stack.embedded import EmbeddedBroker
-from ratecast_stack.extras import require_modules
+from ratecast_stack.extras import WEB, require_modules
 from ratecast_stack.interrupts import signals_ignored
 from ratecast_stack.shadowing import child_environment, ratecast_command
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 # The default replay starts on the next day, so the model has not seen its rates.
 TRAIN_UNTIL = dt.date(2024, 12, 31)
-_FIRST_WORKER_PORT = 8000
+_FIRST_PORT = 8000
 
 
 @dataclass(frozen=True)
@@ -42,16 +42,18 @@ class LocalStack:
         settings: the caller's settings with the address of the started broker.
         home: a directory for files; it is removed when the stack stops.
         worker_ports: the HTTP ports of the workers.
-        children: the broker and the workers.
+        children: the broker, the workers and the page.
+        page_url: the address of the page; None if there is none.
     """
 
     settings: Settings
     home: Path
     worker_ports: tuple[int, ...]
     children: tuple[Child, ...]
+    page_url: str | None = None
 
     def require_running(self) -> None:
-        """Check that the broker and all workers still run.
+        """Check that the broker, all workers and the page still run.
 
         Raises:
             OperationError: one ended; the message quotes the last line of its log.
@@ -97,33 +99,49 @@ def ensure_model(
 
 
 @contextmanager
-def local_stack(settings: Settings, workers: int, report: Callable[[str], None]) -> Iterator[LocalStack]:
+def local_stack(
+    settings: Settings, workers: int, report: Callable[[str], None], *, with_page: bool = False
+) -> Iterator[LocalStack]:
     """Run a broker, the topics and workers within the block; stop them in order and remove their files afterwards.
 
     Args:
         settings: everything except the broker's address and the HTTP ports.
         workers: how many.
         report: called with one line for each part that is ready.
+        with_page: also run `ratecast web`, if its packages are installed. It then has the first port.
 
     Raises:
         RatecastError: a part could not be started.
     """
     parts = ExitStack()
     try:
-        yield _start(parts, settings, workers, report)
+        yield _start(parts, settings, workers, report, with_page=with_page and _has_page(report))
     finally:
         with signals_ignored():
             parts.close()
 
 
-def _start(parts: ExitStack, settings: Settings, workers: int, report: Callable[[str], None]) -> LocalStack:
+def _has_page(report: Callable[[str], None]) -> bool:
+    """Returns whether the page can be shown, and reports what it lacks."""
+    try:
+        require_modules("the page", WEB)
+    except UsageError as error:
+        report(f"page      none: {error}")
+        return False
+    return True
+
+
+def _start(
+    parts: ExitStack, settings: Settings, workers: int, report: Callable[[str], None], *, with_page: bool
+) -> LocalStack:
     """Start all parts and register each with ``parts``, which stops it."""
     home = Path(parts.enter_context(TemporaryDirectory(prefix="ratecast-stack-", ignore_cleanup_errors=True)))
     broker = parts.enter_context(EmbeddedBroker(home / "broker"))
     settings = settings.model_copy(update={"bootstrap_servers": broker.bootstrap_servers})
     asyncio.run(ensure_topics(settings))
     report(f"broker    {broker.bootstrap_servers}, embedded")
-    ports = tuple(free_port(_FIRST_WORKER_PORT + number) for number in range(workers))
+    page_port = free_port(_FIRST_PORT) if with_page else None
+    ports = tuple(free_port(_FIRST_PORT + number + with_page) for number in range(workers))
     children = [
         parts.enter_context(
             running(f"worker {number}", _worker_command(settings, port), home, child_environment())
@@ -131,10 +149,27 @@ def _start(parts: ExitStack, settings: Settings, workers: int, report: Callable[
         for number, port in enumerate(ports, 1)
     ]
     stack = LocalStack(settings, home, ports, (broker.child, *children))
+    if page_port is not None:
+        stack = _with_page(parts, stack, page_port)
     for child, port, url in zip(children, ports, stack.metrics_urls, strict=True):
         child.wait_until(partial(answers, port, "/ready"))
         report(f"{child.name}  pid {child.process.pid}, {url}")
+    if page_port is not None:
+        stack.children[-1].wait_until(partial(answers, page_port, "/health"))
+        report(f"page      {stack.page_url} shows all of this live")
     return stack
+
+
+def _with_page(parts: ExitStack, stack: LocalStack, port: int) -> LocalStack:
+    """Start the page, which reads the workers' metrics and may publish faults."""
+    command = ratecast_command(
+        *("web", "-b", stack.settings.bootstrap_servers, "--models-dir", str(stack.settings.models_dir)),
+        *("--host", "127.0.0.1", "--port", str(port), "--metrics-urls", ",".join(stack.metrics_urls)),
+        *("--log-level", "WARNING"),
+    )
+    environment = {**child_environment(), "RATECAST_WEB_FAULT_INJECTION": "true"}
+    page = parts.enter_context(running("page", command, stack.home, environment))
+    return replace(stack, children=(*stack.children, page), page_url=f"http://127.0.0.1:{port}/")
 
 
 def _worker_command(settings: Settings, port: int) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ import yaml
 
 from ratecast import __version__
 from ratecast.settings import ENV_PREFIX, Settings
+from ratecast.web_settings import WebSettings
 from ratecast_stack.jvm.jars import KAFKA_VERSION
 
 ROOT = Path(__file__).parents[1]
@@ -44,10 +45,10 @@ def test_images_of_ratecast_and_kafka_have_the_tested_versions():
     assert SERVICES["kafka"]["image"] == f"apache/kafka:{KAFKA_VERSION}"
 
 
-def test_only_grafana_is_published_and_only_on_loopback():
+def test_only_what_asks_for_a_secret_is_published_and_only_on_loopback():
     published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
-    assert list(published) == ["grafana"]
-    assert all(port.startswith("127.0.0.1:") for port in published["grafana"])
+    assert set(published) == {"grafana", "web"}
+    assert all(port.startswith("127.0.0.1:") for ports in published.values() for port in ports)
 
 
 def test_the_host_file_publishes_on_loopback_only():
@@ -156,6 +157,18 @@ def test_grafana_requires_a_password():
     assert "\nGRAFANA_ADMIN_PASSWORD=\n" in (ROOT / ".env.example").read_text()
 
 
+def test_the_page_requires_a_token_and_knows_the_workers():
+    environment = SERVICES["web"]["environment"]
+    assert environment["RATECAST_WEB_TOKEN"].startswith("${RATECAST_WEB_TOKEN:?")
+    assert "\nRATECAST_WEB_TOKEN=\n" in (ROOT / ".env.example").read_text()
+    assert environment["RATECAST_WEB_METRICS_URLS"].endswith(":-http://worker:8000/metrics}")
+    assert {"stream", "scrape", "edge"} == set(SERVICES["web"]["networks"])
+
+
+def test_only_the_page_gets_its_token():
+    assert [name for name in SERVICES if "WEB_TOKEN" in str(SERVICES[name].get("environment"))] == ["web"]
+
+
 def test_prometheus_keeps_thirty_days_and_has_no_admin_interface():
     command = SERVICES["prometheus"]["command"]
     assert "--storage.tsdb.retention.time=${PROMETHEUS_RETENTION:-30d}" in command
@@ -187,7 +200,8 @@ def test_the_example_of_settings_names_every_variable_and_its_default():
     known = set(VARIABLE.findall(text)) - {
         "KAFKA_CLUSTER_ID"
     }  # written into the volume once and never changed
-    passed_on = {name for name, value in SERVICES["worker"]["environment"].items() if value is None}
+    services = (SERVICES["worker"], SERVICES["web"])
+    passed_on = {name for one in services for name, value in one["environment"].items() if value is None}
     assert set(example) == known | passed_on
     for name, default in re.findall(r"(?<!\$)\$\{(\w+):?-([^}]*)\}", text):
         assert example.get(name, default) == default, name
@@ -197,16 +211,19 @@ def test_the_example_of_settings_names_every_variable_and_its_default():
         )
 
 
-@pytest.mark.parametrize("name", ["topics", "train", "worker", "replay"])
+@pytest.mark.parametrize("name", ["topics", "train", "worker", "replay", "web"])
 def test_every_setting_can_be_set_in_the_stack_but_those_of_the_image(name):
     fixed = set(re.findall(rf"\b({ENV_PREFIX}\w+)=", DOCKERFILE))
     # The volume is mounted at the first. Prometheus and the health check use the others.
-    assert fixed == {"RATECAST_MODELS_DIR", "RATECAST_HTTP_HOST", "RATECAST_HTTP_PORT"}
+    of_web = {ENV_PREFIX + field.upper() for field in WebSettings.model_fields}
+    assert fixed - of_web == {"RATECAST_MODELS_DIR", "RATECAST_HTTP_HOST", "RATECAST_HTTP_PORT"}
+    assert fixed & of_web == {"RATECAST_WEB_HOST", "RATECAST_WEB_PORT"}
+    known = {ENV_PREFIX + field.upper() for field in Settings.model_fields}
     environment = {key: value for key, value in SERVICES[name]["environment"].items() if ENV_PREFIX in key}
-    assert environment.keys() | fixed == {ENV_PREFIX + field.upper() for field in Settings.model_fields}
+    assert environment.keys() | fixed == (known if name == "web" else known - of_web | (fixed & of_web))
     assert environment.keys().isdisjoint(fixed)
     for key, value in environment.items():  # passed on, or with a default for the stack
-        assert value is None or value.startswith(f"${{{key}:-"), key
+        assert value is None or value.startswith((f"${{{key}:-", f"${{{key}:?")), key
 
 
 def test_kminion_watches_the_brokers_that_the_workers_read():

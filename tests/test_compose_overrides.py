@@ -17,7 +17,7 @@ from tests.test_compose import ROOT, SERVICES, STACK, VARIABLE
 if TYPE_CHECKING:
     from pathlib import Path
 
-PASSWORD = "GRAFANA_ADMIN_PASSWORD"  # noqa: S105 - a name
+SECRETS = ("GRAFANA_ADMIN_PASSWORD", "RATECAST_WEB_TOKEN")
 OVERRIDES = re.findall(
     r"^```yaml\n(.*?)^```", (ROOT / "docs/how-to/monitoring.md").read_text(), re.MULTILINE | re.DOTALL
 )
@@ -47,7 +47,7 @@ def test_the_override_for_another_cluster_lets_every_client_of_kafka_out():
         for name, service in SERVICES.items()
         if {"RATECAST_BOOTSTRAP_SERVERS", "KAFKA_BROKERS"} & service.get("environment", {}).keys()
     }
-    assert len(clients) == 5
+    assert len(clients) == 6
     assert override["services"].keys() == clients
     assert all("edge" in service["networks"] for service in override["services"].values())
 
@@ -77,17 +77,21 @@ def config(*files: Path, **variables: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("names", [["docker-compose.yml"], ["docker-compose.yml", "docker-compose.host.yml"]])
-def test_compose_accepts_the_files_and_asks_for_the_password(names):
+def test_compose_accepts_the_files_and_asks_for_the_secrets(names):
     files = [ROOT / name for name in names]
-    assert config(*files, **{PASSWORD: "given"}).returncode == 0
-    refused = config(*files, **{PASSWORD: ""})
-    assert refused.returncode != 0
-    assert PASSWORD in refused.stderr
+    given = dict.fromkeys(SECRETS, "given")
+    assert config(*files, **given).returncode == 0
+    for missing in SECRETS:
+        refused = config(*files, **{**given, missing: ""})
+        assert refused.returncode != 0
+        assert missing in refused.stderr
 
 
 def test_compose_passes_on_what_is_set_and_nothing_else(tmp_path):
     stack = shutil.copy(ROOT / "docker-compose.yml", tmp_path)
-    (tmp_path / ".env").write_text("GRAFANA_ADMIN_PASSWORD=given\nRATECAST_MAX_POLL_RECORDS=500\n")
+    (tmp_path / ".env").write_text(
+        "GRAFANA_ADMIN_PASSWORD=given\nRATECAST_WEB_TOKEN=given\nRATECAST_MAX_POLL_RECORDS=500\n"
+    )
     result = config(stack, RATECAST_GIVE_UP_SECONDS="60")
     worker = yaml.safe_load(result.stdout)["services"]["worker"]["environment"]
     assert {name: value for name, value in worker.items() if value is not None} == {
@@ -102,7 +106,7 @@ def test_compose_passes_on_what_is_set_and_nothing_else(tmp_path):
 def test_compose_accepts_the_overrides_of_the_guide(tmp_path, text):
     stack = shutil.copy(ROOT / "docker-compose.yml", tmp_path)
     (tmp_path / "docker-compose.override.yml").write_text(text)
-    variables = dict.fromkeys([*VARIABLE.findall(text), PASSWORD], "given")
+    variables = dict.fromkeys([*VARIABLE.findall(text), *SECRETS], "given")
     result = config(stack, tmp_path / "docker-compose.override.yml", **variables)
     assert result.returncode == 0, result.stderr
     merged = yaml.safe_load(result.stdout)["services"]

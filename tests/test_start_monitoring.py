@@ -95,7 +95,12 @@ def start(
     for name, text in programs.items():
         (fakes / name).write_text(f"#!/bin/sh\n{text}\n")
         (fakes / name).chmod(0o755)
-    environment = {"PATH": f"{fakes}:{os.environ['PATH']}", "GRAFANA_PORT": "1", **(settings or {})}
+    environment = {
+        "PATH": f"{fakes}:{os.environ['PATH']}",
+        "GRAFANA_PORT": "1",
+        "WEB_PORT": "2",
+        **(settings or {}),
+    }
     command = [tmp_path / "start-monitoring.sh", *arguments]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
@@ -129,7 +134,13 @@ def test_starting_writes_a_random_password_once_for_the_owner_only(tmp_path):
     written = settings.read_text()
     assert first.returncode == 1  # the fake cannot start anything
     assert "a random GRAFANA_ADMIN_PASSWORD was written to .env" in first.stdout
-    assert re.fullmatch(r"LOG_LEVEL=DEBUG\nLAST=1\nGRAFANA_ADMIN_PASSWORD=[0-9a-f]{36}\n", written)
+    assert "a random RATECAST_WEB_TOKEN was written to .env" in first.stdout
+    lines = (
+        r"LOG_LEVEL=DEBUG\nLAST=1\nGRAFANA_ADMIN_PASSWORD=([0-9a-f]{36})\nRATECAST_WEB_TOKEN=([0-9a-f]{36})\n"
+    )
+    secrets = re.fullmatch(lines, written)
+    assert secrets
+    assert secrets[1] != secrets[2]
     assert mode(settings) == 0o600
     assert "random" not in start(tmp_path, docker=DOCKER).stdout
     assert settings.read_text() == written
@@ -145,10 +156,10 @@ def test_a_new_file_of_settings_is_for_its_owner_only(tmp_path):
 @needs_bash
 def test_a_password_that_was_written_by_hand_is_for_its_owner_only(tmp_path):
     settings = tmp_path / ".env"
-    settings.write_text("GRAFANA_ADMIN_PASSWORD=mine\n")
+    settings.write_text("GRAFANA_ADMIN_PASSWORD=mine\nRATECAST_WEB_TOKEN=mine-as-well\n")
     settings.chmod(0o644)
     start(tmp_path, docker=DOCKER)
-    assert settings.read_text() == "GRAFANA_ADMIN_PASSWORD=mine\n"
+    assert settings.read_text() == "GRAFANA_ADMIN_PASSWORD=mine\nRATECAST_WEB_TOKEN=mine-as-well\n"
     assert mode(settings) == 0o600
 
 
@@ -199,6 +210,7 @@ def test_it_waits_until_every_container_is_healthy(tmp_path):
     asked = (tmp_path / "asked").read_text()
     assert result.returncode == 0, result.stderr
     assert "Grafana       http://127.0.0.1:1 " in result.stdout
+    assert "Page          http://127.0.0.1:2/ " in result.stdout
     assert asked.count("slept") == 2
     assert "inspect --format {{.State.Health.Status}} worker-1 worker-2" in asked
     assert not re.search(r"ps .*--format", asked)

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from ratecast.model.bundle import STATS, is_version
-from ratecast.model.training_stats import TrainingStats
-
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from ratecast.model.training_stats import TrainingStats
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +49,10 @@ class ModelCards:
         }
 
     def _read(self, version: str) -> TrainingStats | None:
+        # At the first use, because these modules load the ONNX runtime, and the program starts faster without it.
+        from ratecast.model.bundle import STATS, is_version
+        from ratecast.model.training_stats import TrainingStats
+
         if not is_version(version):
             return None
         path = self._models_dir / version / STATS

@@ -85,7 +85,7 @@ def run_demo(settings: Settings, stats: TrainingStats, options: DemoOptions, vie
         KeyboardInterrupt: SIGINT or SIGTERM ended the demo early.
     """
     plan = plan_replay(stats, options)
-    with local_stack(settings, options.workers, view.report) as stack:
+    with local_stack(settings, options.workers, view.report, with_page=True) as stack:
         summary = asyncio.run(_until_signal(_replay_and_audit(stack, stats, plan, options, view)))
         if summary is None:
             raise KeyboardInterrupt
@@ -142,7 +142,8 @@ async def _until_all_read(
     """Wait until the outcome of every input has been read, or until none arrives any more."""
     loop = asyncio.get_running_loop()
     read, newest_at = 0, loop.time()
-    while (read_now := observer.scored + observer.dead_letters) < published:
+    # The page can publish faults, which are inputs as well.
+    while (read_now := observer.scored + observer.dead_letters) < max(published, observer.published):
         if read_now > read:
             read, newest_at = read_now, loop.time()
         if reading.done():

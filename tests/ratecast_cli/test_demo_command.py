@@ -16,13 +16,14 @@ from tests.ratecast_cli.test_demo_view import summary
 @pytest.fixture
 def stack(tmp_path):
     settings = Settings(bootstrap_servers="127.0.0.1:12345", models_dir=Path("models"))
-    return LocalStack(settings, tmp_path, (8000, 8001), ())
+    return LocalStack(settings, tmp_path, (8001, 8002), (), "http://127.0.0.1:8000/")
 
 
 def test_the_demo_ends_with_its_summary_and_the_next_step(stack, capsys):
     command._finish(summary(), stack, json=False, keep_running=False)
     shown = capsys.readouterr()
     assert shown.out.count("summary, counted from the topics") == 1
+    assert "http://127.0.0.1:8000/ is closed now; `ratecast demo --keep-running` leaves it open" in shown.err
     assert "next      start the parts yourself" in shown.err
     for step in ("ratecast broker", "ratecast worker", "ratecast tail", "ratecast replay --from 2025-01-01"):
         assert f"`{step}" in shown.err
@@ -37,8 +38,9 @@ def test_a_demo_that_keeps_running_shows_its_summary_once_and_what_to_do(stack, 
     shown = capsys.readouterr()
     assert (shown.out + shown.err).count("summary, counted from the topics") == 1
     assert (
-        "http://127.0.0.1:8000/metrics, http://127.0.0.1:8001/metrics; Ctrl-C stops everything" in shown.err
+        "http://127.0.0.1:8001/metrics, http://127.0.0.1:8002/metrics; Ctrl-C stops everything" in shown.err
     )
+    assert "page      http://127.0.0.1:8000/\n" in shown.err
     assert "ratecast tail -b 127.0.0.1:12345 --from-beginning" in shown.err
 
 
@@ -46,4 +48,4 @@ def test_json_is_one_document_and_the_rest_is_on_stderr(stack, capsys):
     command._finish(summary(), stack, json=True, keep_running=False)
     shown = capsys.readouterr()
     assert json.loads(shown.out)["report"] == "models/2024-12-31-56271277/report.html"
-    assert shown.err.startswith("next ")
+    assert "next      start" in shown.err

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import importlib.util
 import signal
+import time
 from pathlib import Path
 
+import httpx
 import pytest
 
 from ratecast.errors import ModelBundleError, OperationError
@@ -16,7 +19,7 @@ from ratecast_stack.local_stack import ensure_model, local_stack
 @pytest.fixture(autouse=True)
 def _own_port(monkeypatch) -> None:
     """Other tests run workers on the default port at the same time, and their answer would count as ours."""
-    monkeypatch.setattr(stacks, "_FIRST_WORKER_PORT", free_port())
+    monkeypatch.setattr(stacks, "_FIRST_PORT", free_port())
 
 
 def is_gone(pid: int) -> bool:
@@ -39,6 +42,36 @@ def test_a_part_that_dies_is_an_error_and_the_rest_is_stopped(models_dir, number
         stack.require_running()
     assert all(is_gone(child.process.pid) for child in stack.children)
     assert not stack.home.exists()
+
+
+def test_without_its_packages_the_page_is_left_out_with_one_line(monkeypatch) -> None:
+    lines: list[str] = []
+    assert stacks._has_page(lines.append)
+    assert lines == []
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "uvicorn" else found(name))
+    assert not stacks._has_page(lines.append)
+    (line,) = lines
+    assert line.startswith("page      none: the page needs uvicorn: run ")
+
+
+def test_the_page_shows_what_the_stack_does_and_its_end_is_noticed(models_dir) -> None:
+    lines: list[str] = []
+    with local_stack(Settings(models_dir=models_dir), 1, lines.append, with_page=True) as stack:
+        assert lines[-1] == f"page      {stack.page_url} shows all of this live"
+        with httpx.Client(base_url=stack.page_url or "", timeout=10) as http:
+            deadline = time.monotonic() + 30
+            # 503 until the page has reached the broker.
+            while (answer := http.post("/predict", json={"history": [0.85, 0.86, 0.87]})).status_code == 503:
+                assert time.monotonic() < deadline
+            assert answer.json()["prediction"] == 0.87
+            state = http.get("/api/state").json()
+        assert state["demo"] is True
+        assert state["strip"]["workers_expected"] == 1
+        stack.children[-1].process.kill()
+        stack.children[-1].process.wait()
+        with pytest.raises(OperationError, match="page ended unexpectedly"):
+            stack.require_running()
 
 
 def test_a_worker_that_does_not_start_is_an_error_and_nothing_is_left(tmp_path, monkeypatch) -> None:

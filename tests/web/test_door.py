@@ -142,7 +142,9 @@ def test_predictions_are_listed_newest_first_and_found_by_their_id(served):
     assert [item["message_id"] for item in listed] == ids[:0:-1]
     everything = served.http.get("/predictions").json()
     assert [item["message_id"] for item in everything[:2]] == ids[:0:-1]
-    found = served.http.get(f"/predictions/{httpx.URL('', params={'q': ids[0]}).query.decode()[2:].replace('+', '%20')}")
+    found = served.http.get(
+        f"/predictions/{httpx.URL('', params={'q': ids[0]}).query.decode()[2:].replace('+', '%20')}"
+    )
     assert (found.status_code, found.json()["baseline"]) == (200, 1.0)
     missing = served.http.get("/predictions/nothing")
     assert (missing.status_code, missing.json()["code"]) == (404, "unknown_message")
@@ -175,9 +177,15 @@ def test_the_stream_has_the_predictions_of_one_pair(served):
 def test_the_description_is_openapi_3_1_and_its_page_needs_no_other_host(served):
     document = served.http.get("/openapi.json").json()
     assert document["openapi"].startswith("3.1")
-    assert {"/predict", "/predictions", "/predictions/{message_id}", "/stream", "/health", "/ready", "/metrics"} <= set(
-        document["paths"]
-    )
+    assert {
+        "/predict",
+        "/predictions",
+        "/predictions/{message_id}",
+        "/stream",
+        "/health",
+        "/ready",
+        "/metrics",
+    } <= set(document["paths"])
     predict = document["paths"]["/predict"]["post"]
     assert set(predict["responses"]) >= {"200", "202", "413", "415", "422", "429", "503"}
     schema = predict["requestBody"]["content"]["application/json"]["schema"]
@@ -207,7 +215,9 @@ def test_requests_are_counted_by_the_template_of_their_route(served):
 def test_a_foreign_page_can_neither_read_nor_send(served):
     rebound = served.http.get("/api/state", headers={"Host": "evil.example"})
     assert (rebound.status_code, rebound.json()["code"]) == (421, "wrong_host")
-    foreign = served.http.post("/predict", json={"history": HISTORY}, headers={"Origin": "https://evil.example"})
+    foreign = served.http.post(
+        "/predict", json={"history": HISTORY}, headers={"Origin": "https://evil.example"}
+    )
     assert (foreign.status_code, foreign.json()["code"]) == (403, "foreign_origin")
     own = served.http.post(
         "/predict", json={"history": HISTORY}, headers={"Origin": served.web.url.removesuffix("/")}

@@ -27,7 +27,12 @@ BODY = {"history": [0.85, 0.86, 0.87]}
 async def unanswered(settings) -> AsyncIterator[Web]:
     """A program without a worker: nothing is ever scored."""
     settings = settings.model_copy(
-        update={"topic_partitions": 1, "web_timeout_seconds": 0.4, "web_waiting_requests": 2, "web_connections": 600}
+        update={
+            "topic_partitions": 1,
+            "web_timeout_seconds": 0.4,
+            "web_waiting_requests": 2,
+            "web_connections": 600,
+        }
     )
     await ensure_topics(settings)
     async with running_web(settings, header_seconds=1.0, write_seconds=1.0) as web:

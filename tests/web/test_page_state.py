@@ -69,7 +69,9 @@ def test_the_view_of_a_pair_marks_the_rate_that_its_range_missed(fed):
     assert [item["steps"] for item in view["horizons"]] == [2, 5]
     assert view["quantiles"] is None
     assert [item["name"] for item in view["features"]] == ["lag_1", "lag_2", "lag_3", "return_1", "return_2"]
-    assert {item["name"]: item["share"] for item in view["drift_by_feature"]}["return_1"] == pytest.approx(1 / 24)
+    assert {item["name"]: item["share"] for item in view["drift_by_feature"]}["return_1"] == pytest.approx(
+        1 / 24
+    )
     assert view["model"]["version"] == "test-1"
     assert view["model"]["trained_until"] == "2024-12-31"
     assert all(verdict["words"] for verdict in view["model"]["verdicts"])

@@ -45,10 +45,7 @@ async def publish(settings: Settings, topic: str, values: list[bytes | None], he
     await producer.start()
     try:
         await asyncio.gather(
-            *[
-                await producer.send(topic, value, b"k", partition=0, headers=list(headers))
-                for value in values
-            ]
+            *[await producer.send(topic, value, b"k", partition=0, headers=list(headers)) for value in values]
         )
     finally:
         await producer.stop()
@@ -59,7 +56,11 @@ def rows(count: int, pair: str = "EUR/USD") -> list[bytes | None]:
     encoded: list[bytes | None] = []
     for number in range(count):
         row = prediction_row(1 + number / 1000, place=("t", 0, number))
-        row.pair, row.as_of, row.target = pair, f"2026-{1 + number // 28:02}-{1 + number % 28:02}", "2026-12-31"
+        row.pair, row.as_of, row.target = (
+            pair,
+            f"2026-{1 + number // 28:02}-{1 + number % 28:02}",
+            "2026-12-31",
+        )
         row.alerts = ["jump"] if number % 10 == 0 else []
         encoded.append(encode_prediction(row))
     return encoded
@@ -128,7 +129,11 @@ async def test_it_says_that_kafka_is_away_and_goes_on_where_it_was(tmp_path: Pat
     broker = EmbeddedBroker(tmp_path / "broker", port)
     broker.start()
     settings = settings.model_copy(
-        update={"bootstrap_servers": broker.bootstrap_servers, "topic_partitions": 1, "web_timeout_seconds": 0.2}
+        update={
+            "bootstrap_servers": broker.bootstrap_servers,
+            "topic_partitions": 1,
+            "web_timeout_seconds": 0.2,
+        }
     )
     try:
         await ensure_topics(settings)

@@ -11,7 +11,7 @@ from ratecast.settings import Settings, load_settings
 from tests.web.served import running_web
 from web.serving import Web, listening
 
-TOKEN = "0123456789abcdef-token"
+TOKEN = "0123456789abcdef-token"  # noqa: S105 - of this test
 
 
 async def test_everything_but_health_and_files_needs_the_token(settings):
@@ -21,7 +21,15 @@ async def test_everything_but_health_and_files_needs_the_token(settings):
     async with running_web(settings, ready=False) as web, httpx.AsyncClient(base_url=web.url) as http:
         for path in ("/health", "/", "/app.js", "/docs", "/docs/reference.js", "/openapi.json"):
             assert (await http.get(path)).status_code == 200, path
-        for path in ("/api/state", "/api/events", "/stream", "/predictions", "/metrics", "/ready", "/nothing"):
+        for path in (
+            "/api/state",
+            "/api/events",
+            "/stream",
+            "/predictions",
+            "/metrics",
+            "/ready",
+            "/nothing",
+        ):
             refused = await http.get(path)
             assert (refused.status_code, refused.headers["WWW-Authenticate"]) == (401, "Bearer"), path
         assert (await http.post("/predict", json={"history": [1, 2, 3]})).status_code == 401
@@ -62,11 +70,14 @@ async def test_an_address_that_others_reach_needs_a_token(host):
 def test_a_port_that_is_taken_is_named():
     with listening(Settings(web_port=0)) as listener:
         port = listener.getsockname()[1]
-        with pytest.raises(UsageError, match=rf"cannot listen on 127\.0\.0\.1:{port} .*RATECAST_WEB_PORT"):
-            with listening(Settings(web_port=port)):
-                pass
-    with pytest.raises(UsageError, match="cannot listen on nowhere.invalid"), listening(
-        Settings(web_host="nowhere.invalid")
+        with (
+            pytest.raises(UsageError, match=rf"cannot listen on 127\.0\.0\.1:{port} .*RATECAST_WEB_PORT"),
+            listening(Settings(web_port=port)),
+        ):
+            pass
+    with (
+        pytest.raises(UsageError, match=r"cannot listen on nowhere\.invalid"),
+        listening(Settings(web_host="nowhere.invalid")),
     ):
         pass
 

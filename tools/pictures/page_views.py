@@ -66,7 +66,9 @@ def photograph_views(url: str, directory: Path) -> None:
     """
     directory.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which(find_chromium() or ""), args=["--no-sandbox"])
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which(find_chromium() or ""), args=["--no-sandbox"]
+        )
         for theme in THEMES:
             for width, height in WIDTHS.items():
                 context = browser.new_context(

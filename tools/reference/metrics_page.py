@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 from prometheus_client import CollectorRegistry
 
 from monitoring.metrics import WorkerMetrics
+from monitoring.web_metrics import WebMetrics
 from tools.reference.markdown import code, sentences, table
 from tools.reference.meanings import METRIC_NOTES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 _HEAD = """# Metrics
 
@@ -25,27 +26,37 @@ Labels come from closed sets. A pair that the model does not know is counted as 
 the partition leaves the worker. Python's own process and garbage collector metrics are there too."""
 
 
+_WEB_HEAD = """## `ratecast web`
+
+`ratecast web` serves metrics of its own on `/metrics`. `endpoint` is the template of a route, such as
+`/predictions/{message_id}`, or `static` for a file, or `other`. The duration of a stream ends when its response begins."""
+
+
 def metrics_page() -> str:
     """Return a table of every metric with its type, labels and meaning."""
-    registry = CollectorRegistry()
-    WorkerMetrics(registry, list)
-    rows = sorted(_rows(registry))
-    return f"{_HEAD}\n\n{table(('metric', 'type', 'labels', 'meaning'), rows)}\n"
+    of_worker, of_web = CollectorRegistry(), CollectorRegistry()
+    WorkerMetrics(of_worker, list)
+    WebMetrics(of_web)
+    heads = ("metric", "type", "labels", "meaning")
+    return (
+        f"{_HEAD}\n\n{table(heads, sorted(_rows(of_worker, METRIC_NOTES)))}\n\n"
+        f"{_WEB_HEAD}\n\n{table(heads, sorted(_rows(of_web, {})))}\n"
+    )
 
 
 def metric_names() -> set[str]:
     """Return the name of every metric as Prometheus shows it."""
     registry = CollectorRegistry()
     WorkerMetrics(registry, list)
-    return {row[0].strip("`") for row in _rows(registry)}
+    return {row[0].strip("`") for row in _rows(registry, {})}
 
 
-def _rows(registry: CollectorRegistry) -> Iterator[tuple[str, str, str, str]]:
+def _rows(registry: CollectorRegistry, notes: Mapping[str, str]) -> Iterator[tuple[str, str, str, str]]:
     labels = _labels(registry)
     for family in registry.collect():
         name = family.name + ("_total" if family.type == "counter" else "")
         shown = ", ".join(code(label) for label in labels.get(family.name, ()))
-        yield code(name), family.type, shown, sentences(family.documentation, METRIC_NOTES.get(name))
+        yield code(name), family.type, shown, sentences(family.documentation, notes.get(name))
 
 
 def _labels(registry: CollectorRegistry) -> dict[str, tuple[str, ...]]:

@@ -26,9 +26,7 @@ def windows():
     if CHROMIUM is None:
         pytest.skip("chromium is not installed, so the page is not tested in a browser")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
-        )
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
         yield Windows(browser, {}, [])
         browser.close()
 

@@ -86,9 +86,7 @@ class RatesOfPair:
             "rate": rate,
             "prediction": rate,
             "bands": bands,
-            "band_percent": {
-                level: 50 * (band[1] - band[0]) / rate for level, band in bands.items()
-            },
+            "band_percent": {level: 50 * (band[1] - band[0]) / rate for level, band in bands.items()},
             "held": {level: self.held(level) for level in bands},
             "drift": self.pair.endswith("TRY"),
             "drift_features": ["lag_1", "lag_2", "lag_3"] if self.pair.endswith("TRY") else [],

@@ -105,7 +105,13 @@ class _Handler(BaseHTTPRequestHandler):
             self._json(200, {"entries": self.page.entries})
         elif path.startswith("/api/pairs/"):
             rates = self.page.pairs.get(unquote(path.removeprefix("/api/pairs/")).replace("-", "/"))
-            self._json(*((200, rates.detail()) if rates else (404, {"code": "unknown_pair", "message": "no such pair"})))
+            self._json(
+                *(
+                    (200, rates.detail())
+                    if rates
+                    else (404, {"code": "unknown_pair", "message": "no such pair"})
+                )
+            )
         else:
             self._file(path)
 

@@ -123,7 +123,12 @@ def test_what_is_no_number_is_named_and_not_sent(server, open_page):
 @pytest.mark.parametrize(
     ("status", "body", "headers", "shown"),
     [
-        (422, {"code": "unknown_pair", "message": "not trained on it"}, {"Server-Timing": "kafka;dur=3"}, "not trained on it"),
+        (
+            422,
+            {"code": "unknown_pair", "message": "not trained on it"},
+            {"Server-Timing": "kafka;dur=3"},
+            "not trained on it",
+        ),
         (429, {}, {"Retry-After": "3"}, "Too many requests wait for an answer. Try again in 3 s."),
         (503, {}, {}, "Kafka is unreachable."),
     ],

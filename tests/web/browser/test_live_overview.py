@@ -75,14 +75,16 @@ def test_an_alert_appears_on_its_tile_in_the_list_and_to_a_screen_reader(server,
     server.alerts = [alert_of(server.pairs["EUR/CHF"], "stuck", "It repeats.")]
     page = open_page(server.url)
     expect(page.locator(".alert")).to_have_count(1)
-    server.alerts.insert(0, alert_of(server.pairs["EUR/USD"], "decimal_slip", "The rate is 10 times too high."))
+    server.alerts.insert(
+        0, alert_of(server.pairs["EUR/USD"], "decimal_slip", "The rate is 10 times too high.")
+    )
     server.push(["EUR/USD"])
-    expect(tile(page, "EUR/USD").locator(".tile-alerts")).to_have_text("decimal slip The rate is 10 times too high.")
+    expect(tile(page, "EUR/USD").locator(".tile-alerts")).to_have_text(
+        "decimal slip The rate is 10 times too high."
+    )
     expect(page.locator(".alert").first).to_contain_text("EUR/USD")
     expect(page.locator(".alert")).to_have_count(2)
-    expect(page.locator("#announcer")).to_have_text(
-        "New alert for EUR/USD: The rate is 10 times too high."
-    )
+    expect(page.locator("#announcer")).to_have_text("New alert for EUR/USD: The rate is 10 times too high.")
 
 
 def test_it_says_that_it_is_disconnected_and_comes_back_by_itself(server, open_page):
@@ -190,5 +192,7 @@ def test_the_theme_follows_the_system_until_it_is_chosen_and_is_kept(server, ope
 def test_the_first_paint_takes_less_than_a_second(server, open_page):
     page = open_page(server.url)
     expect(page.locator(".tile").first).to_be_visible()
-    paints = page.evaluate("performance.getEntriesByType('paint').map(({name, startTime}) => [name, startTime])")
+    paints = page.evaluate(
+        "performance.getEntriesByType('paint').map(({name, startTime}) => [name, startTime])"
+    )
     assert dict(paints)["first-contentful-paint"] < 1000

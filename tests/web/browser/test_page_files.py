@@ -16,7 +16,9 @@ def test_the_whole_page_is_below_three_hundred_kilobytes():
 
 def test_nothing_is_loaded_from_elsewhere():
     for path in FILES:
-        addresses = set(re.findall(r"https?://[^\"'\s)]+|//[a-z]+\.[a-z]+/", path.read_text(encoding="utf-8")))
+        addresses = set(
+            re.findall(r"https?://[^\"'\s)]+|//[a-z]+\.[a-z]+/", path.read_text(encoding="utf-8"))
+        )
         assert addresses <= {"http://www.w3.org/2000/svg"}, path
 
 

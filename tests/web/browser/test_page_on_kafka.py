@@ -39,7 +39,14 @@ class Programs:
         self.url = f"http://127.0.0.1:{self.web_port}/"
         self._home = home
         self._started = ExitStack()
-        fields = ("bootstrap_servers", "input_topic", "output_topic", "dead_letter_topic", "group_id", "models_dir")
+        fields = (
+            "bootstrap_servers",
+            "input_topic",
+            "output_topic",
+            "dead_letter_topic",
+            "group_id",
+            "models_dir",
+        )
         own = {f"RATECAST_{name.upper()}": str(getattr(settings, name)) for name in fields}
         self._environment = {**child_environment(), **own, "RATECAST_HORIZONS": "2,5"}
 

@@ -37,7 +37,9 @@ def test_misses_alerts_and_the_fan_are_drawn_where_they_belong(server, page):
     )
     expect(page.locator(".chart .alert-mark")).to_have_count(1)
     expect(page.locator(".chart .whisker")).to_have_count(5)
-    expect(page.locator(".caption")).to_contain_text(f"{len(outside)} are outside the 95 % range (6 expected)")
+    expect(page.locator(".caption")).to_contain_text(
+        f"{len(outside)} are outside the 95 % range (6 expected)"
+    )
 
 
 def test_one_faulty_rate_does_not_flatten_the_drawing(page):
@@ -54,7 +56,9 @@ def test_arrow_keys_move_the_crosshair_and_say_what_is_there(server, page):
     for _ in range(2):
         page.keyboard.press("PageDown")
     page.keyboard.press("ArrowRight")
-    expect(slider).to_have_attribute("aria-valuetext", re.compile("outside the 95 % range, alerts: decimal slip"))
+    expect(slider).to_have_attribute(
+        "aria-valuetext", re.compile("outside the 95 % range, alerts: decimal slip")
+    )
     expect(page.locator(".tip")).to_contain_text("decimal slip")
     page.keyboard.press("End")
     expect(slider).to_have_attribute("aria-valuetext", re.compile("21 rates ahead: 95 % range"))
