@@ -6,6 +6,7 @@ import re
 import shutil
 from typing import TYPE_CHECKING, NamedTuple
 
+from PIL import Image
 from playwright.sync_api import Page, expect, sync_playwright
 
 from tools.pictures.page import find_chromium
@@ -82,6 +83,15 @@ def photograph_views(url: str, directory: Path) -> None:
                     page.goto(url + view.address)
                     expect(page.locator("#connection")).to_have_text("Live")
                     view.prepare(page)
-                    page.screenshot(path=directory / f"{view.name}-{width}-{theme}.png")
+                    picture = directory / f"{view.name}-{width}-{theme}.png"
+                    page.screenshot(path=picture)
+                    _shrink(picture)
                 context.close()
         browser.close()
+
+
+def _shrink(picture: Path) -> None:
+    """Keep 256 colours: the page has fewer, apart from the edges of letters."""
+    with Image.open(picture) as image:
+        small = image.convert("RGB").quantize(256, dither=Image.Dither.NONE)
+    small.save(picture, optimize=True)
