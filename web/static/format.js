@@ -26,7 +26,11 @@ export const bound = (value) => (isNumber(value) ? plain(value, 5) : NONE);
 
 export const range = (band) => (Array.isArray(band) ? `${bound(band[0])} to ${bound(band[1])}` : NONE);
 
-export const percent = (value, decimals = 2) => (isNumber(value) ? `${value.toFixed(decimals)}${THIN}%` : NONE);
+/** A percentage; a range that a fault blew up needs no decimals. */
+export function percent(value, decimals = 2) {
+  if (!isNumber(value)) return NONE;
+  return `${value >= 100 ? count(value) : value.toFixed(decimals)}${THIN}%`;
+}
 
 export function signedPercent(value, decimals = 2) {
   if (!isNumber(value)) return NONE;
@@ -91,6 +95,15 @@ export function ago(text, now) {
 
 /** The name of a pair in an address: EUR/USD is EUR-USD there. */
 export const slug = (pair) => encodeURIComponent(String(pair).replace("/", "-"));
+
+/** What an alert says, without the name of its code, which stands beside it; empty if it says nothing more. */
+export function toldBy({ code, words: told }) {
+  const text = String(told ?? "").trim();
+  const name = [`${words(code)}:`, `${code}:`].find((start) => text.toLowerCase().startsWith(start.toLowerCase()));
+  const rest = name === undefined ? text : text.slice(name.length).trim();
+  if (rest === code || rest === words(code)) return "";
+  return /^[a-z]+[ ,]/.test(rest) ? rest.charAt(0).toUpperCase() + rest.slice(1) : rest; // history[1] stays as it is
+}
 
 /** "decimal_slip" in words: "decimal slip". */
 export const words = (code) => String(code ?? "").replaceAll("_", " ");

@@ -1,7 +1,7 @@
 // What is around every view: the bar, the theme, the banner that says when the figures are old, and the token.
 
 import { el, icon, setText } from "./dom.js";
-import { ago } from "./format.js";
+import { ago, words } from "./format.js";
 import { keepToken } from "./live/api.js";
 
 const THEME_KEY = "ratecast-theme";
@@ -81,7 +81,7 @@ export class Shell {
     if (key === known.key) return;
     const first = known.key === null; // those that stood there when the page opened are no news
     if (!first && Date.now() - known.at > ANNOUNCE_EVERY_MS) {
-      this.say(`New alert for ${alert.pair}: ${alert.words || alert.code}`);
+      this.say(`New alert for ${alert.pair}: ${alert.words || words(alert.code)}`);
       known.at = Date.now();
     }
     known.key = key;

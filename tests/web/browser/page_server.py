@@ -35,7 +35,7 @@ class PageServer:
         self.token = None
         self.down = False
         self.posted = []
-        self.answers = (503, {"words": "Kafka is unreachable."}, {})
+        self.answers = (503, {"message": "Kafka is unreachable."}, {})
         self.streams = []
         self.pings = True
         self._events = 0
@@ -96,7 +96,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         path = self.path.split("?")[0]
         if path.startswith("/api/") and not self._allowed():
-            self._json(401, {"words": "The server asks for a token."})
+            self._json(401, {"code": "no_token", "message": "The server asks for a token."})
         elif path == "/api/state":
             self._json(200, self.page.state())
         elif path == "/api/events":
@@ -105,7 +105,13 @@ class _Handler(BaseHTTPRequestHandler):
             self._json(200, {"entries": self.page.entries})
         elif path.startswith("/api/pairs/"):
             rates = self.page.pairs.get(unquote(path.removeprefix("/api/pairs/")).replace("-", "/"))
-            self._json(*((200, rates.detail()) if rates else (404, {"words": "no such pair"})))
+            self._json(
+                *(
+                    (200, rates.detail())
+                    if rates
+                    else (404, {"code": "unknown_pair", "message": "no such pair"})
+                )
+            )
         else:
             self._file(path)
 
@@ -123,7 +129,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _file(self, path):
         file = (STATIC / (path.lstrip("/") or "index.html")).resolve()
         if not file.is_relative_to(STATIC) or not file.is_file():
-            self._json(404, {"words": "no such file"})
+            self._json(404, {"code": "not_found", "message": "no such file"})
             return
         self._send(200, file.read_bytes(), {"Content-Type": TYPES[file.suffix]})
 

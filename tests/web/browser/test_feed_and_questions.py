@@ -37,7 +37,7 @@ def test_the_address_of_an_entry_opens_it(server, open_page):
     page = open_page(f"{server.url}#/feed/rate-dead-letters/1/6")
     opened = page.locator(".entry details[open]")
     expect(opened).to_have_count(1)
-    expect(opened.locator(".entry-words")).to_have_text("the value is empty")
+    expect(opened.locator(".entry-words")).to_have_text("The value is empty")
     expect(opened.locator("summary")).to_be_focused()
 
 
@@ -125,9 +125,9 @@ def test_what_is_no_number_is_named_and_not_sent(server, open_page):
     [
         (
             422,
-            {"code": "invalid_rate", "words": "history[0] must be positive"},
-            {},
-            "history[0] must be positive",
+            {"code": "unknown_pair", "message": "not trained on it"},
+            {"Server-Timing": "kafka;dur=3"},
+            "not trained on it",
         ),
         (429, {}, {"Retry-After": "3"}, "Too many requests wait for an answer. Try again in 3 s."),
         (503, {}, {}, "Kafka is unreachable."),

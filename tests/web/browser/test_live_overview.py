@@ -105,7 +105,7 @@ def test_it_says_that_it_is_disconnected_and_comes_back_by_itself(server, open_p
 
 def test_a_silent_server_is_reported_and_a_lasting_silence_ends_the_connection(server, open_page):
     server.pings = False
-    page = open_page("about:blank", expected=REFUSED)
+    page = open_page("about:blank", height=901, expected=REFUSED)  # a window whose clock no other test has
     page.clock.install()
     page.goto(server.url)
     expect(page.locator("#connection")).to_have_text("Live")

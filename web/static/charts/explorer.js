@@ -117,7 +117,8 @@ export class Explorer {
     this.#tip.hidden = false;
     const room = this.#frame.clientWidth - this.#tip.offsetWidth - 4;
     const left = across + 14 > room ? across - this.#tip.offsetWidth - 14 : across + 14;
-    this.#tip.style.transform = `translate(${Math.round(Math.min(Math.max(left, 4), Math.max(room, 4)))}px, ${top + 4}px)`;
+    const below = down < (top + floor) / 2 ? floor - this.#tip.offsetHeight - 4 : top + 4; // where the line is not
+    this.#tip.style.transform = `translate(${Math.round(Math.min(Math.max(left, 4), Math.max(room, 4)))}px, ${Math.round(below)}px)`;
     this.#describe();
   }
 }

@@ -112,7 +112,7 @@ function marks(past, x, held, y) {
     else if (point.missed80) parts.push(svg("circle", { class: "miss-80", cx: across, cy: down, r: 3.2 }));
     if (point.alerts?.length) parts.push(svg("path", { class: "alert-mark", d: triangle(across, Math.max(down - 8, TOP + 6), 5) }));
     const outside = y(point.rate) < TOP - 4 || y(point.rate) > down + 0.5;
-    if (outside) parts.push(svg("text", { class: "off-scale", x: across, y: down + (down < 40 ? 22 : -8), "text-anchor": "middle", text: `${y(point.rate) < down ? "↑" : "↓"} ${bound(point.rate)}` }));
+    if (outside) parts.push(svg("text", { class: "off-scale", x: across + 9, y: down + (down < 40 ? 10 : -2), text: `${y(point.rate) < down ? "↑" : "↓"} ${bound(point.rate)}` }));
   }
   return parts;
 }

@@ -20,14 +20,21 @@ export function keepToken(value) {
   }
 }
 
-/** A failed call. `status` is 0 if the server did not answer at all. */
+/** A failed call. `status` is 0 if the server did not answer at all; `kafkaMs` is null if Kafka was not asked. */
 export class CallError extends Error {
-  constructor(words, status, { code = null, retryAfter = null } = {}) {
+  constructor(words, status, { code = null, retryAfter = null, kafkaMs = null } = {}) {
     super(words);
     this.status = status;
     this.code = code;
     this.retryAfter = retryAfter;
+    this.kafkaMs = kafkaMs;
   }
+}
+
+/** How long a message took through Kafka, in milliseconds, as the server measured it. */
+export function kafkaTime(response) {
+  const found = /(?:^|,)\s*kafka;(?:[^,]*;)?dur=([\d.]+)/.exec(response.headers.get("Server-Timing") ?? "");
+  return found ? Number(found[1]) : null;
 }
 
 const WORDS = {
@@ -62,10 +69,10 @@ async function failure(response) {
   } catch {
     // No JSON: the status says enough.
   }
-  const told = [body?.words, body?.message, body?.detail, body?.error].find((text) => typeof text === "string" && text);
+  const told = [body?.message, body?.detail].find((text) => typeof text === "string" && text);
   const words = told ?? WORDS[response.status] ?? `The server answered with status ${response.status}.`;
   const retryAfter = Number(response.headers.get("Retry-After")) || null;
-  return new CallError(words, response.status, { code: body?.code ?? null, retryAfter });
+  return new CallError(words, response.status, { code: body?.code ?? null, retryAfter, kafkaMs: kafkaTime(response) });
 }
 
 export const getJson = async (path, options) => (await call(path, options)).json();

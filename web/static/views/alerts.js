@@ -1,7 +1,7 @@
 // The newest alerts of all pairs, in words.
 
 import { el, reconcile } from "../dom.js";
-import { ago, day, slug, words } from "../format.js";
+import { ago, day, slug, timeOf, toldBy, words } from "../format.js";
 
 const key = (alert) => `${alert.pair} ${alert.code} ${alert.as_of} ${alert.scored_at}`;
 
@@ -24,6 +24,7 @@ export class Alerts {
   draw(alerts) {
     this.#none.hidden = alerts.length > 0;
     const unique = [...new Map(alerts.map((alert) => [key(alert), alert])).values()];
+    unique.sort((a, b) => timeOf(b.scored_at) - timeOf(a.scored_at) || 0); // partitions are read side by side
     reconcile(this.#list, unique, key, (alert) => this.#item(alert), (item, alert) => this.#age(item, alert));
   }
 
@@ -38,7 +39,7 @@ export class Alerts {
         el("span", { class: "chip", "data-tone": "warn", text: words(alert.code) }),
         el("time", { class: "quiet", datetime: alert.scored_at ?? "" }),
       ),
-      el("p", { class: "alert-words", text: alert.words || words(alert.code) }),
+      el("p", { class: "alert-words", text: toldBy(alert) || words(alert.code) }),
       el("p", { class: "alert-day quiet", text: alert.as_of ? `rate of ${day(alert.as_of)}` : "rate without a date" }),
     );
     this.#age(item, alert);

@@ -2,7 +2,7 @@
 
 import { entriesOf, drawRanges } from "../charts/rangechart.js";
 import { el, icon, svg } from "../dom.js";
-import { day, milliseconds, range, rate, signedPercent, words } from "../format.js";
+import { day, milliseconds, range, rate, signedPercent, toldBy, words } from "../format.js";
 
 const DRAWN = 61;
 
@@ -35,7 +35,7 @@ export function answerPanel(prediction, history, total, kafka) {
       row("Message", el("code", { text: prediction.message_id ?? "–" })),
     ),
     alerts.length
-      ? el("ul", { class: "tile-alerts wide" }, alerts.map((code) => el("li", {}, icon("alert"), el("span", {}, el("b", { text: words(code) }), messages?.[code] ? ` ${messages[code]}` : ""))))
+      ? el("ul", { class: "tile-alerts wide" }, alerts.map((code) => el("li", {}, icon("alert"), el("span", {}, el("b", { text: words(code) }), ` ${toldBy({ code, words: messages?.[code] })}`))))
       : el("p", { class: "fine" }, icon("check"), "No alerts: the rates look plausible."),
     el("details", {}, el("summary", { text: "The message as it is on the topic" }), el("pre", { tabindex: "0", role: "region", "aria-label": "Prediction" }, el("code", { text: JSON.stringify(prediction, null, 2) }))),
   );
@@ -61,15 +61,17 @@ function drawing(prediction, history) {
 
 /** Whatever went wrong, in the words of the server. */
 export function failurePanel(error, total) {
-  const letter = error.status === 422;
+  const letter = error.status === 422 && error.kafkaMs !== null;
+  const verdict = letter ? "Dead letter" : error.status === 422 ? "Not published" : "No answer";
   const wait = error.retryAfter ? ` Try again in ${error.retryAfter} s.` : "";
   return el(
     "section",
     { class: "panel answer-panel", "data-tone": "bad", "aria-label": "Answer" },
-    el("p", { class: "took" }, icon(letter ? "letter" : "alert"), el("b", { text: letter ? "Dead letter" : "No answer" }), ` after ${milliseconds(total)}`),
+    el("p", { class: "took" }, icon(letter ? "letter" : "alert"), el("b", { text: verdict }), ` after ${milliseconds(error.kafkaMs ?? total)}`),
     error.code ? el("p", {}, el("span", { class: "chip", "data-tone": "bad", text: words(error.code) })) : null,
     el("p", { class: "answer-words", text: `${error.message}${wait}` }),
     letter ? el("p", { class: "quiet" }, "The message and this reason are on the dead-letter topic. ", el("a", { href: "#/feed", text: "See it in the feed" })) : null,
+    error.status === 422 && !letter ? el("p", { class: "quiet", text: "No worker could score it, so the server did not publish it." }) : null,
   );
 }
 

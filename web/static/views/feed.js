@@ -1,7 +1,7 @@
 // Faults and dead letters, newest first, each with its words, its place on the topic and its raw bytes.
 
 import { el, icon, reconcile, setText } from "../dom.js";
-import { ago, bytes, count, day, slug, timeOf, words } from "../format.js";
+import { ago, bytes, count, day, slug, timeOf, toldBy, words } from "../format.js";
 import { getJson } from "../live/api.js";
 import { throttled } from "../live/store.js";
 import { copyButton } from "./copy.js";
@@ -125,7 +125,7 @@ export class FeedView {
             el("span", { class: "chip", "data-tone": letter ? "bad" : "warn", text: words(entry.code) }),
             el("time", { class: "quiet", datetime: entry.at ?? "" }),
           ),
-          el("span", { class: "entry-words", text: entry.words || words(entry.code) }),
+          el("span", { class: "entry-words", text: toldBy(entry) || words(entry.code) }),
         ),
       ),
     );

@@ -11,6 +11,7 @@ const ORDERS = {
   width: ["widest range first", (a, b) => (b.band_percent?.["95"] ?? -1) - (a.band_percent?.["95"] ?? -1)],
   held: ["least held first", (a, b) => heldShare(a) - heldShare(b)],
 };
+const FRAME_SHARE_MS = 4; // of the 16 that a frame has; the layout needs the rest
 const FILTER_FROM = 7; // fewer pairs need no search
 
 const trouble = (tile) => (tile.alerts?.length ? 2 : 0) + (tile.drift ? 1 : 0);
@@ -31,6 +32,7 @@ export class Overview {
   #tools;
   #stale = new Set(); // tiles to draw once they are visible
   #visible = new Set();
+  #rest = 0; // the frame that draws the rest
   #observer;
   #unlisten;
   #clock;
@@ -57,6 +59,7 @@ export class Overview {
   close() {
     this.#unlisten();
     this.#observer.disconnect();
+    cancelAnimationFrame(this.#rest);
     clearInterval(this.#clock);
   }
 
@@ -86,6 +89,7 @@ export class Overview {
   }
 
   #drawVisible() {
+    const until = performance.now() + FRAME_SHARE_MS;
     for (const pair of this.#stale) {
       // A new tile is drawn at once: the observer reports only after it stands on the page.
       if (!this.#visible.has(pair) && this.#tiles.get(pair)?.drawn) continue;
@@ -94,6 +98,13 @@ export class Overview {
       const drawn = this.#tiles.get(pair);
       if (!tile || !drawn) continue;
       drawn.draw(tile);
+      if (drawn.drawn && performance.now() > until) {
+        this.#rest ||= requestAnimationFrame(() => {
+          this.#rest = 0;
+          this.#drawVisible();
+        });
+        return; // the others follow in the next frames, so that scrolling stays smooth
+      }
       drawn.drawn = true;
     }
   }

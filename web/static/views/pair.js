@@ -2,7 +2,7 @@
 
 import { Explorer } from "../charts/explorer.js";
 import { el, icon, setText } from "../dom.js";
-import { day, percent, range, rate, signedPercent, slug, words } from "../format.js";
+import { day, percent, range, rate, signedPercent, slug, toldBy, words } from "../format.js";
 import { getJson } from "../live/api.js";
 import { throttled } from "../live/store.js";
 import { Held } from "./held.js";
@@ -119,7 +119,7 @@ export class PairView {
       ...(tile && tile.interval_quality !== "adaptive" ? [el("span", { class: "chip", text: `${tile.interval_quality} range` })] : []),
     );
     this.#alerts.replaceChildren(
-      ...(tile?.alerts ?? []).map((alert) => el("li", {}, icon("alert"), el("span", {}, el("b", { text: words(alert.code) }), alert.words ? ` ${alert.words}` : ""))),
+      ...(tile?.alerts ?? []).map((alert) => el("li", {}, icon("alert"), el("span", {}, el("b", { text: words(alert.code) }), ` ${toldBy(alert)}`))),
     );
     const fact = (name, value, more) => el("div", { class: "figure" }, el("dt", { text: name }), el("dd", {}, value), more ? el("dd", { class: "quiet", text: more }) : null);
     const half = (level) => (Number.isFinite(tile?.band_percent?.[level]) ? `±\u202f${percent(tile.band_percent[level])}` : "");

@@ -2,7 +2,7 @@
 
 import { Sparkline } from "../charts/sparkline.js";
 import { el, icon, setAttribute, setText } from "../dom.js";
-import { day, percent, range, rate, signedPercent, slug, words } from "../format.js";
+import { day, percent, range, rate, signedPercent, slug, toldBy, words } from "../format.js";
 import { Held } from "./held.js";
 
 const FLASH_AFTER_MS = 3_000; // a tile that changes all the time must not flicker
@@ -81,8 +81,8 @@ export class Tile {
     this.#alertKey = key;
     this.node.classList.toggle("has-alert", alerts.length > 0);
     this.#alerts.replaceChildren(
-      ...alerts.map(({ code, words: told }) =>
-        el("li", {}, icon("alert"), el("span", {}, el("b", { text: words(code) }), told ? ` ${told}` : "")),
+      ...alerts.map((alert) =>
+        el("li", {}, icon("alert"), el("span", {}, el("b", { text: words(alert.code) }), ` ${toldBy(alert)}`)),
       ),
     );
   }

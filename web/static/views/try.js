@@ -2,7 +2,7 @@
 
 import { el, icon, setText } from "../dom.js";
 import { count, slug } from "../format.js";
-import { getJson, postJson } from "../live/api.js";
+import { getJson, kafkaTime, postJson } from "../live/api.js";
 import { answerPanel, failurePanel, waitingPanel } from "./answer.js";
 
 const NEWEST = 61; // what a replay sends; 21 or more give a range that adapts to the volatility
@@ -171,11 +171,6 @@ export class TryView {
       el("a", { href: "#/feed", text: "Open the feed" }),
     );
   }
-}
-
-function kafkaTime(response) {
-  const found = /(?:^|,)\s*kafka;(?:[^,]*;)?dur=([\d.]+)/.exec(response.headers.get("Server-Timing") ?? "");
-  return found ? Number(found[1]) : null;
 }
 
 /**
