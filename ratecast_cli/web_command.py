@@ -22,7 +22,7 @@ def register(app: typer.Typer) -> None:
         "joins no consumer group, so workers are not affected, and several can run. It keeps the newest predictions in "
         "memory only, and reads them again when it starts.",
         short_help="Serve the page, and predictions over HTTP.",
-        epilog="Example: ratecast web --metrics-urls http://127.0.0.1:8001/metrics\n\n"
+        epilog="Example: ratecast web --web-metrics-urls http://127.0.0.1:8001/metrics\n\n"
         "Then open http://127.0.0.1:8000/. The HTTP interface is described on http://127.0.0.1:8000/docs",
     )(web)
 
@@ -30,7 +30,7 @@ def register(app: typer.Typer) -> None:
 def web(
     *,
     bootstrap_servers: parameters.BootstrapServers = None,
-    host: Annotated[
+    web_host: Annotated[
         str | None,
         typer.Option(
             metavar="HOST",
@@ -38,7 +38,7 @@ def web(
             help="Address to listen on. Any other than loopback needs RATECAST_WEB_TOKEN.",
         ),
     ] = None,
-    port: Annotated[
+    web_port: Annotated[
         int | None,
         typer.Option(
             metavar="PORT",
@@ -47,7 +47,7 @@ def web(
             "free port is used.",
         ),
     ] = None,
-    metrics_urls: Annotated[
+    web_metrics_urls: Annotated[
         str | None,
         typer.Option(
             metavar="URL,URL",
@@ -74,9 +74,9 @@ def web(
         prepare(
             waits_for_names=True,
             bootstrap_servers=bootstrap_servers,
-            web_host=host,
-            web_port=port,
-            web_metrics_urls=metrics_urls,
+            web_host=web_host,
+            web_port=web_port,
+            web_metrics_urls=web_metrics_urls,
             models_dir=models_dir,
             log_level=log_level,
         )

@@ -144,7 +144,7 @@ def _start(
     ports = tuple(free_port(_FIRST_PORT + number + with_page) for number in range(workers))
     children = [
         parts.enter_context(
-            running(f"worker {number}", _worker_command(settings, port), home, child_environment())
+            running(f"worker {number}", _worker_command(settings, port), home, _worker_environment(settings))
         )
         for number, port in enumerate(ports, 1)
     ]
@@ -164,12 +164,23 @@ def _with_page(parts: ExitStack, stack: LocalStack, port: int) -> LocalStack:
     """Start the page, which reads the workers' metrics and may publish faults."""
     command = ratecast_command(
         *("web", "-b", stack.settings.bootstrap_servers, "--models-dir", str(stack.settings.models_dir)),
-        *("--host", "127.0.0.1", "--port", str(port), "--metrics-urls", ",".join(stack.metrics_urls)),
+        *(
+            "--web-host",
+            "127.0.0.1",
+            "--web-port",
+            str(port),
+            "--web-metrics-urls",
+            ",".join(stack.metrics_urls),
+        ),
         *("--log-level", "WARNING"),
     )
     environment = {**child_environment(), "RATECAST_WEB_FAULT_INJECTION": "true"}
     page = parts.enter_context(running("page", command, stack.home, environment))
     return replace(stack, children=(*stack.children, page), page_url=f"http://127.0.0.1:{port}/")
+
+
+def _worker_environment(settings: Settings) -> dict[str, str]:
+    return {**child_environment(), "RATECAST_HORIZONS": settings.horizons}
 
 
 def _worker_command(settings: Settings, port: int) -> tuple[str, ...]:

@@ -29,7 +29,7 @@ class BoundedConnection(H11Protocol):
     write_seconds: ClassVar[float] = WRITE_SECONDS
     _header_deadline: asyncio.TimerHandle | None = None
     _write_deadline: asyncio.TimerHandle | None = None
-    _idle_since: float = 0.0
+    idle_since: float = 0.0
 
     @property
     def is_idle(self) -> bool:
@@ -39,7 +39,7 @@ class BoundedConnection(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the deadline of the first request; make room if there are too many connections."""
         super().connection_made(transport)
-        self._idle_since = self.loop.time()
+        self.idle_since = self.loop.time()
         self._expect_headers()
         if len(self.connections) > self.limit:
             self._make_room()
@@ -62,7 +62,7 @@ class BoundedConnection(H11Protocol):
 
     def on_response_complete(self) -> None:
         """Note since when the connection is idle."""
-        self._idle_since = self.loop.time()
+        self.idle_since = self.loop.time()
         super().on_response_complete()
 
     def pause_writing(self) -> None:
@@ -99,7 +99,7 @@ class BoundedConnection(H11Protocol):
         if len(others) < self.limit:  # enough are being closed already
             return
         if idle := [other for other in others if other.is_idle]:
-            min(idle, key=lambda other: other._idle_since).cut()  # noqa: SLF001 - of this class
+            min(idle, key=lambda other: other.idle_since).cut()
         else:
             self.cut()
 

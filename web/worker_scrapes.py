@@ -148,7 +148,7 @@ async def _addresses(url: str) -> list[str]:
     if len(hosts) <= 1 or set(hosts) == {"127.0.0.1", "::1"}:  # localhost is one host with two addresses
         return [url]
     shown = (f"[{host}]" if ":" in host else host for host in hosts)
-    return [urlunsplit(parts._replace(netloc=f"{host}:{parts.port or 80}")) for host in shown]
+    return [urlunsplit((parts.scheme, f"{host}:{parts.port or 80}", parts.path, "", "")) for host in shown]
 
 
 async def _scrape(session: aiohttp.ClientSession, url: str) -> tuple[float, Buckets] | None:
@@ -183,9 +183,9 @@ def parsed(text: str) -> tuple[float, Buckets]:
     for family in text_string_to_metric_families("\n".join(wanted) + "\n"):
         for sample in family.samples:
             if sample.name == _LAG:
-                lag += sample.value
+                lag += float(sample.value)
             else:
-                buckets[float(sample.labels["le"])] = sample.value
+                buckets[float(sample.labels["le"])] = float(sample.value)
     return lag, buckets
 
 

@@ -13,6 +13,7 @@ from producer.plan.pace import parse_rate
 from producer.replay import replay
 from ratecast.errors import UsageError
 from ratecast.kafka.audit import audit
+from ratecast.model.optional_forecasts import available
 from ratecast.rates.tables import load_ecb
 from ratecast.signals import on_stop_signal
 from ratecast_stack.demo.observer import Observer
@@ -85,12 +86,21 @@ def run_demo(settings: Settings, stats: TrainingStats, options: DemoOptions, vie
         KeyboardInterrupt: SIGINT or SIGTERM ended the demo early.
     """
     plan = plan_replay(stats, options)
+    settings = with_ranges_ahead(settings, stats)
     with local_stack(settings, options.workers, view.report, with_page=True) as stack:
         summary = asyncio.run(_until_signal(_replay_and_audit(stack, stats, plan, options, view)))
         if summary is None:
             raise KeyboardInterrupt
         view.finish(summary, stack)
     return summary
+
+
+def with_ranges_ahead(settings: Settings, stats: TrainingStats) -> Settings:
+    """Returns settings with ranges for all steps that the model has, unless the user chose steps: the page draws them."""
+    steps = available(stats).horizons
+    if "horizons" in settings.model_fields_set or not steps:
+        return settings
+    return settings.model_copy(update={"horizons": ",".join(map(str, steps))})
 
 
 async def _until_signal(work: Coroutine[None, None, Summary]) -> Summary | None:

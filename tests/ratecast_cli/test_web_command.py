@@ -16,7 +16,7 @@ from tests.producer.commands import invoke
 
 def test_ctrl_c_ends_it_in_order_and_it_says_so():
     with subprocess.Popen(
-        ratecast_command("web", "-b", "127.0.0.1:9", "--port", "0"),
+        ratecast_command("web", "-b", "127.0.0.1:9", "--web-port", "0"),
         env=child_environment(),
         stderr=subprocess.PIPE,
         text=True,

@@ -9,12 +9,12 @@ import subprocess
 import threading
 import uuid
 
+import aiohttp
 import httpx
 import pytest
 
 from ratecast.contract.messages import Prediction
 from ratecast.kafka.committed import topic_ends
-from tests.web.served import LIMIT_SECONDS
 
 HISTORY = [0.85, 0.86, 0.87]
 
@@ -120,18 +120,21 @@ def test_a_body_in_pieces_without_a_length_is_bounded_too(served):
 
 
 def test_each_of_a_hundred_requests_gets_its_own_answer_even_with_one_id(served):
-    async def ask() -> list[httpx.Response]:
-        limits = httpx.Limits(max_connections=120)
-        async with httpx.AsyncClient(base_url=served.web.url, timeout=LIMIT_SECONDS, limits=limits) as client:
-            bodies = [
-                {"history": [1.0, 1.0, 1 + n / 1000], "pair": "EUR/USD", "message_id": f"same-{n % 10}"}
-                for n in range(100)
-            ]
-            return await asyncio.gather(*(client.post("/predict", json=body) for body in bodies))
+    async def ask(session: aiohttp.ClientSession, number: int) -> float:
+        message = {
+            "history": [1.0, 1.0, 1 + number / 1000],
+            "pair": "EUR/USD",
+            "message_id": f"same-{number % 10}",
+        }
+        async with session.post("/predict", json=message) as response:
+            assert response.status == 200
+            return (await response.json())["baseline"]
 
-    responses = asyncio.run(ask())
-    assert {response.status_code for response in responses} == {200}
-    assert [response.json()["baseline"] for response in responses] == [1 + n / 1000 for n in range(100)]
+    async def ask_all() -> list[float]:
+        async with aiohttp.ClientSession(served.web.url) as session:
+            return await asyncio.gather(*(ask(session, number) for number in range(100)))
+
+    assert asyncio.run(ask_all()) == [1 + number / 1000 for number in range(100)]
 
 
 def test_predictions_are_listed_newest_first_and_found_by_their_id(served):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import httpx
 import pytest
 from pydantic import SecretStr
@@ -70,6 +72,9 @@ async def test_an_address_that_others_reach_needs_a_token(host):
 def test_a_port_that_is_taken_is_named():
     with listening(Settings(web_port=0)) as listener:
         port = listener.getsockname()[1]
+        assert listener.proto == socket.IPPROTO_TCP, (
+            "asyncio would leave Nagle's algorithm on: 40 ms an answer"
+        )
         with (
             pytest.raises(UsageError, match=rf"cannot listen on 127\.0\.0\.1:{port} .*RATECAST_WEB_PORT"),
             listening(Settings(web_port=port)),
