@@ -138,7 +138,7 @@ def main(seconds: float) -> None:
             producer.poll(0)
         producer.flush(30)
         port = free_port()
-        command = ratecast_command("web", "-b", broker.bootstrap_servers, "--port", str(port))
+        command = ratecast_command("web", "-b", broker.bootstrap_servers, "--web-port", str(port))
         with running("web", command, Path(home), child_environment()) as web:
             web.wait_until(partial(answers, port, "/ready"))
             browser = playwright.chromium.launch(

@@ -57,8 +57,8 @@ def shown_stack(models: Path, *, pairs: tuple[str, ...] = PAIRS) -> Iterator[str
         asyncio.run(_publish(stack.settings, plan))
         port = free_port(_FIRST_PORT)
         command = ratecast_command(
-            *("web", *broker, "--port", str(port)),
-            *("--models-dir", str(settings.models_dir), "--metrics-urls", ",".join(stack.metrics_urls)),
+            *("web", *broker, "--web-port", str(port)),
+            *("--models-dir", str(settings.models_dir), "--web-metrics-urls", ",".join(stack.metrics_urls)),
         )
         live = ratecast_command(
             *("replay", *broker, "--from", str(_LIVE), "--rate", "1/s"),

@@ -13,6 +13,7 @@ const CONNECTION = {
   stale: ["warn", "Silent"],
   waiting: ["bad", "Offline"],
   token: ["warn", "Locked"],
+  paused: ["quiet", "Paused"],
 };
 const find = (id) => document.getElementById(id);
 
@@ -60,7 +61,7 @@ export class Shell {
   status(status, stream) {
     if (status.kind !== this.#status.kind) {
       // From live on, the banner counts from the moment of the loss, whatever follows.
-      if (this.#status.kind === "live" || status.kind === "live") this.#since = Date.now();
+      if (["live", "paused"].includes(this.#status.kind) || status.kind === "live") this.#since = Date.now();
       if (this.#status.kind === "live") this.#heardAt = Date.now();
     }
     this.#status = status;

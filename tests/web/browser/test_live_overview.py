@@ -118,6 +118,27 @@ def test_a_silent_server_is_reported_and_a_lasting_silence_ends_the_connection(s
     assert len(server.streams) == 2  # the old one does not know yet that nobody listens
 
 
+def test_a_hidden_tab_gives_up_its_connection_and_is_live_again_when_it_is_seen(server, open_page):
+    page = open_page("about:blank", height=902)
+    page.clock.install()
+    page.goto(server.url)
+    expect(page.locator("#connection")).to_have_text("Live")
+    hide = """hidden => {
+        Object.defineProperty(document, "hidden", {value: hidden, configurable: true});
+        document.dispatchEvent(new Event("visibilitychange"));
+    }"""
+    page.evaluate(hide, arg=True)
+    page.clock.run_for(30_000)
+    expect(page.locator("#connection")).to_have_text(re.compile("Live|Silent"))
+    page.clock.run_for(31_000)
+    expect(page.locator("#connection")).to_have_text("Paused")
+    server.pairs["EUR/USD"].rates[-1] = 1.5555
+    page.evaluate(hide, arg=False)
+    expect(page.locator("#connection")).to_have_text("Live")
+    page.clock.run_for(1_000)
+    expect(tile(page, "EUR/USD").locator(".tile-rate")).to_have_text("1.5555")
+
+
 def test_an_unreachable_broker_is_reported_although_the_page_is_connected(server, open_page):
     page = open_page(server.url)
     expect(page.locator("#connection")).to_have_text("Live")

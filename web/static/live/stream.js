@@ -6,6 +6,7 @@ const STALE_MS = 9_000; // the server pings every 5 s
 const LOST_MS = 20_000;
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 15_000;
+const HIDDEN_MS = 60_000; // a browser opens six connections to a server at most, and hidden tabs must not take them all
 const LONGEST_EVENT = 16_000_000;
 
 /** Splits a stream of text into events, and keeps an unfinished one for the next piece. */
@@ -40,7 +41,8 @@ export class EventParser {
  * Follows a stream for ever.
  *
  * `onEvent(name, value)` gets every event, `onStatus({kind, words, retryAt})` every change: connecting, live, stale
- * (connected, but silent), waiting (disconnected; tries again at `retryAt`), token (the server wants one).
+ * (connected, but silent), waiting (disconnected; tries again at `retryAt`), token (the server wants one), paused (the
+ * tab has been hidden for a while).
  */
 export class Stream {
   #path;
@@ -49,6 +51,7 @@ export class Stream {
   #wait = FIRST_WAIT_MS;
   #abort = null;
   #timer = 0;
+  #pause = 0;
   #heard = 0;
   #kind = "";
 
@@ -57,7 +60,7 @@ export class Stream {
     this.#onEvent = onEvent;
     this.#onStatus = onStatus;
     window.addEventListener("online", () => this.hurry());
-    document.addEventListener("visibilitychange", () => document.hidden || this.hurry());
+    document.addEventListener("visibilitychange", () => this.#visibility());
     setInterval(() => this.#watch(), 1000);
   }
 
@@ -67,9 +70,23 @@ export class Stream {
 
   /** Tries again at once if it is waiting, for example because the machine woke up. */
   hurry() {
-    if (this.#kind !== "waiting" && this.#kind !== "token") return;
+    if (!["waiting", "token", "paused"].includes(this.#kind)) return;
     this.#wait = FIRST_WAIT_MS;
     this.#connect();
+  }
+
+  #visibility() {
+    clearTimeout(this.#pause);
+    if (document.hidden) this.#pause = setTimeout(() => this.#rest(), HIDDEN_MS);
+    else this.hurry();
+  }
+
+  #rest() {
+    clearTimeout(this.#timer);
+    const open = this.#abort;
+    this.#abort = null; // so that its end is no reason to connect again
+    open?.abort();
+    this.#status("paused");
   }
 
   #status(kind, more = {}) {
@@ -88,7 +105,7 @@ export class Stream {
       await this.#read(response.body, abort);
       this.#retry("The server closed the connection.", abort);
     } catch (error) {
-      if (error.status === 401) this.#status("token");
+      if (error.status === 401 && abort === this.#abort) this.#status("token");
       else this.#retry(error.name === "AbortError" ? "The server went silent." : error.message, abort);
     }
   }
