@@ -12,7 +12,7 @@ et al., *Algorithmic Learning in a Random World*, 2005; normalised scores: Papad
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,10 +23,11 @@ from ratecast.model.onnx_model import OnnxModel
 from ratecast.model.optional_forecasts import OptionalTables
 from ratecast.model.range_inputs import RANGE_INPUT_NAMES, range_inputs
 from ratecast.model.ranges import LEVELS
+from ratecast.model.rate_windows import Windows
 from ratecast.model.weighted_sums import WeightedSums, before_and_now
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
@@ -35,46 +36,6 @@ if TYPE_CHECKING:
     from ratecast.model.optional_forecasts import OptionalForecasts
     from ratecast.model.training_stats import TrainingStats
     from ratecast.optional_fields import OptionalFields
-
-
-@dataclass(frozen=True)
-class Windows:
-    """A prepared batch of histories, from which forecasts, hindcasts and quality checks are computed."""
-
-    pairs: NDArray[np.intp]  # (n,), index of each history's pair
-    lengths: NDArray[np.intp]  # (n,), number of rates before they were cut to the window
-    rates: NDArray[np.float64]  # (n, WINDOW), newest last, NaN where a history is shorter
-    returns: NDArray[np.float64]  # (n, WINDOW - 1), log returns
-    sums: WeightedSums  # of the returns without those that are left out of the volatility
-    sums_before: WeightedSums  # the same without the newest return
-    stored: NDArray[np.float64]  # (n,), the pair's sigma in training
-    recent: NDArray[np.float64]  # (n,), the pair's sigma of the last 500 returns in training
-    sigma: NDArray[np.float64]  # (n,), one-step volatility
-    sigma_before: NDArray[np.float64]  # (n,), one-step volatility without the newest return
-
-    def __len__(self) -> int:
-        return len(self.pairs)
-
-    def without(self, faults: Mapping[int, NDArray[np.bool_]]) -> Windows:
-        """Return the batch with the volatility of some rows measured again without some of their returns.
-
-        Args:
-            faults: row -> mask of the returns to leave out, ``(WINDOW - 1,)``. Slow if there are many rows.
-        """
-        if not faults:
-            return self
-        sigma, sigma_before = self.sigma.copy(), self.sigma_before.copy()
-        rows = np.array(list(faults))
-        before, now = before_and_now(np.where(list(faults.values()), np.nan, self.returns[rows]))
-        sigma[rows] = features.ewma_volatility(now, self.stored[rows], self.recent[rows])
-        sigma_before[rows] = features.ewma_volatility(before, self.stored[rows], self.recent[rows])
-        return replace(
-            self,
-            sums=self.sums.with_rows(rows, now),
-            sums_before=self.sums_before.with_rows(rows, before),
-            sigma=sigma,
-            sigma_before=sigma_before,
-        )
 
 
 @dataclass(frozen=True)
@@ -162,13 +123,25 @@ class Forecaster:
             histories: n histories.
             pair_rows: index of each history's pair in ``self.pairs``, shape ``(n,)``.
         """
-        rates = features.window_matrix(histories)
+        lengths = np.fromiter(map(len, histories), np.intp, len(histories))
+        return self.windows_of(features.window_matrix(histories), lengths, pair_rows)
+
+    def windows_of(
+        self, rates: NDArray[np.float64], lengths: NDArray[np.intp], pair_rows: NDArray[np.intp]
+    ) -> Windows:
+        """Prepare histories that are a window matrix already.
+
+        Args:
+            rates: the histories, ``(n, WINDOW)``.
+            lengths: number of rates of each before it was cut to the window, ``(n,)``.
+            pair_rows: index of each history's pair in ``self.pairs``, ``(n,)``.
+        """
         returns = features.log_returns(rates)
         before, now = before_and_now(returns)
         stored, recent = self._sigma[pair_rows], self._recent[pair_rows]
         return Windows(
             pairs=pair_rows,
-            lengths=np.fromiter(map(len, histories), np.intp, len(histories)),
+            lengths=lengths,
             rates=rates,
             returns=returns,
             sums=now,

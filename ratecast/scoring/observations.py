@@ -14,7 +14,8 @@ from ratecast.model.forecast import selection
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ratecast.model.forecast import Forecaster, Forecasts, Windows
+    from ratecast.model.forecast import Forecaster, Forecasts
+    from ratecast.model.rate_windows import Windows
 
 
 @dataclass(frozen=True, slots=True)

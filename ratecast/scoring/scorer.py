@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ratecast.contract import wire
+from ratecast.contract import inputs
 from ratecast.contract.unreadable import Unreadable
 from ratecast.errors import ErrorCode, RecordError
+from ratecast.model.features import aligned
 from ratecast.model.forecast import Forecaster
 from ratecast.scoring.days import message_days
 from ratecast.scoring.encoding import Messages, encode_predictions
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from ratecast.contract.inputs import Message
     from ratecast.contract.record import Record
     from ratecast.model.bundle import Bundle
     from ratecast.optional_fields import OptionalFields
@@ -108,11 +110,11 @@ class Scorer:
         if not decoded.records:
             return ScoredBatch.rejected(dead_letters)
         pairs, pair_index = decoded.pairs, self._forecaster.pair_index
-        windows = self._forecaster.windows(
-            [item.history for item in decoded.histories],
-            np.array([pair_index[pair] for pair in pairs], dtype=np.intp),
+        pair_rows = np.fromiter(map(pair_index.__getitem__, pairs), np.intp, len(pairs))
+        windows = self._forecaster.windows_of(
+            aligned(decoded.rates, decoded.lengths), decoded.lengths, pair_rows
         )
-        quality = self._checker.check(windows, message_days(decoded.histories))
+        quality = self._checker.check(windows, message_days(decoded.messages))
         windows = windows.without(quality.ignored_returns)
         forecasts = self._forecaster.forecast(windows)
         # A lower bound that underflows to 0 is no rate.
@@ -140,34 +142,44 @@ class Scorer:
             pairs=[pairs[row] for row in kept],
             values=[values[row] for row in kept],
             drifted=np.any(forecasts.drifted[finite], axis=1),
-            as_of={pairs[row]: as_of for row in kept if (as_of := decoded.histories[row].as_of) is not None},
+            as_of={pairs[row]: as_of for row in kept if (as_of := decoded.messages[row].as_of) is not None},
             alerts=[(pairs[row], code.value) for row, found in quality.alerts.items() for code in found],
             observations=[observe(self._forecaster, windows, forecasts, quality.faulty(), finite, offsets)],
             dead_letters=dead_letters,
         )
 
     def _decode(self, records: Sequence[Record]) -> tuple[Messages, list[DeadLetter]]:
-        decoded, dead_letters = Messages([], [], []), []
-        most, default_pair, known = (
-            self._max_message_bytes,
-            self._forecaster.default_pair,
-            self._forecaster.pair_index,
-        )
-        histories = wire.decode_histories([record.value for record in records], most)
-        for record, history in zip(records, histories, strict=True):
-            if isinstance(history, RecordError):
-                dead_letters.append(_rejected(record, history))
-            elif (record.headers or record.key) and (size := _carried_bytes(record)) > most:
-                message = f"the key and headers have {size} bytes; at most {most} are accepted"
-                dead_letters.append(DeadLetter(record, ErrorCode.TOO_LARGE, message))
-            elif (pair := history.pair or default_pair) not in known:
-                message = f"the model was not trained on the pair {pair}"
-                dead_letters.append(DeadLetter(record, ErrorCode.UNKNOWN_PAIR, message))
+        most, default_pair = self._max_message_bytes, self._forecaster.default_pair
+        known = self._forecaster.pair_index
+        batch = inputs.decode_batch([record.value for record in records], most)
+        scored: list[Record] = []
+        messages: list[Message] = []
+        pairs: list[str] = []
+        dead_letters: list[DeadLetter] = []
+        kept: list[bool] = []
+        for record, message in zip(records, batch.messages, strict=True):
+            if isinstance(message, RecordError):
+                dead_letters.append(_rejected(record, message))
+                continue
+            pair = message.pair or default_pair
+            if (record.headers or record.key) and (size := _carried_bytes(record)) > most:
+                text = f"the key and headers have {size} bytes; at most {most} are accepted"
+                dead_letters.append(DeadLetter(record, ErrorCode.TOO_LARGE, text))
+            elif pair not in known:
+                text = f"the model was not trained on the pair {pair}"
+                dead_letters.append(DeadLetter(record, ErrorCode.UNKNOWN_PAIR, text))
             else:
-                decoded.records.append(record)
-                decoded.histories.append(history)
-                decoded.pairs.append(pair)
-        return decoded, dead_letters
+                scored.append(record)
+                messages.append(message)
+                pairs.append(pair)
+                kept.append(True)
+                continue
+            kept.append(False)
+        rates, lengths = batch.rates, batch.lengths
+        if not all(kept):
+            mask = np.array(kept)
+            rates, lengths = rates[np.repeat(mask, lengths)], lengths[mask]
+        return Messages(scored, messages, pairs, rates, lengths), dead_letters
 
 
 def _rejected(record: Record, error: RecordError) -> DeadLetter:
