@@ -24,7 +24,7 @@ from ratecast.model.optional_forecasts import OptionalTables
 from ratecast.model.range_inputs import RANGE_INPUT_NAMES, range_inputs
 from ratecast.model.ranges import LEVELS
 from ratecast.model.rate_windows import Windows
-from ratecast.model.weighted_sums import WeightedSums, before_and_now
+from ratecast.model.weighted_sums import before_and_now
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,6 +68,7 @@ class Forecasts:
     drift_scores: NDArray[np.float64]  # (n, 5), (x - mean) / std
     drifted: NDArray[np.bool_]  # (n, 5), by the classic rule
     range_inputs: NDArray[np.float32]  # (n, 11), columns RANGE_INPUT_NAMES; NaN where the forest is not used
+    hindcasts: Hindcasts
     optional: OptionalForecasts | None = None  # None unless optional fields are wanted
 
 
@@ -137,68 +138,68 @@ class Forecaster:
             pair_rows: index of each history's pair in ``self.pairs``, ``(n,)``.
         """
         returns = features.log_returns(rates)
-        before, now = before_and_now(returns)
-        stored, recent = self._sigma[pair_rows], self._recent[pair_rows]
+        sums = before_and_now(returns)
+        twice = np.concatenate((pair_rows, pair_rows))
+        stored, recent = self._sigma[twice], self._recent[twice]
         return Windows(
             pairs=pair_rows,
             lengths=lengths,
             rates=rates,
             returns=returns,
-            sums=now,
-            sums_before=before,
-            stored=stored,
-            recent=recent,
-            sigma=features.ewma_volatility(now, stored, recent),
-            sigma_before=features.ewma_volatility(before, stored, recent),
+            sums=sums,
+            stored_twice=stored,
+            recent_twice=recent,
+            sigmas=features.ewma_volatility(sums, stored, recent),
         )
 
     def forecast(self, windows: Windows) -> Forecasts:
-        """Forecast each history's next rate.
+        """Forecast each history's next rate, and its newest rate from the rates before it.
 
-        A result that float64 cannot hold is inf or NaN in its row; the caller must handle it.
+        A result that float64 cannot hold is inf or NaN in its row; the caller must handle it. So must it with the
+        hindcasts of histories of three rates, which are one rate too short.
 
         Args:
             windows: n prepared histories.
         """
-        returns, stored, sigma = windows.returns, windows.stored, windows.sigma
-        values = features.contract_features(windows.rates, returns)
-        step = self._step(returns, sigma, stored)
-        seen = np.full((len(windows), len(RANGE_INPUT_NAMES)), np.nan, dtype=np.float32)
-        scales = self._scales(windows, windows.sums, sigma, seen)
+        count = len(windows)
+        values = features.contract_features(windows.rates, windows.returns)
+        floored = features.floored(windows.sigmas, windows.stored_twice)
+        adaptive: NDArray[np.bool_] = windows.sums.counts >= ADAPTIVE_LENGTH - 1
+        scales, seen = self._scales(windows, adaptive & ~floored)
         half = ranges.half_widths(self._quantiles_of(windows.lengths), scales)
+        half_before, half = half[:count], half[count:]
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            prediction = values[:, 0] * np.exp(step)
+            prediction = values[:, 0] * np.exp(self._step(windows.returns, windows.sigma, windows.stored))
             lower = prediction[:, None] * np.exp(-half)
             upper = prediction[:, None] * np.exp(half)
         expected = self._feature_ranges.of(windows.pairs)
         scores, drifted = classic_drift.drift(values, expected, self._std_threshold)
         optional = None
         if self._optional is not None:
-            optional = self._optional.forecast(prediction, scales, half, windows.lengths)
+            optional = self._optional.forecast(prediction, scales[count:], half, windows.lengths)
         return Forecasts(
             features=values,
             prediction=prediction,
             lower=lower,
             upper=upper,
-            adaptive=_adaptive(windows.sums),
-            floored=features.floored(sigma, stored),
+            adaptive=adaptive[count:],
+            floored=floored[count:],
             drift_scores=scores,
             drifted=drifted,
-            range_inputs=seen,
+            range_inputs=seen[count:],
+            hindcasts=self._hindcasts(windows, half_before),
             optional=optional,
         )
 
-    def hindcast(self, windows: Windows) -> Hindcasts:
-        """Forecast each history's newest rate from the rates before it, to measure live accuracy without a store.
+    def _hindcasts(self, windows: Windows, half: NDArray[np.float64]) -> Hindcasts:
+        """Compare each newest rate with its forecast, to measure live accuracy without a store.
 
         Args:
-            windows: n prepared histories of at least four rates each.
+            windows: the histories.
+            half: half widths of the ranges of their newest rates, ``(n, 2)``.
         """
         newest, sigma = windows.returns[:, -1], windows.sigma_before
-        step = self._step(windows.returns[:, :-1], sigma, windows.stored)
-        error = np.abs(newest - step)
-        scales = self._scales(windows, windows.sums_before, sigma)
-        half = ranges.half_widths(self._quantiles_of(windows.lengths - 1), scales)
+        error = np.abs(newest - self._step(windows.returns[:, :-1], sigma, windows.stored))
         return Hindcasts(error, np.abs(newest), error / sigma, error[:, None] <= half, half)
 
     def _step(
@@ -212,52 +213,38 @@ class Forecaster:
         return result
 
     def _quantiles_of(self, lengths: NDArray[np.intp]) -> NDArray[np.float64]:
-        """Return the quantiles for histories of so many rates, ``(n, 2)``, columns LEVELS."""
-        quantiles: NDArray[np.float64] = self._quantiles[
-            np.searchsorted(self._lengths, lengths, side="right") - 1
-        ]
+        """Return the quantiles for histories without their newest rate, and then with it, ``(2 n, 2)``, columns LEVELS."""
+        both = np.concatenate((lengths - 1, lengths))
+        quantiles: NDArray[np.float64] = self._quantiles[self._lengths.searchsorted(both, side="right") - 1]
         return quantiles
 
     def _scales(
-        self,
-        windows: Windows,
-        sums: WeightedSums,
-        sigma: NDArray[np.float64],
-        seen: NDArray[np.float32] | None = None,
-    ) -> NDArray[np.float64]:
-        """Return the scales of the ranges in log returns, ``(n, 2)``, columns LEVELS.
+        self, windows: Windows, forest: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+        """Return the scales of the ranges in log returns, and the inputs of the range forest.
 
         Args:
-            windows: the histories.
-            sums: sums of their returns up to the rate that is forecast from.
-            sigma: volatility of these returns, ``(n,)``.
-            seen: receives the inputs of the range forest, ``(n, 11)``, in the rows that it is used for.
+            windows: n histories.
+            forest: the rows that the range forest is used for, ``(2 n,)``.
+
+        Returns:
+            Scales, ``(2 n, 2)``, columns LEVELS; inputs, ``(2 n, 11)``, NaN in the other rows.
         """
-        scales = ranges.range_scales(sums, sigma, windows.stored, windows.recent)
-        if self._exponent:
-            forest = _adaptive(sums) & ~features.floored(sigma, windows.stored)
-            if forest.any():
-                chosen = selection(forest)
-                inputs = range_inputs(sums, sigma, scales[:, 0])[chosen]
-                factors = self._range_model.predict(inputs)
-                scales[chosen] *= factors if self._exponent == 1 else factors**self._exponent
-                if seen is not None:
-                    seen[chosen] = inputs
-        return scales
+        sums, sigmas = windows.sums, windows.sigmas
+        scales = ranges.range_scales(sums, sigmas, windows.stored_twice, windows.recent_twice)
+        if not self._exponent or not forest.any():
+            return scales, np.full((len(scales), len(RANGE_INPUT_NAMES)), np.nan, dtype=np.float32)
+        inputs = range_inputs(sums, sigmas, scales[:, 0])
+        chosen = selection(forest)
+        factors = self._range_model.predict(inputs[chosen])
+        scales[chosen] *= factors if self._exponent == 1 else factors**self._exponent
+        inputs[~forest] = np.nan
+        return scales, inputs
 
 
 def selection(mask: NDArray[np.bool_]) -> NDArray[np.bool_] | slice:
     """Return an index of the rows that a mask selects: a slice if it selects all, which copies nothing."""
     return slice(None) if mask.all() else mask
-
-
-def _adaptive(sums: WeightedSums) -> NDArray[np.bool_]:
-    """Return which histories have enough returns for a volatility of their own, ``(n,)``.
-
-    Returns that are left out do not count: of a feed that is stuck nothing may be left, however long its history is.
-    """
-    enough: NDArray[np.bool_] = sums.counts >= ADAPTIVE_LENGTH - 1
-    return enough
 
 
 def _quantile_table(stats: TrainingStats) -> tuple[NDArray[np.intp], NDArray[np.float64]]:

@@ -26,15 +26,29 @@ class Windows:
     lengths: NDArray[np.intp]  # (n,), number of rates before they were cut to the window
     rates: NDArray[np.float64]  # (n, WINDOW), newest last, NaN where a history is shorter
     returns: NDArray[np.float64]  # (n, WINDOW - 1), log returns
+    # Two rows a history: those of all histories without the newest return, and then those with it.
     sums: WeightedSums  # of the returns without those that are left out of the volatility
-    sums_before: WeightedSums  # the same without the newest return
-    stored: NDArray[np.float64]  # (n,), the pair's sigma in training
-    recent: NDArray[np.float64]  # (n,), the pair's sigma of the last 500 returns in training
-    sigma: NDArray[np.float64]  # (n,), one-step volatility
-    sigma_before: NDArray[np.float64]  # (n,), one-step volatility without the newest return
+    stored_twice: NDArray[np.float64]  # (2 n,), the pair's sigma in training
+    recent_twice: NDArray[np.float64]  # (2 n,), the pair's sigma of the last 500 returns in training
+    sigmas: NDArray[np.float64]  # (2 n,), one-step volatility
 
     def __len__(self) -> int:
         return len(self.pairs)
+
+    @property
+    def stored(self) -> NDArray[np.float64]:
+        """The pair's sigma in training, ``(n,)``."""
+        return self.stored_twice[: len(self)]
+
+    @property
+    def sigma_before(self) -> NDArray[np.float64]:
+        """One-step volatility without the newest return, ``(n,)``."""
+        return self.sigmas[: len(self)]
+
+    @property
+    def sigma(self) -> NDArray[np.float64]:
+        """One-step volatility, ``(n,)``."""
+        return self.sigmas[len(self) :]
 
     def without(self, faults: Mapping[int, NDArray[np.bool_]]) -> Windows:
         """Return the batch with the volatility of some rows measured again without some of their returns.
@@ -44,15 +58,9 @@ class Windows:
         """
         if not faults:
             return self
-        sigma, sigma_before = self.sigma.copy(), self.sigma_before.copy()
         rows = np.array(list(faults))
-        before, now = before_and_now(np.where(list(faults.values()), np.nan, self.returns[rows]))
-        sigma[rows] = features.ewma_volatility(now, self.stored[rows], self.recent[rows])
-        sigma_before[rows] = features.ewma_volatility(before, self.stored[rows], self.recent[rows])
-        return replace(
-            self,
-            sums=self.sums.with_rows(rows, now),
-            sums_before=self.sums_before.with_rows(rows, before),
-            sigma=sigma,
-            sigma_before=sigma_before,
-        )
+        both = np.concatenate((rows, rows + len(self)))
+        sums = before_and_now(np.where(list(faults.values()), np.nan, self.returns[rows]))
+        sigmas = self.sigmas.copy()
+        sigmas[both] = features.ewma_volatility(sums, self.stored_twice[both], self.recent_twice[both])
+        return replace(self, sums=self.sums.with_histories(rows, sums), sigmas=sigmas)

@@ -70,7 +70,7 @@ def observe(
     """
     # A hindcast is a forecast from one rate less, and a forecast needs MIN_HISTORY rates.
     answered = selection(kept & (windows.lengths > MIN_HISTORY))
-    hindcasts = forecaster.hindcast(windows).where(answered)
+    hindcasts = forecasts.hindcasts.where(answered)
     # A stuck feed is not a calm market, so its messages must not count as drift.
     is_sound = kept & ~faulty
     sound = selection(is_sound)

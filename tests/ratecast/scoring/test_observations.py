@@ -28,8 +28,8 @@ def observed(*histories, exponent=1.0, faulty=()):
 
 def test_the_inputs_are_those_that_the_forest_saw():
     windows, found = observed(walk(61, 1), walk(200, 2))
-    shoulder = shoulder_scale(windows.sums, windows.stored, windows.recent)
-    expected = range_inputs(windows.sums, windows.sigma, shoulder)
+    shoulder = shoulder_scale(windows.sums, windows.stored_twice, windows.recent_twice)
+    expected = range_inputs(windows.sums, windows.sigmas, shoulder)[2:]
     np.testing.assert_array_equal(found.range_inputs, expected)
 
 
