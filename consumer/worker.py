@@ -18,6 +18,7 @@ from consumer.at_least_once import DeliverThenCommit
 from consumer.garbage import rare_collections
 from consumer.held_back import HeldBack
 from consumer.identity import TopicIdentity
+from consumer.joint_scoring import JointScoring
 from consumer.membership import Membership
 from consumer.models import CurrentModel
 from consumer.output_limits import OutputLimits
@@ -136,7 +137,7 @@ class Worker:
         return PipelineContext(
             settings=settings,
             consumer=consumer,
-            scorer=self.models.scorer,
+            scoring=JointScoring(self.models.scorer),
             publisher=self._new_publisher,
             start_finder=StartFinder(settings, consumer, identity, self.metrics),
             identity=identity,

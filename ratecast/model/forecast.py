@@ -57,8 +57,9 @@ class Hindcasts:
 
 @dataclass(frozen=True)
 class Forecasts:
-    """Forecasts of a batch; every array has one row per history, in the order given."""
+    """Forecasts of a batch by one model; every array has one row per history, in the order given."""
 
+    model_version: str
     features: NDArray[np.float64]  # (n, 5), columns FEATURE_NAMES
     prediction: NDArray[np.float64]  # (n,)
     lower: NDArray[np.float64]  # (n, 2), columns LEVELS
@@ -178,6 +179,7 @@ class Forecaster:
         if self._optional is not None:
             optional = self._optional.forecast(prediction, scales[count:], half, windows.lengths)
         return Forecasts(
+            model_version=self.version,
             features=values,
             prediction=prediction,
             lower=lower,

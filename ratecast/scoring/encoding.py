@@ -19,7 +19,7 @@ from ratecast.scoring.optional_rows import OptionalRows
 from ratecast.scoring.target import target_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -48,9 +48,8 @@ def encode_predictions(
     batch: Messages,
     forecasts: Forecasts,
     alerts: Mapping[int, Mapping[Alert, str]],
-    model_version: str,
     scored_at: str,
-    topic_id: str | None = None,
+    topic_ids: Iterable[str | None],
 ) -> list[bytes]:
     """Return predictions as JSON, in the order given.
 
@@ -58,9 +57,8 @@ def encode_predictions(
         batch: the messages.
         forecasts: their forecasts.
         alerts: row -> code -> text.
-        model_version: version of the model that made the forecasts.
         scored_at: time of scoring, ISO 8601.
-        topic_id: the broker's id of the source topic, if known.
+        topic_ids: the broker's id of each message's source topic, if known, ``(n,)``.
     """
     records, messages = batch.records, batch.messages
     topics, partitions = [record.topic for record in records], [record.partition for record in records]
@@ -69,7 +67,7 @@ def encode_predictions(
     (low_80, low_95), (high_80, high_95) = forecasts.lower.T.tolist(), forecasts.upper.T.tolist()
     drifted = _drifted_features(forecasts)
     scores = map(wire.FeaturesRow, *forecasts.drift_scores.T.tolist())
-    named_id = msgspec.UNSET if topic_id is None else topic_id
+    named_ids = (msgspec.UNSET if topic_id is None else topic_id for topic_id in topic_ids)
     codes, texts = _alert_columns(alerts, len(messages))
     rows = map(
         wire.PredictionRow,
@@ -83,9 +81,9 @@ def encode_predictions(
         map(wire.FeaturesRow, baselines, *older),
         map(wire.DriftRow, map(bool, drifted), drifted, scores),
         codes,
-        repeat(model_version),
+        repeat(forecasts.model_version),
         repeat(scored_at),
-        map(wire.SourceRow, topics, partitions, offsets, repeat(named_id)),
+        map(wire.SourceRow, topics, partitions, offsets, named_ids),
         texts,
         map(target_of, messages),
     )

@@ -16,7 +16,7 @@ from ratecast.contract.alerts import Alert
 from ratecast.errors import ErrorCode
 from ratecast.model.references import FeatureReference
 from ratecast.scoring.observations import HindcastErrors, Observations
-from ratecast.scoring.scorer import ScoredBatch
+from ratecast.scoring.scored_batch import ScoredBatch
 from tests import drifting_inputs
 from tests.bundles import training_stats
 from tests.observations import observations_of

@@ -23,7 +23,7 @@ def observed(*histories, exponent=1.0, faulty=()):
     windows = maker.windows(histories, np.zeros(len(histories), dtype=np.intp))
     marks = np.isin(np.arange(len(histories)), faulty)
     kept = np.ones(len(histories), dtype=bool)
-    return windows, observe(maker, windows, maker.forecast(windows), marks, kept, np.arange(len(histories)))
+    return windows, observe(windows, maker.forecast(windows), marks, kept, np.arange(len(histories)))
 
 
 def test_the_inputs_are_those_that_the_forest_saw():
