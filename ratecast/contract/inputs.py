@@ -61,6 +61,9 @@ class _Undecoded(Message, kw_only=True, gc=False):
 
 
 _decode = msgspec.json.Decoder(_Undecoded).decode
+_Decoded = tuple[
+    Message | RecordError, bytes | None
+]  # a message with the JSON of its rates, or an error and None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,15 +120,15 @@ def decode_batch(values: Sequence[bytes | None], max_bytes: int) -> MessageBatch
     ([0.85, 0.86, 0.87], [3])
     """
     decoded = [_without_rates(value, max_bytes) for value in values]
-    columns = rates_json.decode([rates for _, rates in decoded if rates is not None])
+    columns = _columns(decoded)
     if columns is None:
-        decoded = [_checked_alone(value, *found) for value, found in zip(values, decoded, strict=True)]
-        columns = rates_json.decode([rates for _, rates in decoded if rates is not None])
+        decoded = [_checked_alone(value, found) for value, found in zip(values, decoded, strict=True)]
+        columns = _columns(decoded)
         assert columns is not None  # noqa: S101 - each was decoded alone
     return MessageBatch([message for message, _ in decoded], *columns)
 
 
-def _without_rates(value: bytes | None, max_bytes: int) -> tuple[Message | RecordError, bytes | None]:
+def _without_rates(value: bytes | None, max_bytes: int) -> _Decoded:
     """Decode all of a message but its rates; return it and the JSON of the rates, or an error and None."""
     if not value:
         fault = "the value is null (a tombstone)" if value is None else "the value is empty"
@@ -137,27 +140,37 @@ def _without_rates(value: bytes | None, max_bytes: int) -> tuple[Message | Recor
         message = _decode(value)
         rates = bytes(message.history)
         message.times = dates.decode(bytes(message.times))  # type: ignore[assignment]
-        is_plain = _is_plain(value, message, rates)
+        is_plain = _is_plain(value, message)
     except Exception:  # noqa: BLE001 - msgspec also raises UnicodeDecodeError, which is no DecodeError (issue 714)
         is_plain = False
-    return (message, rates) if is_plain else _with_text(_check_slowly(value))
+    return (message, rates) if is_plain else _with_rates(_check_slowly(value))
 
 
-def _with_text(checked: History | RecordError) -> tuple[Message | RecordError, bytes | None]:
+def _with_rates(checked: History | RecordError) -> _Decoded:
     """Return a message with the JSON of its rates, in which the shortest text of each float gives the same float."""
     return checked, None if isinstance(checked, RecordError) else msgspec.json.encode(checked.history)
 
 
-def _checked_alone(
-    value: bytes | None, message: Message | RecordError, rates: bytes | None
-) -> tuple[Message | RecordError, bytes | None]:
-    """Check a message of a batch in which some message has no valid rates; only the contract's models say what is wrong."""
-    if value is None or rates is None or rates_json.decode([rates]) is not None:
-        return message, rates
-    return _with_text(_check_slowly(value))
+def _columns(decoded: Sequence[_Decoded]) -> tuple[NDArray[np.float64], NDArray[np.intp]] | None:
+    """Return the rates of messages and the length of each; None if a message has no valid rates, or not a date for each."""
+    sound = [(message, rates) for message, rates in decoded if rates is not None]
+    columns = rates_json.decode([rates for _, rates in sound])
+    if columns is None:
+        return None
+    for (message, _), length in zip(sound, columns[1].tolist(), strict=True):
+        if message.times is not None and len(message.times) != length:  # type: ignore[union-attr]
+            return None
+    return columns
 
 
-def _is_plain(value: bytes, decoded: Message, rates: bytes) -> bool:
+def _checked_alone(value: bytes | None, decoded: _Decoded) -> _Decoded:
+    """Check a message again if it is at fault for `_columns`; only the contract's models say what is wrong."""
+    if value is None or decoded[1] is None or _columns([decoded]) is not None:
+        return decoded
+    return _with_rates(_check_slowly(value))
+
+
+def _is_plain(value: bytes, decoded: Message) -> bool:
     """Whether a decoded value certainly has only known fields, each once and each well formed.
 
     Every field of an object brings a colon. Without escapes, the other colons are those inside the decoded strings, so
@@ -174,9 +187,7 @@ def _is_plain(value: bytes, decoded: Message, rates: bytes) -> bool:
         if len(as_of) > _USUAL_TIME or not _is_time(as_of):
             return False
         colons += 1 + as_of.count(":")
-    if (times := decoded.times) is not None:
-        if len(times) != rates.count(b",") + 1:
-            return False
+    if decoded.times is not None:
         colons += 1
     if (message_id := decoded.message_id) is not None:
         colons += 1 + message_id.count(":")
