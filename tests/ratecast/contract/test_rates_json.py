@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from random import Random
 
 import msgspec
 import numpy as np
@@ -67,6 +68,43 @@ def test_a_value_that_is_no_history_is_left_to_the_contract_wherever_it_stands(t
     for texts in ([text], [good, text], [text, good], [good, text, good, text]):
         assert rates_json.decode(texts) is None
     assert rates_json.decode([good, good]) is not None
+
+
+def test_no_value_that_the_messages_decoder_lets_through_merges_with_its_neighbours() -> None:
+    """Joining relies on it: the decoder of whole messages passes on complete JSON values only."""
+    random, good, seen = Random(5), b"[7, 8, 9]", 0
+    pieces = [
+        b"[",
+        b"]",
+        b",",
+        b"1",
+        b"2.5",
+        b"-",
+        b"e5",
+        b'"',
+        b"{",
+        b"}",
+        b":",
+        b"null",
+        b" ",
+        b"\\",
+        b"],[",
+        b"3,4",
+    ]
+    for _ in range(20_000):
+        text = b"[" + b"".join(random.choices(pieces, k=random.randint(1, 8))) + random.choice([b"]", b""])
+        try:
+            value = bytes(
+                msgspec.json.decode(b'{"history":%b}' % text, type=dict[str, msgspec.Raw])["history"]
+            )
+        except msgspec.DecodeError:
+            continue
+        seen += 1
+        alone, joined = rates_json.decode([value]), rates_json.decode([good, value, good])
+        assert (alone is None) == (joined is None), value
+        if alone is not None and joined is not None:
+            assert joined[0].tolist() == [7.0, 8.0, 9.0, *json.loads(value), 7.0, 8.0, 9.0]
+    assert seen > 100
 
 
 def test_no_history_gives_no_rates() -> None:
