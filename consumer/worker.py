@@ -60,7 +60,9 @@ class Worker:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.metrics = WorkerMetrics(registry := CollectorRegistry(), self._lags)
+        self.metrics = WorkerMetrics(
+            registry := CollectorRegistry(), self._lags, with_rates=settings.rate_metrics
+        )
         ProcessCollector(registry=registry)
         GCCollector(registry=registry)
         self.http = HttpServer(registry, self.metrics.http_requests, self.readiness, self.unhealthy)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -26,6 +26,14 @@ class DeadLetter:
     message: str
 
 
+class NewestForecast(NamedTuple):
+    """The newest rate of a message, and the range of the next one."""
+
+    rate: float
+    lower: tuple[float, ...]  # of LEVELS
+    upper: tuple[float, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class ScoredBatch:
     """The outcome of every record of a batch; the first four fields are parallel, in the order of the records."""
@@ -35,6 +43,7 @@ class ScoredBatch:
     values: list[bytes]  # encoded predictions
     drifted: NDArray[np.bool_]  # (n,)
     as_of: dict[str, str]  # pair -> as_of of its newest scored message
+    newest: dict[str, NewestForecast]  # by pair
     alerts: list[tuple[str, str]]  # pair and code of each alert
     observations: list[Observations]  # for live monitoring; empty when nothing was scored
     dead_letters: list[DeadLetter]
@@ -43,7 +52,7 @@ class ScoredBatch:
     @classmethod
     def rejected(cls, letters: list[DeadLetter], failures: int = 0) -> ScoredBatch:
         """Return the outcome of records none of which was scored."""
-        return cls([], [], [], np.zeros(0, dtype=np.bool_), {}, [], [], letters, failures)
+        return cls([], [], [], np.zeros(0, dtype=np.bool_), {}, {}, [], [], letters, failures)
 
     @classmethod
     def joined(cls, parts: Sequence[ScoredBatch]) -> ScoredBatch:
@@ -54,6 +63,7 @@ class ScoredBatch:
             values=[value for part in parts for value in part.values],
             drifted=np.concatenate([part.drifted for part in parts]),
             as_of={pair: as_of for part in parts for pair, as_of in part.as_of.items()},
+            newest={pair: newest for part in parts for pair, newest in part.newest.items()},
             alerts=[alert for part in parts for alert in part.alerts],
             observations=[observed for part in parts for observed in part.observations],
             dead_letters=[letter for part in parts for letter in part.dead_letters],

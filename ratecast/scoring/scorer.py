@@ -17,7 +17,7 @@ from ratecast.scoring.days import message_days
 from ratecast.scoring.encoding import Messages, encode_predictions
 from ratecast.scoring.observations import observe
 from ratecast.scoring.quality import QualityChecker
-from ratecast.scoring.scored_batch import DeadLetter, ScoredBatch
+from ratecast.scoring.scored_batch import DeadLetter, NewestForecast, ScoredBatch
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -125,6 +125,14 @@ class Scorer:
                         pairs[row]: as_of
                         for row in kept
                         if (as_of := decoded.messages[row].as_of) is not None
+                    },
+                    newest={
+                        pair: NewestForecast(
+                            float(forecasts.features[row, 0]),
+                            tuple(forecasts.lower[row].tolist()),
+                            tuple(forecasts.upper[row].tolist()),
+                        )
+                        for pair, row in {pairs[row]: row for row in kept}.items()
                     },
                     alerts=[
                         (pairs[row], code.value)

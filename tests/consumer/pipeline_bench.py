@@ -146,7 +146,7 @@ class Scorer:
         ]
         values = [record.value for record in good]
         nothing = np.zeros(len(good), dtype=bool)
-        return ScoredBatch(good, ["EUR/GBP"] * len(good), values, nothing, {}, [], [], letters)
+        return ScoredBatch(good, ["EUR/GBP"] * len(good), values, nothing, {}, {}, [], [], letters)
 
 
 class Bench:

@@ -29,6 +29,7 @@ class Odd:
             values,
             np.zeros(len(records), dtype=bool),
             {},
+            {},
             [],
             [],
             [],

@@ -27,7 +27,15 @@ class Passes:
             raise ValueError("bad")
         values = [f"{topic_id}:{record}".encode() for record in records]
         return ScoredBatch(
-            list(records), ["EUR/GBP"] * len(records), values, np.zeros(len(records), bool), {}, [], [], []
+            list(records),
+            ["EUR/GBP"] * len(records),
+            values,
+            np.zeros(len(records), bool),
+            {},
+            {},
+            [],
+            [],
+            [],
         )
 
 

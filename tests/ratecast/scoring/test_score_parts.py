@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ratecast.contract.wire import decode_prediction
 from ratecast.errors import ErrorCode
 from ratecast.model.bundle import Bundle
 from ratecast.scoring.scorer import Scorer
@@ -65,3 +66,15 @@ def test_a_forecast_that_float64_cannot_hold_is_a_dead_letter_of_its_own_part(sc
     assert (len(first.values), len(second.values), len(third.values)) == (1, 1, 1)
     assert [letter.code for letter in second.dead_letters] == [ErrorCode.SCORING_FAILED]
     assert first.dead_letters == third.dead_letters == []
+
+
+def test_the_newest_forecast_of_a_pair_is_that_of_its_last_prediction(scorer: Scorer) -> None:
+    random = np.random.default_rng(22)
+    batch = scorer.score([feed_with_faults(random, offset) for offset in range(40)], NOW)
+    last = {row.pair: row for row in map(decode_prediction, batch.values)}
+    assert batch.newest.keys() == last.keys()
+    for pair, newest in batch.newest.items():
+        intervals = last[pair].intervals
+        assert newest.rate == last[pair].baseline
+        assert newest.lower == (intervals.level_80[0], intervals.level_95[0])
+        assert newest.upper == (intervals.level_80[1], intervals.level_95[1])
