@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse, Response
-from prometheus_client.exposition import choose_encoder
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
+from monitoring.exposition import exposition
 from ratecast.field_faults import predicate
 from ratecast.release import __version__
 from ratecast.web_settings import listed
@@ -97,10 +97,10 @@ def _operation_routes(parts: Parts, registry: CollectorRegistry) -> APIRouter:
         return JSONResponse(body, status_code=200 if is_ready else 503)
 
     @router.get("/metrics", summary="Metrics in Prometheus's text format")
-    async def exposition(request: Request) -> Response:
+    async def metrics(request: Request) -> Response:
         """Return the metrics of this program. Those of the workers are on the workers."""
-        encode, content_type = choose_encoder(request.headers.get("accept", ""))
-        return Response(encode(registry), headers={"Content-Type": content_type})
+        body, content_type = exposition(registry, request.headers.get("accept", ""))
+        return Response(body, headers={"Content-Type": content_type})
 
     return router
 

@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from monitoring.exposition import exposition
 from monitoring.lag import PartitionLag
 from monitoring.metrics import WorkerMetrics
+from monitoring.web_metrics import WebMetrics
 from ratecast.contract.alerts import Alert
 from ratecast.errors import ErrorCode
 from ratecast.model.references import FeatureReference
@@ -56,8 +57,10 @@ def test_every_metric_of_the_contract_is_there(metrics, registry) -> None:
 def test_the_reference_lists_every_metric_and_no_other(metrics, registry) -> None:
     page = METRICS_PAGE.read_text(encoding="utf-8")
     listed = set(re.findall(r"^\| `([a-z_]+)` \|", page, re.MULTILINE))
-    families = {f.name + ("_total" if f.type == "counter" else "") for f in registry.collect()}
-    assert families == listed
+    of_web = CollectorRegistry()
+    WebMetrics(of_web)
+    collected = [*registry.collect(), *of_web.collect()]
+    assert {f.name + ("_total" if f.type == "counter" else "") for f in collected} == listed
 
 
 def test_codes_and_outcomes_start_at_zero(metrics, registry) -> None:
