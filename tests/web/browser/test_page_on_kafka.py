@@ -55,7 +55,9 @@ class Programs:
 
     def start_web(self):
         metrics = f"http://127.0.0.1:{self.worker_port}/metrics"
-        self.web = self._start("web", self.web_port, "--web-port", str(self.web_port), "--web-metrics-urls", metrics)
+        self.web = self._start(
+            "web", self.web_port, "--web-port", str(self.web_port), "--web-metrics-urls", metrics
+        )
 
     def _start(self, name, port, *options):
         command = ratecast_command(name, *options, "--log-level", "WARNING")
