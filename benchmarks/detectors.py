@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ratecast.model.bundle import Bundle
-    from ratecast.model.forecast import Windows
+    from ratecast.model.rate_windows import Windows
     from ratecast.scoring.quality import Quality
 
 TRAINED_UNTIL = dt.date(2020, 12, 31)

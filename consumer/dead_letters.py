@@ -9,7 +9,7 @@ from ratecast.contract.unreadable import Unreadable
 
 if TYPE_CHECKING:
     from ratecast.kafka.batches import OutgoingRecord
-    from ratecast.scoring.scorer import DeadLetter
+    from ratecast.scoring.scored_batch import DeadLetter
 
 CUT_TO_BYTES = 2**16
 

@@ -13,7 +13,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from ratecast.errors import ErrorCode, ModelFailingError, RecordError
-from ratecast.scoring.scorer import DeadLetter, ScoredBatch
+from ratecast.scoring.scored_batch import DeadLetter, ScoredBatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -54,6 +54,11 @@ class Isolation:
         self._uncommitted.append([])
         parts = list(self._scored(score, records))
         return parts[0] if len(parts) == 1 else ScoredBatch.joined(parts)
+
+    def scored(self, batch: ScoredBatch, records: Sequence[Record]) -> ScoredBatch:
+        """Take note of a batch that was scored without an error, and return it."""
+        self._uncommitted.append([False] * len(records))
+        return batch
 
     def committed(self) -> None:
         """Record that the oldest batch is committed. Before that it may be scored again and must not count twice."""

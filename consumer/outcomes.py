@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from consumer import dead_letters
 from consumer.publishing import Outgoing
 from ratecast.errors import ErrorCode
-from ratecast.scoring.scorer import DeadLetter
+from ratecast.scoring.scored_batch import DeadLetter
 
 if TYPE_CHECKING:
     from consumer.output_limits import OutputLimits
     from ratecast.contract.record import Record
     from ratecast.kafka.batches import OutgoingRecord
-    from ratecast.scoring.scorer import ScoredBatch
+    from ratecast.scoring.scored_batch import ScoredBatch
     from ratecast.settings import Settings
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import datetime as dt
 import logging
 import time
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -39,7 +38,7 @@ if TYPE_CHECKING:
     from consumer.publishing import Publisher
     from monitoring.lag import PartitionLag
     from ratecast.contract.record import Record
-    from ratecast.scoring.scorer import ScoredBatch
+    from ratecast.scoring.scored_batch import ScoredBatch
 
 log = logging.getLogger(__name__)
 
@@ -98,7 +97,7 @@ class PartitionPipeline:
                 await self._take_over()
                 while records := await self._poll():
                     started = time.perf_counter()
-                    batch = self._isolation.score(self._score, records)
+                    batch = await self._score(records)
                     seconds = time.perf_counter() - started
                     await self._in_flight.settled()
                     self._in_flight.start(self._publish(batch, records, seconds))
@@ -118,8 +117,15 @@ class PartitionPipeline:
             finally:
                 await self._release()
 
-    def _score(self, records: Sequence[Record]) -> ScoredBatch:
-        return self._context.scorer().score(records, dt.datetime.now(dt.UTC), self._note.topic_id)
+    async def _score(self, records: Sequence[Record]) -> ScoredBatch:
+        scoring = self._context.scoring
+        batch = await scoring.score(records, self._note.topic_id)
+        if batch is not None:
+            return self._isolation.scored(batch, records)
+        return self._isolation.score(self._score_alone, records)
+
+    def _score_alone(self, records: Sequence[Record]) -> ScoredBatch:
+        return self._context.scoring.alone(records, self._note.topic_id)
 
     def stop(self) -> None:
         """Finish the current batch and stop. A pipeline that waits for records stops at once."""

@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from aiokafka.errors import KafkaError
 
     from consumer.identity import TopicIdentity
+    from consumer.joint_scoring import JointScoring
     from consumer.output_limits import OutputLimits
     from consumer.publishing import Publisher
     from consumer.shadow_scoring import ShadowScoring
     from consumer.start_finder import StartFinder
     from monitoring.metrics import WorkerMetrics
-    from ratecast.scoring.scorer import Scorer
     from ratecast.settings import Settings
 
 
@@ -28,7 +28,7 @@ class PipelineContext:
     Attributes:
         settings: Topics and limits.
         consumer: The worker's consumer (an AIOKafkaConsumer).
-        scorer: Returns the scorer of the current model.
+        scoring: Scores records with the current model.
         publisher: Makes a publisher for a partition. It is not started yet.
         start_finder: Finds the offset at which reading starts.
         identity: Checks that the input topic was not recreated.
@@ -40,7 +40,7 @@ class PipelineContext:
 
     settings: Settings
     consumer: Any
-    scorer: Callable[[], Scorer]
+    scoring: JointScoring
     publisher: Callable[[TopicPartition], Publisher]
     start_finder: StartFinder
     identity: TopicIdentity

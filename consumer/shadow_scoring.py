@@ -16,7 +16,7 @@ from consumer.shadow_model import ShadowModel
 
 if TYPE_CHECKING:
     from monitoring.shadow_metrics import ShadowMetrics
-    from ratecast.scoring.scorer import ScoredBatch
+    from ratecast.scoring.scored_batch import ScoredBatch
     from ratecast.settings import Settings
 
 log = logging.getLogger(__name__)

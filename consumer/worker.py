@@ -18,6 +18,7 @@ from consumer.at_least_once import DeliverThenCommit
 from consumer.garbage import rare_collections
 from consumer.held_back import HeldBack
 from consumer.identity import TopicIdentity
+from consumer.joint_scoring import JointScoring
 from consumer.membership import Membership
 from consumer.models import CurrentModel
 from consumer.output_limits import OutputLimits
@@ -59,7 +60,9 @@ class Worker:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.metrics = WorkerMetrics(registry := CollectorRegistry(), self._lags)
+        self.metrics = WorkerMetrics(
+            registry := CollectorRegistry(), self._lags, with_rates=settings.rate_metrics
+        )
         ProcessCollector(registry=registry)
         GCCollector(registry=registry)
         self.http = HttpServer(registry, self.metrics.http_requests, self.readiness, self.unhealthy)
@@ -136,7 +139,7 @@ class Worker:
         return PipelineContext(
             settings=settings,
             consumer=consumer,
-            scorer=self.models.scorer,
+            scoring=JointScoring(self.models.scorer),
             publisher=self._new_publisher,
             start_finder=StartFinder(settings, consumer, identity, self.metrics),
             identity=identity,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import platform
 import time
 from collections import Counter as Tally
 from functools import partial
@@ -10,30 +11,31 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from prometheus_client import Counter, Gauge
-from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.registry import Collector, CollectorRegistry
 
 from monitoring.accuracy_collector import AccuracyCollector
 from monitoring.batch_histogram import BatchHistogram
 from monitoring.feature_drift_collector import FeatureDriftCollector
 from monitoring.lag import LagCollector, PartitionLag
 from monitoring.model_drift_collector import ModelDriftCollector
+from monitoring.newest_collector import NewestCollector
 from monitoring.shadow_metrics import ShadowMetrics
 from monitoring.windows.live import LiveMonitor
 from monitoring.windows.rolling_share import RollingShare
 from ratecast.contract.alerts import Alert
 from ratecast.errors import ErrorCode
+from ratecast.release import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
+
+    from prometheus_client import CollectorRegistry
 
     from ratecast.model.training_stats import TrainingStats
-    from ratecast.scoring.scorer import ScoredBatch
+    from ratecast.scoring.scored_batch import ScoredBatch
 
 LATENCY_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
 BATCH_BUCKETS = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000)
 DRIFT_WINDOW_SECONDS = 300.0
-_AHEAD_SECONDS = 86_400.0  # it may already be tomorrow in the east
 TRANSACTION_OUTCOMES = ("committed", "aborted", "fenced")
 RELOAD_OUTCOMES = ("loaded", "refused")
 
@@ -44,9 +46,16 @@ class WorkerMetrics:
     Args:
         registry: registry to expose the metrics in.
         partitions: returns the lag of the assigned partitions; called at every scrape.
+        with_rates: whether to expose each pair's newest rate and its range.
     """
 
-    def __init__(self, registry: CollectorRegistry, partitions: Callable[[], Iterable[PartitionLag]]) -> None:
+    def __init__(
+        self,
+        registry: CollectorRegistry,
+        partitions: Callable[[], Iterable[PartitionLag]],
+        *,
+        with_rates: bool = True,
+    ) -> None:
         counter, gauge = partial(Counter, registry=registry), partial(Gauge, registry=registry)
         by_pair, by_partition = ["pair"], ["topic", "partition"]
 
@@ -92,6 +101,9 @@ class WorkerMetrics:
             "rebalances_total", "Partition assignments received from the consumer group."
         )
         self.assigned_partitions = gauge("assigned_partitions", "Partitions assigned to this worker.")
+        gauge(
+            "build_info", "Version of ratecast and of Python; the value is always 1.", ["version", "python"]
+        ).labels(__version__, platform.python_version()).set(1)
         self._model_info = gauge(
             "model_info",
             "Version of the model in use; the value is always 1.",
@@ -134,7 +146,7 @@ class WorkerMetrics:
         self.blocked_partitions = gauge(
             "blocked_partitions", "Partitions that are stopped at a record batch that cannot be read."
         )
-        self._rate_age = RateAge(registry)
+        self._newest = NewestCollector(registry, with_rates=with_rates)
         LagCollector(partitions, registry)
         self._start_series_at_zero()
 
@@ -161,7 +173,7 @@ class WorkerMetrics:
                 self._alerts.labels(pair, alert.value)
         self._live.use(stats)
         self.shadow.champion_loaded(stats)
-        self._rate_age.keep(stats.pairs)
+        self._newest.keep(stats.pairs)
 
     def model_reload(self, outcome: str) -> None:
         """Count a new model that was ``loaded`` or ``refused``."""
@@ -192,7 +204,7 @@ class WorkerMetrics:
         ages = time.time() - np.array(timestamps_ms, dtype=np.float64) / 1000
         self._message_latency.observe_all(np.maximum(ages, 0.0))
         self._count_pairs(batch)
-        self._rate_age.observe(batch.as_of)
+        self._newest.observe(batch.as_of, batch.newest)
         for observations in batch.observations:
             self._live.add(source, observations)
 
@@ -223,47 +235,3 @@ class WorkerMetrics:
             self._consumed.remove(topic, str(partition))
         except KeyError:
             return  # it was never polled
-
-
-class RateAge(Collector):
-    """Exposes ``rate_age_seconds``, the age of each pair's newest scored rate, computed at each scrape.
-
-    A rate of the day after tomorrow or later is a mistake and is ignored, or its pair would look fresh until then.
-    """
-
-    def __init__(self, registry: CollectorRegistry) -> None:
-        self._newest: dict[str, float] = {}
-        registry.register(self)
-
-    def observe(self, as_of: Mapping[str, str]) -> None:
-        """Note the ``as_of`` of each pair's latest message; a date means its midnight, UTC."""
-        latest = time.time() + _AHEAD_SECONDS
-        for pair, text in as_of.items():
-            moment = dt.datetime.fromisoformat(text)
-            moment = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
-            if moment.timestamp() <= latest:
-                self._newest[pair] = max(self._newest.get(pair, 0.0), moment.timestamp())
-
-    def keep(self, pairs: Container[str]) -> None:
-        """Forget all other pairs, because the model in use does not have them."""
-        self._newest = {pair: newest for pair, newest in self._newest.items() if pair in pairs}
-
-    def describe(self) -> Iterator[GaugeMetricFamily]:
-        """Yield the families without values, so that the registry can check their names."""
-        yield self._family()
-
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Yield the current ages."""
-        family = self._family()
-        now = time.time()
-        for pair, newest in self._newest.items():
-            family.add_metric([pair], now - newest)
-        yield family
-
-    @staticmethod
-    def _family() -> GaugeMetricFamily:
-        return GaugeMetricFamily(
-            "rate_age_seconds",
-            "Age of the newest rate in seconds (now minus the message's `as_of`).",
-            labels=["pair"],
-        )

@@ -173,6 +173,10 @@ class Settings(WebSettings):
         description="Quantiles of the next rate that each prediction has in the field `quantiles`, in percent: some of 1, "
         "2.5, 5, 10, 25, 50, 75, 90, 95, 97.5 and 99, separated by commas, or `all`.",
     )
+    rate_metrics: bool = Field(
+        True,  # noqa: FBT003 - a default
+        description="Expose each pair's newest rate and its range as metrics. `false` saves five series a pair.",
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="Least severe level that is logged."
     )

@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 
 from ratecast.contract import wire
-from ratecast.contract.wire import FeaturesRow, History, IntervalsRow
+from ratecast.contract.wire import FeaturesRow, IntervalsRow
 from ratecast.model.features import FEATURE_NAMES, WINDOW
 from ratecast.model.forecast import Forecaster
 from ratecast.rates.target_days import next_target_day
@@ -22,6 +22,7 @@ from ratecast.scoring.quality import SPAN_STEPS, Days, QualityChecker
 from tests.contract_oracle import accepted
 
 if TYPE_CHECKING:
+    from ratecast.contract.inputs import History
     from ratecast.contract.messages import RateHistory
     from ratecast.contract.record import Record
     from ratecast.model.bundle import Bundle

@@ -122,6 +122,14 @@ def test_every_package_ships_its_types(installed: Path, package: str) -> None:
     assert (installed / package / "py.typed").is_file()
 
 
+def test_the_files_of_the_page_are_shipped(installed: Path) -> None:
+    for folder in ("static", "openapi_page"):
+        files = [path for path in (ROOT / "web" / folder).rglob("*") if path.is_file()]
+        assert files
+        for path in files:
+            assert (installed / path.relative_to(ROOT)).read_bytes() == path.read_bytes()
+
+
 def test_no_constraint_names_a_registry() -> None:
     for path in (ROOT / "constraints").iterdir():
         assert "://" not in path.read_text(encoding="utf-8"), path
@@ -139,6 +147,7 @@ def test_every_command_has_help(installed: Path, tmp_path: Path) -> None:
         "replay",
         "predict",
         "tail",
+        "web",
         "verify",
         "retrain",
         "drift-report",

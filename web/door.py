@@ -14,7 +14,8 @@ from aiokafka.errors import KafkaError
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 
-from ratecast.contract.wire import decode_histories, encode_prediction
+from ratecast.contract.inputs import decode_histories
+from ratecast.contract.wire import encode_prediction
 from ratecast.errors import RecordError
 from web.body import BodyError, json_body
 from web.entries import LetterEntry
@@ -23,7 +24,8 @@ from web.waiting_answers import TooManyWaitingError
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-    from ratecast.contract.wire import History, PredictionRow
+    from ratecast.contract.inputs import History
+    from ratecast.contract.wire import PredictionRow
     from ratecast.settings import Settings
     from web.topic_feed import TopicFeed
     from web.waiting_answers import Waiting, WaitingAnswers

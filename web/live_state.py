@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _ALERTS = 50
 _FEED = 100
+_TILE_ROWS = 160  # enough for a hundred judged ranges; a tile is made anew with each message of its pair
 
 
 class LiveState:
@@ -120,7 +121,7 @@ class LiveState:
         memory = self._memory.pairs[pair]
         kept = self._tiles.get(pair)
         if kept is None or kept[0] != memory.version:
-            series = points(memory.rows)
+            series = points(itertools.islice(memory.rows, max(0, len(memory.rows) - _TILE_ROWS), None))
             if not series:
                 return None
             kept = memory.version, msgspec.Raw(msgspec.json.encode(tile(pair, series)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 # After so many messages in a row that are older than those before them, the feed was started again.
 _STARTED_AGAIN = 3
+
+_LONGEST_MOMENT = 40
 
 Band = tuple[float, float]
 
@@ -68,8 +71,13 @@ def points(rows: Iterable[PredictionRow]) -> list[Point]:
 
 def held(series: Sequence[Point], level: str, newest: int = 100) -> dict[str, int]:
     """Return how many of the newest rates with a range lay inside it, and how many there are."""
-    missed = [point.missed80 if level == "80" else point.missed95 for point in series]
-    judged = [outside for outside in missed if outside is not None][-newest:]
+    judged: list[bool] = []
+    for point in reversed(series):
+        missed = point.missed80 if level == "80" else point.missed95
+        if missed is not None:
+            judged.append(missed)
+            if len(judged) == newest:
+                break
     return {"held": judged.count(False), "of": len(judged)}
 
 
@@ -78,6 +86,13 @@ def _missed(rate: float, band: Band | None) -> bool | None:
 
 
 def _is_moment(text: str) -> bool:
+    return len(text) <= _LONGEST_MOMENT and _is_short_moment(text)
+
+
+@lru_cache(
+    maxsize=8192
+)  # all pairs have the same days, and the series of a pair is made anew with each of its messages
+def _is_short_moment(text: str) -> bool:
     try:
         check_iso_date_or_time(text)
     except ValueError:

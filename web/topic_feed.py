@@ -14,9 +14,10 @@ from aiokafka.errors import KafkaError
 from ratecast.errors import RatecastError
 from ratecast.kafka.producers import idempotent_producer
 from ratecast.kafka.topic_tail import open_tail
+from ratecast.kafka.topics import existing_topics
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Coroutine, Sequence
 
     from monitoring.web_metrics import WebMetrics
     from ratecast.contract.record import Record
@@ -34,6 +35,7 @@ _CONNECT_SECONDS = 5.0
 _SILENCE_SECONDS = 8.0
 _PAUSES = (0.5, 1.0, 2.0, 5.0)
 _RATE_SECONDS = 5.0
+_PARTITIONS_SECONDS = 30.0
 _AT_ONCE = (
     100  # records between two turns of the event loop, so that a long backlog does not hold up requests
 )
@@ -106,7 +108,19 @@ class TopicFeed:
             # A prediction that arrived while the brokers were away is new to those who wait.
             await self._take_all(reader, follow=False, is_new=self.is_filled)
             self._reader, self.producer, self.fault, self.is_filled = reader, producer, None, True
-            await self._take_all(reader, follow=True, is_new=True)
+            await _first_of(
+                self._take_all(reader, follow=True, is_new=True), self._until_partitions_are_added(topics)
+            )
+        self._reader = self.producer = None
+
+    async def _until_partitions_are_added(self, topics: Collection[str]) -> None:
+        """Return when a topic has other partitions than now. A reader does not see them until it is opened again."""
+        known = await existing_topics(self._settings, topics)
+        while True:
+            await asyncio.sleep(_PARTITIONS_SECONDS)
+            if await existing_topics(self._settings, topics) != known:
+                log.info("the topics have other partitions now")
+                return
 
     async def _take_all(self, reader: TopicReader, *, follow: bool, is_new: bool) -> None:
         async with aclosing(reader.batches(follow=follow)) as batches:
@@ -145,3 +159,16 @@ class TopicFeed:
         """Returns how many predictions arrived a second in the last five seconds."""
         self._drop_old_arrivals(time.monotonic())
         return sum(count for _, count in self._arrived) / _RATE_SECONDS
+
+
+async def _first_of(*work: Coroutine[Any, Any, None]) -> None:
+    """Run all of this at the same time until one ends, and raise what it raised."""
+    tasks = [asyncio.create_task(one) for one in work]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -12,7 +12,7 @@ et al., *Algorithmic Learning in a Random World*, 2005; normalised scores: Papad
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,10 +23,11 @@ from ratecast.model.onnx_model import OnnxModel
 from ratecast.model.optional_forecasts import OptionalTables
 from ratecast.model.range_inputs import RANGE_INPUT_NAMES, range_inputs
 from ratecast.model.ranges import LEVELS
-from ratecast.model.weighted_sums import WeightedSums, before_and_now
+from ratecast.model.rate_windows import Windows
+from ratecast.model.weighted_sums import before_and_now
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
@@ -35,46 +36,6 @@ if TYPE_CHECKING:
     from ratecast.model.optional_forecasts import OptionalForecasts
     from ratecast.model.training_stats import TrainingStats
     from ratecast.optional_fields import OptionalFields
-
-
-@dataclass(frozen=True)
-class Windows:
-    """A prepared batch of histories, from which forecasts, hindcasts and quality checks are computed."""
-
-    pairs: NDArray[np.intp]  # (n,), index of each history's pair
-    lengths: NDArray[np.intp]  # (n,), number of rates before they were cut to the window
-    rates: NDArray[np.float64]  # (n, WINDOW), newest last, NaN where a history is shorter
-    returns: NDArray[np.float64]  # (n, WINDOW - 1), log returns
-    sums: WeightedSums  # of the returns without those that are left out of the volatility
-    sums_before: WeightedSums  # the same without the newest return
-    stored: NDArray[np.float64]  # (n,), the pair's sigma in training
-    recent: NDArray[np.float64]  # (n,), the pair's sigma of the last 500 returns in training
-    sigma: NDArray[np.float64]  # (n,), one-step volatility
-    sigma_before: NDArray[np.float64]  # (n,), one-step volatility without the newest return
-
-    def __len__(self) -> int:
-        return len(self.pairs)
-
-    def without(self, faults: Mapping[int, NDArray[np.bool_]]) -> Windows:
-        """Return the batch with the volatility of some rows measured again without some of their returns.
-
-        Args:
-            faults: row -> mask of the returns to leave out, ``(WINDOW - 1,)``. Slow if there are many rows.
-        """
-        if not faults:
-            return self
-        sigma, sigma_before = self.sigma.copy(), self.sigma_before.copy()
-        rows = np.array(list(faults))
-        before, now = before_and_now(np.where(list(faults.values()), np.nan, self.returns[rows]))
-        sigma[rows] = features.ewma_volatility(now, self.stored[rows], self.recent[rows])
-        sigma_before[rows] = features.ewma_volatility(before, self.stored[rows], self.recent[rows])
-        return replace(
-            self,
-            sums=self.sums.with_rows(rows, now),
-            sums_before=self.sums_before.with_rows(rows, before),
-            sigma=sigma,
-            sigma_before=sigma_before,
-        )
 
 
 @dataclass(frozen=True)
@@ -96,8 +57,9 @@ class Hindcasts:
 
 @dataclass(frozen=True)
 class Forecasts:
-    """Forecasts of a batch; every array has one row per history, in the order given."""
+    """Forecasts of a batch by one model; every array has one row per history, in the order given."""
 
+    model_version: str
     features: NDArray[np.float64]  # (n, 5), columns FEATURE_NAMES
     prediction: NDArray[np.float64]  # (n,)
     lower: NDArray[np.float64]  # (n, 2), columns LEVELS
@@ -107,6 +69,7 @@ class Forecasts:
     drift_scores: NDArray[np.float64]  # (n, 5), (x - mean) / std
     drifted: NDArray[np.bool_]  # (n, 5), by the classic rule
     range_inputs: NDArray[np.float32]  # (n, 11), columns RANGE_INPUT_NAMES; NaN where the forest is not used
+    hindcasts: Hindcasts
     optional: OptionalForecasts | None = None  # None unless optional fields are wanted
 
 
@@ -162,70 +125,83 @@ class Forecaster:
             histories: n histories.
             pair_rows: index of each history's pair in ``self.pairs``, shape ``(n,)``.
         """
-        rates = features.window_matrix(histories)
+        lengths = np.fromiter(map(len, histories), np.intp, len(histories))
+        return self.windows_of(features.window_matrix(histories), lengths, pair_rows)
+
+    def windows_of(
+        self, rates: NDArray[np.float64], lengths: NDArray[np.intp], pair_rows: NDArray[np.intp]
+    ) -> Windows:
+        """Prepare histories that are a window matrix already.
+
+        Args:
+            rates: the histories, ``(n, WINDOW)``.
+            lengths: number of rates of each before it was cut to the window, ``(n,)``.
+            pair_rows: index of each history's pair in ``self.pairs``, ``(n,)``.
+        """
         returns = features.log_returns(rates)
-        before, now = before_and_now(returns)
-        stored, recent = self._sigma[pair_rows], self._recent[pair_rows]
+        sums = before_and_now(returns)
+        twice = np.concatenate((pair_rows, pair_rows))
+        stored, recent = self._sigma[twice], self._recent[twice]
         return Windows(
             pairs=pair_rows,
-            lengths=np.fromiter(map(len, histories), np.intp, len(histories)),
+            lengths=lengths,
             rates=rates,
             returns=returns,
-            sums=now,
-            sums_before=before,
-            stored=stored,
-            recent=recent,
-            sigma=features.ewma_volatility(now, stored, recent),
-            sigma_before=features.ewma_volatility(before, stored, recent),
+            sums=sums,
+            stored_twice=stored,
+            recent_twice=recent,
+            sigmas=features.ewma_volatility(sums, stored, recent),
         )
 
     def forecast(self, windows: Windows) -> Forecasts:
-        """Forecast each history's next rate.
+        """Forecast each history's next rate, and its newest rate from the rates before it.
 
-        A result that float64 cannot hold is inf or NaN in its row; the caller must handle it.
+        A result that float64 cannot hold is inf or NaN in its row; the caller must handle it. So must it with the
+        hindcasts of histories of three rates, which are one rate too short.
 
         Args:
             windows: n prepared histories.
         """
-        returns, stored, sigma = windows.returns, windows.stored, windows.sigma
-        values = features.contract_features(windows.rates, returns)
-        step = self._step(returns, sigma, stored)
-        seen = np.full((len(windows), len(RANGE_INPUT_NAMES)), np.nan, dtype=np.float32)
-        scales = self._scales(windows, windows.sums, sigma, seen)
+        count = len(windows)
+        values = features.contract_features(windows.rates, windows.returns)
+        floored = features.floored(windows.sigmas, windows.stored_twice)
+        adaptive: NDArray[np.bool_] = windows.sums.counts >= ADAPTIVE_LENGTH - 1
+        scales, seen = self._scales(windows, adaptive & ~floored)
         half = ranges.half_widths(self._quantiles_of(windows.lengths), scales)
+        half_before, half = half[:count], half[count:]
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            prediction = values[:, 0] * np.exp(step)
+            prediction = values[:, 0] * np.exp(self._step(windows.returns, windows.sigma, windows.stored))
             lower = prediction[:, None] * np.exp(-half)
             upper = prediction[:, None] * np.exp(half)
         expected = self._feature_ranges.of(windows.pairs)
         scores, drifted = classic_drift.drift(values, expected, self._std_threshold)
         optional = None
         if self._optional is not None:
-            optional = self._optional.forecast(prediction, scales, half, windows.lengths)
+            optional = self._optional.forecast(prediction, scales[count:], half, windows.lengths)
         return Forecasts(
+            model_version=self.version,
             features=values,
             prediction=prediction,
             lower=lower,
             upper=upper,
-            adaptive=_adaptive(windows.sums),
-            floored=features.floored(sigma, stored),
+            adaptive=adaptive[count:],
+            floored=floored[count:],
             drift_scores=scores,
             drifted=drifted,
-            range_inputs=seen,
+            range_inputs=seen[count:],
+            hindcasts=self._hindcasts(windows, half_before),
             optional=optional,
         )
 
-    def hindcast(self, windows: Windows) -> Hindcasts:
-        """Forecast each history's newest rate from the rates before it, to measure live accuracy without a store.
+    def _hindcasts(self, windows: Windows, half: NDArray[np.float64]) -> Hindcasts:
+        """Compare each newest rate with its forecast, to measure live accuracy without a store.
 
         Args:
-            windows: n prepared histories of at least four rates each.
+            windows: the histories.
+            half: half widths of the ranges of their newest rates, ``(n, 2)``.
         """
         newest, sigma = windows.returns[:, -1], windows.sigma_before
-        step = self._step(windows.returns[:, :-1], sigma, windows.stored)
-        error = np.abs(newest - step)
-        scales = self._scales(windows, windows.sums_before, sigma)
-        half = ranges.half_widths(self._quantiles_of(windows.lengths - 1), scales)
+        error = np.abs(newest - self._step(windows.returns[:, :-1], sigma, windows.stored))
         return Hindcasts(error, np.abs(newest), error / sigma, error[:, None] <= half, half)
 
     def _step(
@@ -239,52 +215,38 @@ class Forecaster:
         return result
 
     def _quantiles_of(self, lengths: NDArray[np.intp]) -> NDArray[np.float64]:
-        """Return the quantiles for histories of so many rates, ``(n, 2)``, columns LEVELS."""
-        quantiles: NDArray[np.float64] = self._quantiles[
-            np.searchsorted(self._lengths, lengths, side="right") - 1
-        ]
+        """Return the quantiles for histories without their newest rate, and then with it, ``(2 n, 2)``, columns LEVELS."""
+        both = np.concatenate((lengths - 1, lengths))
+        quantiles: NDArray[np.float64] = self._quantiles[self._lengths.searchsorted(both, side="right") - 1]
         return quantiles
 
     def _scales(
-        self,
-        windows: Windows,
-        sums: WeightedSums,
-        sigma: NDArray[np.float64],
-        seen: NDArray[np.float32] | None = None,
-    ) -> NDArray[np.float64]:
-        """Return the scales of the ranges in log returns, ``(n, 2)``, columns LEVELS.
+        self, windows: Windows, forest: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+        """Return the scales of the ranges in log returns, and the inputs of the range forest.
 
         Args:
-            windows: the histories.
-            sums: sums of their returns up to the rate that is forecast from.
-            sigma: volatility of these returns, ``(n,)``.
-            seen: receives the inputs of the range forest, ``(n, 11)``, in the rows that it is used for.
+            windows: n histories.
+            forest: the rows that the range forest is used for, ``(2 n,)``.
+
+        Returns:
+            Scales, ``(2 n, 2)``, columns LEVELS; inputs, ``(2 n, 11)``, NaN in the other rows.
         """
-        scales = ranges.range_scales(sums, sigma, windows.stored, windows.recent)
-        if self._exponent:
-            forest = _adaptive(sums) & ~features.floored(sigma, windows.stored)
-            if forest.any():
-                chosen = selection(forest)
-                inputs = range_inputs(sums, sigma, scales[:, 0])[chosen]
-                factors = self._range_model.predict(inputs)
-                scales[chosen] *= factors if self._exponent == 1 else factors**self._exponent
-                if seen is not None:
-                    seen[chosen] = inputs
-        return scales
+        sums, sigmas = windows.sums, windows.sigmas
+        scales = ranges.range_scales(sums, sigmas, windows.stored_twice, windows.recent_twice)
+        if not self._exponent or not forest.any():
+            return scales, np.full((len(scales), len(RANGE_INPUT_NAMES)), np.nan, dtype=np.float32)
+        inputs = range_inputs(sums, sigmas, scales[:, 0])
+        chosen = selection(forest)
+        factors = self._range_model.predict(inputs[chosen])
+        scales[chosen] *= factors if self._exponent == 1 else factors**self._exponent
+        inputs[~forest] = np.nan
+        return scales, inputs
 
 
 def selection(mask: NDArray[np.bool_]) -> NDArray[np.bool_] | slice:
     """Return an index of the rows that a mask selects: a slice if it selects all, which copies nothing."""
     return slice(None) if mask.all() else mask
-
-
-def _adaptive(sums: WeightedSums) -> NDArray[np.bool_]:
-    """Return which histories have enough returns for a volatility of their own, ``(n,)``.
-
-    Returns that are left out do not count: of a feed that is stuck nothing may be left, however long its history is.
-    """
-    enough: NDArray[np.bool_] = sums.counts >= ADAPTIVE_LENGTH - 1
-    return enough
 
 
 def _quantile_table(stats: TrainingStats) -> tuple[NDArray[np.intp], NDArray[np.float64]]:

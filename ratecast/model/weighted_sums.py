@@ -1,12 +1,13 @@
 """Sums of a batch's returns with weights that fall with age, from which volatility, scales and range inputs are made.
 
-Each message needs them twice: up to its newest rate for the forecast, and up to the rate before for the hindcast. The
-newest return moves every sum by one step, ``S_t = kept * S_(t-1) + r_t``, so the history is summed and sorted only once.
+Each message needs them twice: up to the rate before its newest for the hindcast, and up to its newest for the forecast.
+The newest return moves every sum by one step, ``S_t = kept * S_(t-1) + r_t``, so the history is summed and sorted only
+once. Both stand in one batch, so that what is made from them takes one pass: of a lone message, calls are the cost.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -25,7 +26,7 @@ _KEPT = np.array([*(0.5 ** (1 / half_life) for half_life in HALF_LIVES), 1.0, DE
 
 @dataclass(frozen=True)
 class WeightedSums:
-    """Sums over the returns r of n histories; a missing return counts in none of them.
+    """Sums over the returns r of n rows; a missing return counts in none of them.
 
     Attributes:
         counts: number of returns, ``(n,)``.
@@ -35,7 +36,8 @@ class WeightedSums:
         newest: newest |r|, 0 if it is missing, ``(n,)``.
         move: sum of the newest ``STEPS`` returns, ``(n,)``.
         steps: number of these returns, ``(n,)``.
-        ordered: 0, then |r| of older returns, ascending, with missing ones as 0, then infinity, ``(n, m + 2)``.
+        ordered: 0, then |r| of older returns, ascending, with missing ones as 0, then infinity, ``(h, m + 2)``.
+        places: row of ``ordered`` that belongs to each row, ``(n,)``.
         added: the one |r| that belongs into this order, 0 if there is none, ``(n,)``.
     """
 
@@ -47,6 +49,7 @@ class WeightedSums:
     move: NDArray[np.float64]
     steps: NDArray[np.intp]
     ordered: NDArray[np.float64]
+    places: NDArray[np.intp]
     added: NDArray[np.float64]
 
     @classmethod
@@ -56,12 +59,23 @@ class WeightedSums:
         >>> float(WeightedSums.of(np.array([[np.nan, 0.02, -0.01]])).sizes[0, EWMA])
         0.0288
         """
-        return returns if isinstance(returns, WeightedSums) else before_and_now(returns)[1]
+        return (
+            returns if isinstance(returns, WeightedSums) else before_and_now(returns).part(len(returns), None)
+        )
+
+    def part(self, first: int | None, last: int | None) -> WeightedSums:
+        """Return the rows from ``first`` on and before ``last``; the order of |r| is shared."""
+        parts = {
+            field.name: getattr(self, field.name)[first:last]
+            for field in fields(self)
+            if field.name != "ordered"
+        }
+        return replace(self, **parts)
 
     @property
     def largest(self) -> NDArray[np.float64]:
         """The largest |r| of each row, 0 if no return is there, ``(n,)``."""
-        largest: NDArray[np.float64] = np.maximum(self.ordered[:, -2], self.added)
+        largest: NDArray[np.float64] = np.maximum(self.ordered[self.places, -2], self.added)
         return largest
 
     def ranked(self, ranks: NDArray[np.intp]) -> NDArray[np.float64]:
@@ -71,61 +85,70 @@ class WeightedSums:
         >>> [float(sums.ranked(np.array([rank]))[0]) for rank in (0, 1, 2)]
         [0.01, 0.02, 0.03]
         """
-        rows, last = np.arange(len(ranks)), self.ordered.shape[1] - 2
+        last = self.ordered.shape[1] - 2
         # Missing returns are zeros and come first, so the rank skips them.
         place = np.minimum(ranks + last + 1 - self.counts, last)
-        below, above = self.ordered[rows, place], self.ordered[rows, place + 1]
+        below, above = self.ordered[self.places, place], self.ordered[self.places, place + 1]
         ranked: NDArray[np.float64] = np.maximum(below, np.minimum(above, self.added))
         return ranked
 
-    def with_rows(self, rows: NDArray[np.intp], others: WeightedSums) -> WeightedSums:
-        """Return the sums with some rows replaced by the rows of ``others``."""
-        replaced = []
+    def with_histories(self, histories: NDArray[np.intp], others: WeightedSums) -> WeightedSums:
+        """Return the sums of `before_and_now` with those of some histories replaced by those of ``others``."""
+        rows = np.concatenate((histories, histories + len(self.ordered)))
+        replaced = {}
         for field in fields(self):
             values = getattr(self, field.name).copy()
-            values[rows] = getattr(others, field.name)
-            replaced.append(values)
-        return WeightedSums(*replaced)
+            if field.name == "ordered":
+                values[histories] = others.ordered
+            elif field.name != "places":
+                values[rows] = getattr(others, field.name)
+            replaced[field.name] = values
+        return WeightedSums(**replaced)
 
 
-def before_and_now(returns: NDArray[np.float64]) -> tuple[WeightedSums, WeightedSums]:
-    """Return the sums without the newest of the log returns, and with it; ``(n, k)``, NaN where missing, k at least 1."""
+def before_and_now(returns: NDArray[np.float64]) -> WeightedSums:
+    """Return the sums of histories without their newest return in the first h rows, and with it in the next h rows.
+
+    Args:
+        returns: log returns, newest last, NaN where missing, ``(h, k)``, k at least 1.
+    """
     count, older_count = returns.shape[0], returns.shape[1] - 1
+    before, now = slice(None, count), slice(count, None)
     present = ~np.isnan(returns)
     all_present = present.all()
     known = returns if all_present else np.where(present, returns, 0.0)
-    sizes = np.abs(known)
-    older, newest, added = sizes[:, :-1], sizes[:, -1], present[:, -1:]
+    absolute = np.abs(known)
+    older, newest = absolute[:, :-1], absolute[:, -1:]
     kernels, squared_kernels = _kernels(older_count)
-    weights = np.empty((count, len(_KEPT)))
-    weights[:] = _each_row(np.ones((1, older_count)) if all_present else 1.0 * present[:, :-1], kernels)
-    counts = weights[:, FLAT].astype(np.intp)
+    weights, sizes = np.empty((2 * count, len(_KEPT))), np.empty((2 * count, len(_KEPT)))
+    squares, added = np.empty((2 * count, 2)), np.zeros(2 * count)
+    weights[before] = _each_row(np.ones((1, older_count)) if all_present else 1.0 * present[:, :-1], kernels)
+    weights[now] = _KEPT * weights[before] + present[:, -1:]
+    sizes[before] = _each_row(older, kernels)
+    sizes[now] = _KEPT * sizes[before] + newest
+    squares[before] = _each_row(older * older, squared_kernels)
+    squares[now] = _KEPT[FLAT:] * squares[before] + newest**2
+    added[now] = newest[:, 0]
+    newest_of = added.copy()
+    if older_count:
+        newest_of[before] = older[:, -1]
     ordered = np.zeros((count, older_count + 2))
     ordered[:, 1:-1], ordered[:, -1] = older, np.inf
     ordered[:, 1:-1].sort(axis=1)
-    before = WeightedSums(
-        counts=counts,
+    rows = np.arange(count)
+    spans = (slice(-STEPS - 1, -1), slice(-STEPS, None))
+    return WeightedSums(
+        counts=weights[:, FLAT].astype(np.intp),
         weights=weights,
-        sizes=_each_row(older, kernels),
-        squares=_each_row(older * older, squared_kernels),
-        newest=sizes[:, -2] if older_count else np.zeros(count),
-        move=known[:, -STEPS - 1 : -1].sum(axis=1),
-        steps=present[:, -STEPS - 1 : -1].sum(axis=1),
+        sizes=sizes,
+        squares=squares,
+        newest=newest_of,
+        move=np.concatenate([known[:, span].sum(axis=1) for span in spans]),
+        steps=np.concatenate([present[:, span].sum(axis=1) for span in spans]),
         ordered=ordered,
-        added=np.zeros(count),
+        places=np.concatenate((rows, rows)),
+        added=added,
     )
-    now = WeightedSums(
-        counts=counts + added[:, 0],
-        weights=_KEPT * weights + added,
-        sizes=_KEPT * before.sizes + sizes[:, -1:],
-        squares=_KEPT[FLAT:] * before.squares + sizes[:, -1:] ** 2,
-        newest=newest,
-        move=known[:, -STEPS:].sum(axis=1),
-        steps=present[:, -STEPS:].sum(axis=1),
-        ordered=ordered,
-        added=newest,
-    )
-    return before, now
 
 
 @lru_cache(maxsize=128)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from ratecast.contract import dates, wire
+from ratecast.contract import dates, inputs
 from ratecast.errors import RecordError
 
 if TYPE_CHECKING:
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from ratecast.contract.inputs import History
     from ratecast.contract.record import Record
-    from ratecast.contract.wire import History
 
 _FLUSH_RATES = 200_000  # of a pair, after which days that occurred again are dropped, to bound memory
 
@@ -84,7 +84,7 @@ class Gatherer:
     def add(self, records: Sequence[Record]) -> None:
         """Collect the rates of some records."""
         self._messages += len(records)
-        decoded = wire.decode_histories([record.value for record in records], self._max_bytes)
+        decoded = inputs.decode_histories([record.value for record in records], self._max_bytes)
         for record, history in zip(records, decoded, strict=True):
             if isinstance(history, RecordError):
                 self._undecodable += 1

@@ -18,30 +18,30 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ratecast.contract.wire import History
+    from ratecast.contract.inputs import Message
 
 
 _WORKING_SPAN = SPAN_STEPS / 5 * 7  # least number of days in twenty steps from working day to working day
 _USUAL_SPAN = 30.0  # days in twenty steps: four weeks and a holiday or two
 
 
-def message_days(histories: Sequence[History]) -> Days:
+def message_days(messages: Sequence[Message]) -> Days:
     """Return the days of a batch of messages, from ``times`` and ``as_of``.
 
     An ``as_of`` later than the last of ``times`` is a gap too, because there were rates after that or should have been.
 
-    >>> from ratecast.contract.wire import decode_histories
+    >>> from ratecast.contract.inputs import decode_histories
     >>> value = b'{"history": [1, 2, 3], "times": ["2026-01-02", "2026-01-05", "2026-01-06"]}'
     >>> days = message_days(decode_histories([value], 1000))
     >>> days.newest.tolist(), days.gap.tolist(), days.span.tolist()
     ([20459.0], [1.0], [nan])
     """
     # Messages of the same days share one list, so what follows from it is computed once for each list.
-    lists = {id(item.times): item.times for item in histories if item.times is not None}
+    lists = {id(item.times): item.times for item in messages if item.times is not None}
     if lists:
         place = {key: position for position, key in enumerate(lists)}
         known = np.array([*map(_list_days, lists.values()), (np.nan,) * 4])
-        rows = [place.get(id(item.times), len(place)) for item in histories]
+        rows = [place.get(id(item.times), len(place)) for item in messages]
         days = Days(*known[rows].T)
         dense = {
             position: _weekdays(times)
@@ -53,8 +53,8 @@ def message_days(histories: Sequence[History]) -> Days:
                 (row, dense[position]) for row, position in enumerate(rows) if position in dense
             )
     else:
-        days = Days.unknown(len(histories))
-    as_of = np.array([np.nan if item.as_of is None else dates.day_number(item.as_of) for item in histories])
+        days = Days.unknown(len(messages))
+    as_of = np.array([np.nan if item.as_of is None else dates.day_number(item.as_of) for item in messages])
     differs = ~np.isnan(as_of) & (days.newest != as_of)
     if differs.any():
         days.gap[differs] = np.fmax(days.gap, as_of - days.newest)[differs]

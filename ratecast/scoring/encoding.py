@@ -19,11 +19,13 @@ from ratecast.scoring.optional_rows import OptionalRows
 from ratecast.scoring.target import target_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from numpy.typing import NDArray
 
     from ratecast.contract.alerts import Alert
+    from ratecast.contract.inputs import Message
     from ratecast.contract.record import Record
-    from ratecast.contract.wire import History
     from ratecast.model.forecast import Forecasts
 
 _QUALITIES = np.array(["static", "adaptive", "floored"], dtype=object)
@@ -33,45 +35,45 @@ _NOTHING: list[str] = []  # shared by all rows without alerts or drift; nothing 
 
 @dataclass(frozen=True, slots=True)
 class Messages:
-    """The records of a batch that contain a history of a known pair; the fields are parallel."""
+    """The records of a batch that contain a history of a known pair; the fields are parallel, except for the rates."""
 
     records: list[Record]
-    histories: list[History]
+    messages: list[Message]
     pairs: list[str]
+    rates: NDArray[np.float64]  # of all messages, one message after the other, oldest first
+    lengths: NDArray[np.intp]  # (n,), number of rates of each message
 
 
 def encode_predictions(
-    messages: Messages,
+    batch: Messages,
     forecasts: Forecasts,
     alerts: Mapping[int, Mapping[Alert, str]],
-    model_version: str,
     scored_at: str,
-    topic_id: str | None = None,
+    topic_ids: Iterable[str | None],
 ) -> list[bytes]:
     """Return predictions as JSON, in the order given.
 
     Args:
-        messages: the messages of the batch.
+        batch: the messages.
         forecasts: their forecasts.
         alerts: row -> code -> text.
-        model_version: version of the model that made the forecasts.
         scored_at: time of scoring, ISO 8601.
-        topic_id: the broker's id of the source topic, if known.
+        topic_ids: the broker's id of each message's source topic, if known, ``(n,)``.
     """
-    records, histories = messages.records, messages.histories
+    records, messages = batch.records, batch.messages
     topics, partitions = [record.topic for record in records], [record.partition for record in records]
     offsets = [record.offset for record in records]
     baselines, *older = forecasts.features.T.tolist()
     (low_80, low_95), (high_80, high_95) = forecasts.lower.T.tolist(), forecasts.upper.T.tolist()
     drifted = _drifted_features(forecasts)
     scores = map(wire.FeaturesRow, *forecasts.drift_scores.T.tolist())
-    named_id = msgspec.UNSET if topic_id is None else topic_id
-    codes, texts = _alert_columns(alerts, len(histories))
+    named_ids = (msgspec.UNSET if topic_id is None else topic_id for topic_id in topic_ids)
+    codes, texts = _alert_columns(alerts, len(messages))
     rows = map(
         wire.PredictionRow,
-        _message_ids(histories, topics, partitions, offsets),
-        messages.pairs,
-        [history.as_of for history in histories],
+        _message_ids(messages, topics, partitions, offsets),
+        batch.pairs,
+        [message.as_of for message in messages],
         forecasts.prediction.tolist(),
         baselines,
         map(wire.IntervalsRow, zip(low_80, high_80, strict=True), zip(low_95, high_95, strict=True)),
@@ -79,28 +81,28 @@ def encode_predictions(
         map(wire.FeaturesRow, baselines, *older),
         map(wire.DriftRow, map(bool, drifted), drifted, scores),
         codes,
-        repeat(model_version),
+        repeat(forecasts.model_version),
         repeat(scored_at),
-        map(wire.SourceRow, topics, partitions, offsets, repeat(named_id)),
+        map(wire.SourceRow, topics, partitions, offsets, named_ids),
         texts,
-        map(target_of, histories),
+        map(target_of, messages),
     )
     optional = None if forecasts.optional is None else OptionalRows(forecasts.optional)
     values: list[bytes] = []
     while some := list(islice(rows, _ROWS)):
         if optional is not None:
             for row, prediction in enumerate(some, len(values)):
-                optional.fill(prediction, row, histories[row])
+                optional.fill(prediction, row, messages[row])
         values += wire.encode_predictions(some)
     return values
 
 
 def _message_ids(
-    histories: Sequence[History], topics: Sequence[str], partitions: Sequence[int], offsets: Sequence[int]
+    messages: Sequence[Message], topics: Sequence[str], partitions: Sequence[int], offsets: Sequence[int]
 ) -> list[str]:
-    places = zip(histories, topics, partitions, offsets, strict=True)
+    places = zip(messages, topics, partitions, offsets, strict=True)
     return [
-        history.message_id or f"{topic}-{partition}-{offset}" for history, topic, partition, offset in places
+        message.message_id or f"{topic}-{partition}-{offset}" for message, topic, partition, offset in places
     ]
 
 

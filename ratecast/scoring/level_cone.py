@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ratecast.model.forecast import Windows
+    from ratecast.model.rate_windows import Windows
     from ratecast.model.training_stats import PairStats
 
 # n0: keeps the tails of single returns from deciding in the first days after training.

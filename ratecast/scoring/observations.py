@@ -14,7 +14,8 @@ from ratecast.model.forecast import selection
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ratecast.model.forecast import Forecaster, Forecasts, Windows
+    from ratecast.model.forecast import Forecasts
+    from ratecast.model.rate_windows import Windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,37 +51,40 @@ class Observations:
 
 
 def observe(
-    forecaster: Forecaster,
     windows: Windows,
     forecasts: Forecasts,
     faulty: NDArray[np.bool_],
     kept: NDArray[np.bool_],
     offsets: NDArray[np.int64],
+    rows: slice = slice(None),
 ) -> Observations:
-    """Collect the observations of a batch.
+    """Collect the observations of a batch, or of some of its rows.
 
     Args:
-        forecaster: the model that scored the batch.
         windows: the histories of the batch.
         forecasts: the forecasts for these histories.
         faulty: messages whose newest rate is a fault or a repeated weekend rate, ``(n,)``.
         kept: messages that were published as predictions, ``(n,)``.
         offsets: of the messages in their partition, ``(n,)``.
+        rows: which rows.
     """
+    pairs, lengths, offsets = windows.pairs[rows], windows.lengths[rows], offsets[rows]
+    features, range_inputs = forecasts.features[rows], forecasts.range_inputs[rows]
+    kept, faulty = kept[rows], faulty[rows]
     # A hindcast is a forecast from one rate less, and a forecast needs MIN_HISTORY rates.
-    answered = selection(kept & (windows.lengths > MIN_HISTORY))
-    hindcasts = forecaster.hindcast(windows).where(answered)
+    answered = selection(kept & (lengths > MIN_HISTORY))
+    hindcasts = forecasts.hindcasts.where(rows).where(answered)
     # A stuck feed is not a calm market, so its messages must not count as drift.
     is_sound = kept & ~faulty
     sound = selection(is_sound)
     # The inputs of shorter histories have another distribution, for example their largest return is smaller.
-    full = selection(is_sound & (windows.lengths >= WINDOW) & ~np.isnan(forecasts.range_inputs[:, 0]))
+    full = selection(is_sound & (lengths >= WINDOW) & ~np.isnan(range_inputs[:, 0]))
     return Observations(
-        model_version=forecaster.version,
-        pair_rows=windows.pairs[sound],
-        features=forecasts.features[sound],
+        model_version=forecasts.model_version,
+        pair_rows=pairs[sound],
+        features=features[sound],
         hindcasts=HindcastErrors(
-            windows.pairs[answered],
+            pairs[answered],
             hindcasts.error,
             hindcasts.naive,
             hindcasts.inside,
@@ -89,6 +93,6 @@ def observe(
             hindcasts.half,
             offsets[answered],
         ),
-        input_pair_rows=windows.pairs[full],
-        range_inputs=forecasts.range_inputs[full],
+        input_pair_rows=pairs[full],
+        range_inputs=range_inputs[full],
     )

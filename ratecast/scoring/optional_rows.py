@@ -12,7 +12,8 @@ from ratecast.scoring.target import target_of
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ratecast.contract.wire import History, PredictionRow
+    from ratecast.contract.inputs import Message
+    from ratecast.contract.wire import PredictionRow
     from ratecast.model.optional_forecasts import OptionalForecasts
 
 
@@ -36,20 +37,20 @@ class OptionalRows:
         rates_fit = (forecasts.quantiles > 0) & np.isfinite(forecasts.quantiles)
         self._quantiles_fit = _rows(rates_fit)
 
-    def fill(self, prediction: PredictionRow, row: int, history: History) -> None:
+    def fill(self, prediction: PredictionRow, row: int, message: Message) -> None:
         """Set the optional fields of a prediction.
 
         Args:
             prediction: the prediction.
             row: its row in the batch.
-            history: its message.
+            message: its message.
         """
         fields = self._fields
         if fields.horizons and self._horizons_fit[row]:
             bounds = zip(fields.horizons, self._lower[row], self._upper[row], strict=True)
             prediction.horizons = [
                 HorizonRow(
-                    steps, IntervalsRow((low_80, high_80), (low_95, high_95)), target_of(history, steps)
+                    steps, IntervalsRow((low_80, high_80), (low_95, high_95)), target_of(message, steps)
                 )
                 for steps, (low_80, low_95), (high_80, high_95) in bounds
             ]

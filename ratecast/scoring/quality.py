@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ratecast.model.forecast import Windows
+    from ratecast.model.rate_windows import Windows
     from ratecast.model.references import QualityLimits
     from ratecast.model.training_stats import PairStats, TrainingStats
     from ratecast.scoring.level_cone import Reach

@@ -2,73 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from bisect import bisect_right
+from itertools import chain, pairwise, repeat
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ratecast.contract import wire
+from ratecast.contract import inputs
 from ratecast.contract.unreadable import Unreadable
 from ratecast.errors import ErrorCode, RecordError
+from ratecast.model.features import aligned
 from ratecast.model.forecast import Forecaster
 from ratecast.scoring.days import message_days
 from ratecast.scoring.encoding import Messages, encode_predictions
-from ratecast.scoring.observations import Observations, observe
+from ratecast.scoring.observations import observe
 from ratecast.scoring.quality import QualityChecker
+from ratecast.scoring.scored_batch import DeadLetter, NewestForecast, ScoredBatch
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
-
+    from ratecast.contract.inputs import Message
     from ratecast.contract.record import Record
     from ratecast.model.bundle import Bundle
     from ratecast.optional_fields import OptionalFields
-
-
-@dataclass(frozen=True, slots=True)
-class DeadLetter:
-    """A record that cannot be scored, with the reason."""
-
-    record: Record
-    code: ErrorCode
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class ScoredBatch:
-    """The outcome of every record of a batch; the first four fields are parallel, in the order of the records."""
-
-    records: list[Record]
-    pairs: list[str]
-    values: list[bytes]  # encoded predictions
-    drifted: NDArray[np.bool_]  # (n,)
-    as_of: dict[str, str]  # pair -> as_of of its newest scored message
-    alerts: list[tuple[str, str]]  # pair and code of each alert
-    observations: list[Observations]  # for live monitoring; empty when nothing was scored
-    dead_letters: list[DeadLetter]
-    failures: int = 0  # records for which scoring raised an error
-
-    @classmethod
-    def rejected(cls, letters: list[DeadLetter], failures: int = 0) -> ScoredBatch:
-        """Return the outcome of records none of which was scored."""
-        return cls([], [], [], np.zeros(0, dtype=np.bool_), {}, [], [], letters, failures)
-
-    @classmethod
-    def joined(cls, parts: Sequence[ScoredBatch]) -> ScoredBatch:
-        """Return several batches as one, in the order given."""
-        return cls(
-            records=[record for part in parts for record in part.records],
-            pairs=[pair for part in parts for pair in part.pairs],
-            values=[value for part in parts for value in part.values],
-            drifted=np.concatenate([part.drifted for part in parts]),
-            as_of={pair: as_of for part in parts for pair, as_of in part.as_of.items()},
-            alerts=[alert for part in parts for alert in part.alerts],
-            observations=[observed for part in parts for observed in part.observations],
-            dead_letters=[letter for part in parts for letter in part.dead_letters],
-            failures=sum(part.failures for part in parts),
-        )
 
 
 class Scorer:
@@ -104,15 +62,28 @@ class Scorer:
             now: ``scored_at`` of the predictions.
             topic_id: the broker's id of the topic, if known.
         """
-        decoded, dead_letters = self._decode(records)
+        (batch,) = self.score_parts([records], now, [topic_id])
+        return batch
+
+    def score_parts(
+        self, parts: Sequence[Sequence[Record]], now: dt.datetime, topic_ids: Sequence[str | None]
+    ) -> list[ScoredBatch]:
+        """Score records of several partitions in one pass. Each gets the outcome that it gets alone, to the byte.
+
+        Args:
+            parts: the records of each partition, in order, at least one.
+            now: ``scored_at`` of the predictions.
+            topic_ids: the broker's id of each partition's topic, if known.
+        """
+        decoded, ends, letters = self._decode(parts)
         if not decoded.records:
-            return ScoredBatch.rejected(dead_letters)
+            return [ScoredBatch.rejected(rejected) for rejected in letters]
         pairs, pair_index = decoded.pairs, self._forecaster.pair_index
-        windows = self._forecaster.windows(
-            [item.history for item in decoded.histories],
-            np.array([pair_index[pair] for pair in pairs], dtype=np.intp),
+        pair_rows = np.fromiter(map(pair_index.__getitem__, pairs), np.intp, len(pairs))
+        windows = self._forecaster.windows_of(
+            aligned(decoded.rates, decoded.lengths), decoded.lengths, pair_rows
         )
-        quality = self._checker.check(windows, message_days(decoded.histories))
+        quality = self._checker.check(windows, message_days(decoded.messages))
         windows = windows.without(quality.ignored_returns)
         forecasts = self._forecaster.forecast(windows)
         # A lower bound that underflows to 0 is no rate.
@@ -123,51 +94,98 @@ class Scorer:
         )
         for row in (~finite).nonzero()[0].tolist():
             message = "the forecast does not fit a 64-bit floating-point number"
-            dead_letters.append(DeadLetter(decoded.records[row], ErrorCode.SCORING_FAILED, message))
+            letter = DeadLetter(decoded.records[row], ErrorCode.SCORING_FAILED, message)
+            letters[bisect_right(ends, row)].append(letter)
             quality.alerts.pop(row, None)
-        offsets = np.array([record.offset for record in decoded.records], dtype=np.int64)
-        kept = finite.nonzero()[0].tolist()
+        spans = [slice(first, last) for first, last in pairwise((0, *ends))]
         values = encode_predictions(
             decoded,
             forecasts,
             quality.alerts,
-            self._forecaster.version,
             now.isoformat(),
-            topic_id,
+            chain.from_iterable(
+                repeat(name, span.stop - span.start) for name, span in zip(topic_ids, spans, strict=True)
+            ),
         )
-        return ScoredBatch(
-            records=[decoded.records[row] for row in kept],
-            pairs=[pairs[row] for row in kept],
-            values=[values[row] for row in kept],
-            drifted=np.any(forecasts.drifted[finite], axis=1),
-            as_of={pairs[row]: as_of for row in kept if (as_of := decoded.histories[row].as_of) is not None},
-            alerts=[(pairs[row], code.value) for row, found in quality.alerts.items() for code in found],
-            observations=[observe(self._forecaster, windows, forecasts, quality.faulty(), finite, offsets)],
-            dead_letters=dead_letters,
-        )
+        offsets = np.array([record.offset for record in decoded.records], dtype=np.int64)
+        drifted, faulty = np.any(forecasts.drifted, axis=1), quality.faulty()
+        batches = []
+        for span, rejected in zip(spans, letters, strict=True):
+            kept = (span.start + finite[span].nonzero()[0]).tolist()
+            if not kept:
+                batches.append(ScoredBatch.rejected(rejected))
+                continue
+            batches.append(
+                ScoredBatch(
+                    records=[decoded.records[row] for row in kept],
+                    pairs=[pairs[row] for row in kept],
+                    values=[values[row] for row in kept],
+                    drifted=drifted[kept],
+                    as_of={
+                        pairs[row]: as_of
+                        for row in kept
+                        if (as_of := decoded.messages[row].as_of) is not None
+                    },
+                    newest={
+                        pair: NewestForecast(
+                            float(forecasts.features[row, 0]),
+                            tuple(forecasts.lower[row].tolist()),
+                            tuple(forecasts.upper[row].tolist()),
+                        )
+                        for pair, row in {pairs[row]: row for row in kept}.items()
+                    },
+                    alerts=[
+                        (pairs[row], code.value)
+                        for row, found in quality.alerts.items()
+                        if span.start <= row < span.stop
+                        for code in found
+                    ],
+                    observations=[observe(windows, forecasts, faulty, finite, offsets, span)],
+                    dead_letters=rejected,
+                )
+            )
+        return batches
 
-    def _decode(self, records: Sequence[Record]) -> tuple[Messages, list[DeadLetter]]:
-        decoded, dead_letters = Messages([], [], []), []
-        most, default_pair, known = (
-            self._max_message_bytes,
-            self._forecaster.default_pair,
-            self._forecaster.pair_index,
-        )
-        histories = wire.decode_histories([record.value for record in records], most)
-        for record, history in zip(records, histories, strict=True):
-            if isinstance(history, RecordError):
-                dead_letters.append(_rejected(record, history))
-            elif (record.headers or record.key) and (size := _carried_bytes(record)) > most:
-                message = f"the key and headers have {size} bytes; at most {most} are accepted"
-                dead_letters.append(DeadLetter(record, ErrorCode.TOO_LARGE, message))
-            elif (pair := history.pair or default_pair) not in known:
-                message = f"the model was not trained on the pair {pair}"
-                dead_letters.append(DeadLetter(record, ErrorCode.UNKNOWN_PAIR, message))
-            else:
-                decoded.records.append(record)
-                decoded.histories.append(history)
-                decoded.pairs.append(pair)
-        return decoded, dead_letters
+    def _decode(
+        self, parts: Sequence[Sequence[Record]]
+    ) -> tuple[Messages, list[int], list[list[DeadLetter]]]:
+        """Return the messages to score, the end of each part among them, and the dead letters of each part."""
+        most, default_pair = self._max_message_bytes, self._forecaster.default_pair
+        known = self._forecaster.pair_index
+        batch = inputs.decode_batch([record.value for part in parts for record in part], most)
+        scored: list[Record] = []
+        messages: list[Message] = []
+        pairs: list[str] = []
+        letters: list[list[DeadLetter]] = []
+        ends: list[int] = []
+        kept: list[bool] = []  # of the messages that were decoded
+        decoded = iter(batch.messages)
+        for part in parts:
+            letters.append([])
+            for record, message in zip(part, decoded, strict=False):
+                if isinstance(message, RecordError):
+                    letters[-1].append(_rejected(record, message))
+                    continue
+                pair = message.pair or default_pair
+                if (record.headers or record.key) and (size := _carried_bytes(record)) > most:
+                    text = f"the key and headers have {size} bytes; at most {most} are accepted"
+                    letters[-1].append(DeadLetter(record, ErrorCode.TOO_LARGE, text))
+                elif pair not in known:
+                    text = f"the model was not trained on the pair {pair}"
+                    letters[-1].append(DeadLetter(record, ErrorCode.UNKNOWN_PAIR, text))
+                else:
+                    scored.append(record)
+                    messages.append(message)
+                    pairs.append(pair)
+                    kept.append(True)
+                    continue
+                kept.append(False)
+            ends.append(len(scored))
+        rates, lengths = batch.rates, batch.lengths
+        if not all(kept):
+            mask = np.array(kept)
+            rates, lengths = rates[np.repeat(mask, lengths)], lengths[mask]
+        return Messages(scored, messages, pairs, rates, lengths), ends, letters
 
 
 def _rejected(record: Record, error: RecordError) -> DeadLetter:

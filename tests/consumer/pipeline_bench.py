@@ -10,13 +10,14 @@ import numpy as np
 from aiokafka import TopicPartition
 from prometheus_client import CollectorRegistry
 
+from consumer.joint_scoring import JointScoring
 from consumer.pipeline import PartitionPipeline
 from consumer.pipeline_context import PipelineContext
 from consumer.start_position import Start
 from monitoring.metrics import WorkerMetrics
 from ratecast.contract.commit_note import CommitNote
 from ratecast.errors import ErrorCode
-from ratecast.scoring.scorer import DeadLetter, ScoredBatch
+from ratecast.scoring.scored_batch import DeadLetter, ScoredBatch
 from ratecast.settings import Settings
 from tests.fakes import FakeRecord
 
@@ -135,6 +136,9 @@ class FakeIdentity:
 class Scorer:
     """A prediction for each record, its value; `b"bad"` becomes a dead letter."""
 
+    def score_parts(self, parts, now, topic_ids) -> list[ScoredBatch]:
+        return [self.score(part, now, name) for part, name in zip(parts, topic_ids, strict=True)]
+
     def score(self, records, now, topic_id) -> ScoredBatch:
         good = [record for record in records if record.value != b"bad"]
         letters = [
@@ -142,7 +146,7 @@ class Scorer:
         ]
         values = [record.value for record in good]
         nothing = np.zeros(len(good), dtype=bool)
-        return ScoredBatch(good, ["EUR/GBP"] * len(good), values, nothing, {}, [], [], letters)
+        return ScoredBatch(good, ["EUR/GBP"] * len(good), values, nothing, {}, {}, [], [], letters)
 
 
 class Bench:
@@ -160,7 +164,7 @@ class Bench:
         context = PipelineContext(
             settings=self.settings,
             consumer=self.consumer,
-            scorer=Scorer,
+            scoring=JointScoring(Scorer),
             publisher=self.topics.publisher,
             start_finder=self,
             identity=self.identity,

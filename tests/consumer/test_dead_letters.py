@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 from consumer import dead_letters
 from ratecast.errors import ErrorCode
-from ratecast.scoring.scorer import DeadLetter
+from ratecast.scoring.scored_batch import DeadLetter
 
 
 def letter(value: bytes | None, headers: list[tuple[str, bytes | None]]) -> DeadLetter:

@@ -5,7 +5,7 @@ import pytest
 
 from consumer.isolation import Isolation
 from ratecast.errors import ErrorCode, ModelFailingError
-from ratecast.scoring.scorer import ScoredBatch
+from ratecast.scoring.scored_batch import ScoredBatch
 from tests.fakes import FakeRecord
 
 
@@ -28,6 +28,7 @@ class Odd:
             ["EUR/GBP"] * len(records),
             values,
             np.zeros(len(records), dtype=bool),
+            {},
             {},
             [],
             [],

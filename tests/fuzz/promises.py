@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from ratecast.contract.messages import RateHistory
     from ratecast.contract.record import Record
-    from ratecast.scoring.scorer import DeadLetter, ScoredBatch
+    from ratecast.scoring.scored_batch import DeadLetter, ScoredBatch
 
 _SCHEMA = Path(__file__).parents[2] / "docs" / "contracts" / "prediction.schema.json"
 _VALIDATOR = jsonschema.Draft202012Validator(json.loads(_SCHEMA.read_text(encoding="utf-8")))

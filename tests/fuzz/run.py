@@ -28,7 +28,7 @@ from tests.fuzz.vocabulary import VALID
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from ratecast.scoring.scorer import ScoredBatch
+    from ratecast.scoring.scored_batch import ScoredBatch
     from tests.fakes import FakeRecord
 
 NOW = dt.datetime(2025, 6, 1, 12, tzinfo=dt.UTC)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from ratecast.contract import wire
+from ratecast.contract import inputs
 from tests.contract_oracle import accepted
 from tests.fakes import FakeRecord
 from tests.fuzz import mutations, vocabulary
@@ -71,10 +71,10 @@ def test_mutations_begin_with_messages_that_are_scored(value: bytes) -> None:
 def test_a_parser_that_raises_is_noticed_and_the_input_named(monkeypatch: pytest.MonkeyPatch) -> None:
     bad = b'{"history":[1,2,3],"pair":"\xe9"}'
 
-    def raises(value: bytes) -> wire.History:
-        return msgspec.json.decode(value, type=wire.History)
+    def raises(value: bytes) -> inputs.History:
+        return msgspec.json.decode(value, type=inputs.History)
 
-    monkeypatch.setattr(wire, "_decode_one", lambda value, _: raises(value))
+    monkeypatch.setattr(inputs, "_without_rates", lambda value, _: (raises(value), b"[1,2,3]"))
     report = fuzz(
         iter([[("bytes", FakeRecord(b'{"history":[1,2,3]}')), ("bytes", FakeRecord(bad, offset=1))]]), 2
     )
@@ -86,6 +86,6 @@ def test_a_parser_that_raises_is_noticed_and_the_input_named(monkeypatch: pytest
 def test_a_field_that_is_no_text_is_noticed_also_where_parsers_skip_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(wire, "_is_plain", lambda *_: True)
+    monkeypatch.setattr(inputs, "_is_plain", lambda *_: True)
     report = fuzz(iter([[("bytes", FakeRecord(b'{"history":[1,2,3],"x":"\xe9"}'))]]), 1)
     assert "the contract does not accept it" in report.failures[0]

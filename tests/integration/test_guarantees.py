@@ -232,12 +232,12 @@ async def test_heartbeats_go_on_while_a_large_batch_is_scored(settings, monkeypa
 
 def poisoned(*bad: str) -> Any:
     """Scoring that raises on some messages, as no check foresaw."""
-    score = Scorer.score
+    score_parts = Scorer.score_parts
 
-    def raising(self: Scorer, records: Any, *rest: Any) -> Any:
-        if any(json.loads(record.value)["message_id"] in bad for record in records):
+    def raising(self: Scorer, parts: Any, *rest: Any) -> Any:
+        if any(json.loads(record.value)["message_id"] in bad for part in parts for record in part):
             raise ZeroDivisionError("invented")
-        return score(self, records, *rest)
+        return score_parts(self, parts, *rest)
 
     return raising
 
@@ -245,7 +245,7 @@ def poisoned(*bad: str) -> Any:
 async def test_a_message_on_which_scoring_raises_is_a_dead_letter_and_the_others_are_scored(
     settings, monkeypatch
 ) -> None:
-    monkeypatch.setattr(Scorer, "score", poisoned("EUR/GBP#7", "EUR/GBP#30"))
+    monkeypatch.setattr(Scorer, "score_parts", poisoned("EUR/GBP#7", "EUR/GBP#30"))
     await ensure_topics(settings)
     await publish(settings, [history(number) for number in range(40)], partition=0)
     async with running_worker(settings) as worker:
@@ -262,7 +262,7 @@ async def test_a_message_on_which_scoring_raises_is_a_dead_letter_and_the_others
 async def test_a_model_that_fails_for_every_message_ends_the_worker_and_nothing_is_committed(
     settings, monkeypatch
 ) -> None:
-    monkeypatch.setattr(Scorer, "score", poisoned(*(f"EUR/GBP#{number}" for number in range(40))))
+    monkeypatch.setattr(Scorer, "score_parts", poisoned(*(f"EUR/GBP#{number}" for number in range(40))))
     await ensure_topics(settings)
     await publish(settings, [history(number) for number in range(40)], partition=0)
     with pytest.raises(ModelFailingError, match="20 records in a row"):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import platform
 import re
 import time
 from dataclasses import replace
@@ -8,15 +9,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, generate_latest
 
+from monitoring.exposition import exposition
 from monitoring.lag import PartitionLag
 from monitoring.metrics import WorkerMetrics
 from ratecast.contract.alerts import Alert
 from ratecast.errors import ErrorCode
 from ratecast.model.references import FeatureReference
+from ratecast.release import __version__
 from ratecast.scoring.observations import HindcastErrors, Observations
-from ratecast.scoring.scorer import ScoredBatch
+from ratecast.scoring.scored_batch import ScoredBatch
 from tests import drifting_inputs
 from tests.bundles import training_stats
 from tests.observations import observations_of
@@ -156,7 +159,7 @@ def test_a_scored_batch_counts_each_record(metrics, registry) -> None:
     pairs = ["EUR/GBP", "EUR/USD", "EUR/GBP"]
     alerts = [("EUR/GBP", "jump"), ("EUR/GBP", "decimal_slip"), ("EUR/GBP", "jump")]
     drifted = np.array([True, False, False])
-    batch = ScoredBatch([], pairs, [b"{}"] * 3, drifted, {}, alerts, [], [])
+    batch = ScoredBatch([], pairs, [b"{}"] * 3, drifted, {}, {}, alerts, [], [])
     metrics.committed(("t", 0), batch, seconds=0.004, timestamps_ms=[0, 0, 0, 0])
     assert registry.get_sample_value("data_quality_alerts_total", {"pair": "EUR/GBP", "alert": "jump"}) == 2
     assert registry.get_sample_value("prediction_requests_total", {"pair": "EUR/GBP"}) == 2
@@ -214,6 +217,26 @@ def test_a_day_that_has_begun_somewhere_is_not_of_the_future(
     moment = dt.datetime.now(dt.UTC) + dt.timedelta(hours=hours_ahead)
     metrics.committed(("t", 0), of_age({"EUR/GBP": moment.isoformat()}), 0.1, [0])
     assert (registry.get_sample_value("rate_age_seconds", {"pair": "EUR/GBP"}) is not None) is counts
+
+
+def test_the_build_is_known(metrics, registry) -> None:
+    labels = {"version": __version__, "python": platform.python_version()}
+    assert registry.get_sample_value("build_info", labels) == 1
+
+
+@pytest.mark.parametrize("accept", ["", "application/openmetrics-text; version=1.0.0"])
+def test_a_scrape_has_no_times_of_creation_and_everything_else(metrics, registry, accept) -> None:
+    metrics.polled("rates", 0, 5)
+    metrics.revoked("rates", 0)  # a counter without a series keeps its words
+    body, content_type = exposition(registry, accept)
+    plain = generate_latest(registry).decode()
+    text = body.decode()
+    assert "_created" in plain
+    assert "_created" not in text
+    for line in plain.splitlines():
+        if not accept and "_created" not in line:
+            assert line in text
+    assert ("openmetrics" in content_type) is bool(accept)
 
 
 @pytest.mark.parametrize("name", ["inference_latency_seconds", "message_latency_seconds"])

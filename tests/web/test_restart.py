@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import httpx
 from aiokafka import AIOKafkaProducer
+from aiokafka.admin import NewPartitions
 
 from ratecast.contract.wire import encode_prediction
-from ratecast.kafka.client import client_options
+from ratecast.kafka.client import admin, client_options
 from ratecast.kafka.topics import ensure_topics
 from ratecast_stack.children import free_port
 from ratecast_stack.embedded import EmbeddedBroker
@@ -172,3 +173,21 @@ async def test_missing_topics_are_waited_for(settings):
             assert "`ratecast topics`" in json.loads(response.content)["message"]
         await ensure_topics(settings)
         await until(lambda: web.parts.feed.reachable)
+
+
+async def test_partitions_that_are_added_are_read_too(settings, monkeypatch):
+    monkeypatch.setattr("web.topic_feed._PARTITIONS_SECONDS", 0.1)
+    settings = settings.model_copy(update={"topic_partitions": 1})
+    await ensure_topics(settings)
+    async with running_web(settings) as web:
+        await publish(settings, settings.output_topic, rows(2))
+        await until(lambda: web.parts.memory.predictions == 2)
+        async with admin(settings) as client:
+            await client.create_partitions({settings.output_topic: NewPartitions(total_count=2)})
+        producer = AIOKafkaProducer(**client_options(settings))
+        await producer.start()
+        try:
+            await producer.send_and_wait(settings.output_topic, rows(3)[2], partition=1)
+        finally:
+            await producer.stop()
+        await until(lambda: web.parts.memory.predictions == 3)

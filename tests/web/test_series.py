@@ -128,6 +128,7 @@ async def test_an_answer_that_comes_before_the_acknowledgement_is_kept_and_a_for
         first.published(mine)
         second.published(("t", 0, 6))
         assert first.outcome.result().source.offset == 5
+        answers.prediction(row(None, message_id="id", source=prediction_row(1, place=foreign).source))
         assert not second.outcome.done()
         answers.prediction(row(None, message_id="id", source=prediction_row(1, place=("t", 0, 6)).source))
         assert second.outcome.result().source.offset == 6

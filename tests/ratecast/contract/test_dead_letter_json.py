@@ -5,7 +5,7 @@ import json
 from consumer import dead_letters
 from ratecast.contract.dead_letter_json import dead_letter_as_json
 from ratecast.errors import ErrorCode
-from ratecast.scoring.scorer import DeadLetter
+from ratecast.scoring.scored_batch import DeadLetter
 from tests.fakes import FakeRecord
 
 

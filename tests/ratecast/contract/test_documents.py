@@ -10,7 +10,7 @@ from consumer import dead_letters
 from ratecast.contract import dead_letter
 from ratecast.contract.documents import asyncapi, documents
 from ratecast.errors import ErrorCode
-from ratecast.scoring.scorer import DeadLetter
+from ratecast.scoring.scored_batch import DeadLetter
 from tests.bad_records import BAD, GOOD
 from tests.fakes import FakeRecord
 

@@ -6,12 +6,12 @@ import tracemalloc
 
 import pytest
 
-from ratecast.contract import wire
+from ratecast.contract import inputs
 from ratecast.errors import RecordError
 
 
-def decode(value: bytes) -> wire.History | RecordError:
-    return wire.decode_histories([value], 1_000_000)[0]
+def decode(value: bytes) -> inputs.History | RecordError:
+    return inputs.decode_histories([value], 1_000_000)[0]
 
 
 class PanicException(BaseException):
@@ -27,13 +27,13 @@ def test_whatever_a_parser_raises_costs_no_more_than_the_record(
         raise error
 
     if parser == "jiter":
-        monkeypatch.setattr(wire.jiter, "from_json", fails)
+        monkeypatch.setattr(inputs.jiter, "from_json", fails)
     elif isinstance(error, Exception):  # msgspec is written in C and does not panic
-        monkeypatch.setattr(wire, "_decode", fails)
+        monkeypatch.setattr(inputs, "_decode", fails)
     escaped = b'{"history": [1, 2, 3], "message_id": "\\u00fc"}'
     decoded = decode(escaped)
     if parser == "_decode":
-        assert isinstance(decoded, wire.History)
+        assert isinstance(decoded, inputs.History)
     else:
         assert isinstance(decoded, RecordError)
         assert decoded.message == f"the parser failed: {type(error).__name__}: {error}"
@@ -46,7 +46,7 @@ def test_an_error_that_is_not_the_records_fault_is_no_dead_letter(
     def fails(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr(wire.jiter, "from_json", fails)
+    monkeypatch.setattr(inputs.jiter, "from_json", fails)
     with pytest.raises(type(error)):
         decode(b'{"history": [1, 2]}')
 
@@ -75,7 +75,7 @@ def test_pythons_collector_does_not_search_what_is_being_parsed(value: bytes) ->
     gc.callbacks.append(note)
     try:
         with contextlib.suppress(ValueError):
-            wire._parse(value)
+            inputs._parse(value)
         during = len(collections)
     finally:
         gc.callbacks.remove(note)

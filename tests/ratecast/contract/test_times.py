@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ratecast.contract import wire
+from ratecast.contract import inputs
 from ratecast.errors import RecordError
 from tests.contract_oracle import accepted
 
 
-def decode(value: bytes) -> wire.History | RecordError:
-    return wire.decode_histories([value], 1_000_000)[0]
+def decode(value: bytes) -> inputs.History | RecordError:
+    return inputs.decode_histories([value], 1_000_000)[0]
 
 
 def message(times: str, count: int) -> bytes:
@@ -29,7 +29,7 @@ def test_real_dates_are_decoded_when_there_is_one_for_each_rate(
 ) -> None:
     text = json.dumps([day.isoformat() for day in days], separators=separators)
     decoded = decode(message(text, len(days)))
-    assert isinstance(decoded, wire.History)
+    assert isinstance(decoded, inputs.History)
     assert decoded.times == days
     rejected = decode(message(text, len(days) + 1))
     assert isinstance(rejected, RecordError)
@@ -50,7 +50,7 @@ def test_a_date_is_accepted_exactly_when_it_is_on_the_calendar(text: str) -> Non
     else:
         on_calendar = True
     decoded = decode(message(json.dumps(["2025-01-02", text, "2025-01-03"]), 3))
-    assert isinstance(decoded, wire.History) == on_calendar
+    assert isinstance(decoded, inputs.History) == on_calendar
     if isinstance(decoded, RecordError):
         assert decoded.message.startswith("times[1] must be ")
 
@@ -61,7 +61,7 @@ def test_any_bytes_in_place_of_a_date_get_the_contracts_answer(text: bytes) -> N
     value = b'{"history": [1, 2, 3], "times": ["2025-01-02", "2025-01-03", ' + text + b"]}"
     expected = accepted(value)
     decoded = decode(value)
-    assert isinstance(decoded, wire.History) == (expected is not None)
+    assert isinstance(decoded, inputs.History) == (expected is not None)
 
 
 def test_wrong_dates_are_found_among_good_neighbours_of_several_lengths() -> None:
@@ -69,7 +69,7 @@ def test_wrong_dates_are_found_among_good_neighbours_of_several_lengths() -> Non
     long = message('["2025-01-01","2025-01-02","2025-01-03","2025-01-06"]', 4)
     bad = message('["2025-01-02","2025-01-03","2025-01-3x"]', 3)
     none = message("[]", 3)
-    decoded = wire.decode_histories([good, long, bad, good, none], 1000)
+    decoded = inputs.decode_histories([good, long, bad, good, none], 1000)
     assert [isinstance(item, RecordError) for item in decoded] == [False, False, True, False, True]
     assert decoded[2].message == "times[2] must be an ISO 8601 date (YYYY-MM-DD), got '2025-01-3x'"
     assert decoded[4].message == "times must have one date for each rate, got 0 for 3 rates"

@@ -135,7 +135,7 @@ def test_a_floored_range_uses_the_floor_and_every_other_its_volatility(share: fl
 def test_a_hindcast_is_the_forecast_from_the_rates_before(count: int, shrinkage: float) -> None:
     maker = forecaster(shrinkage, Steps(0.2, column=0), factors=Factors(0.5, 0.7, column=5))
     rates = history(count)
-    found = maker.hindcast(made_ready(maker, rates))
+    found = maker.forecast(made_ready(maker, rates)).hindcasts
     before = made_ready(maker, rates[:-1])
     forecast = maker.forecast(before)
     error = abs(math.log(rates[-1] / forecast.prediction[0]))
@@ -157,7 +157,7 @@ def test_hindcasts_distinguish_answers_in_no_range_in_the_wide_one_and_in_both()
         0.5 * (forecast.lower[0, 0] + forecast.lower[0, 1]),
         0.999 * forecast.lower[0, 1],
     ]
-    found = maker.hindcast(made_ready(maker, *([*start, float(answer)] for answer in answers)))
+    found = maker.forecast(made_ready(maker, *([*start, float(answer)] for answer in answers))).hindcasts
     assert found.inside.tolist() == [
         [True, True],
         [False, True],
@@ -273,7 +273,6 @@ def test_at_exponent_0_the_forest_is_not_asked() -> None:
     maker = forecaster(factors=(factors := Factors(2.0, 2.0)), exponent=0.0)
     windows = made_ready(maker, history(), history(30))
     maker.forecast(windows)
-    maker.hindcast(windows)
     assert factors.asked == []
 
 
@@ -281,7 +280,6 @@ def test_with_lambda_0_the_forest_of_the_centre_is_not_asked() -> None:
     maker = forecaster(0.0, centre := Steps(5.0))
     windows = made_ready(maker, history())
     assert maker.forecast(windows).prediction.tolist() == [history()[-1]]
-    maker.hindcast(windows)
     assert centre.asked == []
 
 

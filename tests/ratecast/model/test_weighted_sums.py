@@ -34,11 +34,17 @@ def by_hand(returns: list[float]) -> dict[str, list[float]]:
     }
 
 
+def halves(returns: np.ndarray) -> tuple[WeightedSums, WeightedSums]:
+    """Return the sums without the newest return, and those with it."""
+    both = before_and_now(returns)
+    return both.part(None, len(returns)), both.part(len(returns), None)
+
+
 @pytest.mark.parametrize("columns", [2, 3, 20, 21, 22, 60])
 @pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
 def test_both_sums_follow_their_definition(columns: int, share: float) -> None:
     returns = with_holes(6, columns, seed=columns, share=share)
-    for sums, summed in zip(before_and_now(returns), (returns[:, :-1], returns), strict=True):
+    for sums, summed in zip(halves(returns), (returns[:, :-1], returns), strict=True):
         for row, values in enumerate(summed.tolist()):
             for name, expected in by_hand(values).items():
                 found = np.atleast_1d(getattr(sums, name)[row]).tolist()
@@ -48,7 +54,7 @@ def test_both_sums_follow_their_definition(columns: int, share: float) -> None:
 @pytest.mark.parametrize("columns", [2, 3, 20, 37, 60])
 def test_ranks_are_those_of_the_sorted_sizes_that_are_there(columns: int) -> None:
     returns = with_holes(200, columns, seed=columns)
-    for sums, summed in zip(before_and_now(returns), (returns[:, :-1], returns), strict=True):
+    for sums, summed in zip(halves(returns), (returns[:, :-1], returns), strict=True):
         ordered = [np.sort(np.abs(row[~np.isnan(row)])) for row in summed]
         for share in (0.0, 0.3, 0.5, 0.8, 0.999):
             ranks = np.array([int(share * len(row)) for row in ordered])
@@ -63,7 +69,7 @@ def test_a_jump_leaves_no_trace_in_the_sums_before_it() -> None:
         700.0  # a rate near the end of float64: subtracting it again would leave nothing of the others
     )
     for name in FIELDS:
-        one, other = (getattr(before_and_now(returns)[0], name) for returns in (calm, jumped))
+        one, other = (getattr(halves(returns)[0], name) for returns in (calm, jumped))
         assert one.tobytes() == other.tobytes(), name
 
 
@@ -71,19 +77,24 @@ def test_a_jump_leaves_no_trace_in_the_sums_before_it() -> None:
 def test_a_row_alone_is_bit_for_bit_the_row_in_a_batch_with_holes_and_without(share: float) -> None:
     returns = with_holes(1000, 60, seed=1, share=share)
     returns[::2] = with_holes(500, 60, seed=2, share=0.0)
-    together = before_and_now(returns)
+    together = halves(returns)
     for row in range(0, 1000, 37):
-        alone = before_and_now(returns[row : row + 1])
+        alone = halves(returns[row : row + 1])
         for name in (*FIELDS, "ordered"):
             for one, other in zip(alone, together, strict=True):
                 assert getattr(one, name)[0].tobytes() == getattr(other, name)[row].tobytes(), name
 
 
 def test_replaced_rows_are_those_of_the_other_sums_and_the_others_stay() -> None:
-    first, second = (WeightedSums.of(with_holes(5, 60, seed)) for seed in (1, 2))
-    rows = np.array([3, 0])
-    replaced = first.with_rows(rows, WeightedSums.of(with_holes(5, 60, seed=2)[rows]))
+    first, second = (before_and_now(with_holes(5, 60, seed)) for seed in (1, 2))
+    histories = np.array([3, 0])
+    replaced = first.with_histories(histories, before_and_now(with_holes(5, 60, seed=2)[histories]))
     for name in FIELDS:
         found = getattr(replaced, name)
-        np.testing.assert_array_equal(found[[0, 3]], getattr(second, name)[[0, 3]])
-        np.testing.assert_array_equal(found[[1, 2, 4]], getattr(first, name)[[1, 2, 4]])
+        for half in (0, 5):
+            new, old = [half + 0, half + 3], [half + 1, half + 2, half + 4]
+            np.testing.assert_array_equal(found[new], getattr(second, name)[new])
+            np.testing.assert_array_equal(found[old], getattr(first, name)[old])
+    ranks = np.full(10, 20)
+    np.testing.assert_array_equal(replaced.ranked(ranks)[[0, 3, 5, 8]], second.ranked(ranks)[[0, 3, 5, 8]])
+    np.testing.assert_array_equal(replaced.ranked(ranks)[[1, 2, 4]], first.ranked(ranks)[[1, 2, 4]])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from ratecast.contract.wire import decode_histories
+from ratecast.contract.inputs import decode_histories
 from ratecast.scoring.days import message_days
 
 if TYPE_CHECKING:

@@ -23,13 +23,13 @@ def observed(*histories, exponent=1.0, faulty=()):
     windows = maker.windows(histories, np.zeros(len(histories), dtype=np.intp))
     marks = np.isin(np.arange(len(histories)), faulty)
     kept = np.ones(len(histories), dtype=bool)
-    return windows, observe(maker, windows, maker.forecast(windows), marks, kept, np.arange(len(histories)))
+    return windows, observe(windows, maker.forecast(windows), marks, kept, np.arange(len(histories)))
 
 
 def test_the_inputs_are_those_that_the_forest_saw():
     windows, found = observed(walk(61, 1), walk(200, 2))
-    shoulder = shoulder_scale(windows.sums, windows.stored, windows.recent)
-    expected = range_inputs(windows.sums, windows.sigma, shoulder)
+    shoulder = shoulder_scale(windows.sums, windows.stored_twice, windows.recent_twice)
+    expected = range_inputs(windows.sums, windows.sigmas, shoulder)[2:]
     np.testing.assert_array_equal(found.range_inputs, expected)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from ratecast.contract.wire import History, decode_histories
+from ratecast.contract.inputs import History, decode_histories
 from ratecast.model.bundle import Bundle
 from ratecast.scoring.days import message_days
 from ratecast.scoring.scorer import Scorer

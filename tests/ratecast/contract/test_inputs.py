@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from ratecast.contract import wire
+from ratecast.contract import inputs, wire
 from ratecast.contract.messages import Prediction, RateHistory
 from ratecast.errors import ErrorCode, RecordError
 from tests.bad_records import BAD, GOOD
@@ -18,8 +18,8 @@ from tests.fuzz.vocabulary import VALID
 LIMIT = 1_000_000
 
 
-def decode(value: bytes | None) -> wire.History | RecordError:
-    return wire.decode_histories([value], LIMIT)[0]
+def decode(value: bytes | None) -> inputs.History | RecordError:
+    return inputs.decode_histories([value], LIMIT)[0]
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ def decode(value: bytes | None) -> wire.History | RecordError:
 )
 def test_a_bad_value_gets_its_code_and_its_neighbours_are_decoded(name: str) -> None:
     value, code = BAD[name]
-    first, bad, last = wire.decode_histories([GOOD, value, GOOD], LIMIT)
+    first, bad, last = inputs.decode_histories([GOOD, value, GOOD], LIMIT)
     assert isinstance(bad, RecordError)
     assert bad.code == code, bad.message
     assert bad.message
@@ -129,7 +129,7 @@ def test_a_message_without_rates_is_rejected_with_the_name_of_the_field() -> Non
 def test_every_spelling_of_a_good_message_is_decoded(extra: dict, separators: tuple[str, str]) -> None:
     message = {"history": [0.85, 1, 8.7e-1], **extra}
     decoded = decode(json.dumps(message, separators=separators).encode())
-    assert isinstance(decoded, wire.History), decoded
+    assert isinstance(decoded, inputs.History), decoded
     assert decoded.history == [0.85, 1.0, 0.87]
     assert decoded.pair == extra.get("pair")
     assert decoded.message_id == extra.get("message_id")
@@ -186,7 +186,7 @@ def test_the_fast_path_accepts_exactly_what_the_contract_accepts(
 
 def assert_agrees(value: bytes, expected: RateHistory | None) -> None:
     decoded = decode(value)
-    assert isinstance(decoded, wire.History) == (expected is not None), (decoded, value)
+    assert isinstance(decoded, inputs.History) == (expected is not None), (decoded, value)
     if expected is not None:
         assert decoded.history == expected.history
         assert (decoded.pair, decoded.as_of, decoded.message_id) == (
@@ -221,7 +221,7 @@ def test_the_fast_path_agrees_with_the_contract_after_any_mutation_of_bytes(
 @given(st.binary(max_size=60))
 def test_any_bytes_are_decoded_or_rejected_with_a_code(value: bytes) -> None:
     decoded = decode(value)
-    assert isinstance(decoded, wire.History) or decoded.code in ErrorCode
+    assert isinstance(decoded, inputs.History) or decoded.code in ErrorCode
 
 
 def test_a_predicted_row_is_the_contracts_prediction() -> None:
@@ -276,8 +276,8 @@ def test_an_error_message_is_short_however_much_it_quotes() -> None:
 @pytest.mark.parametrize("field", ["pair", "as_of"])
 def test_long_texts_are_not_cached(field: str) -> None:
     """A cache of them would fill the memory of a worker."""
-    wire._is_pair.cache_clear()
-    wire._is_time.cache_clear()
+    inputs._is_pair.cache_clear()
+    inputs._is_time.cache_clear()
     for number in range(50):
         assert isinstance(
             decode(json.dumps({"history": [1, 2, 3], field: "x" * 900 + str(number)}).encode()), RecordError
@@ -287,4 +287,4 @@ def test_long_texts_are_not_cached(field: str) -> None:
         decode(
             json.dumps({"history": [1, 2, 3], "as_of": f"2026-10-30T10:00:00.{fraction}{number}"}).encode()
         )
-    assert wire._is_pair.cache_info().currsize == wire._is_time.cache_info().currsize == 0
+    assert inputs._is_pair.cache_info().currsize == inputs._is_time.cache_info().currsize == 0
