@@ -5,6 +5,7 @@ RatecastError
 ├── OperationError        something failed that may work later: retry                 (exit code 1)
 │   ├── BrokerUnavailableError   no broker answered within the limit
 │   ├── JoinRefusedError         the consumer group refuses the worker: the message says what to change
+│   ├── DatabaseError            the database is down, full or read-only, or its tables are not those of this program
 │   ├── ModelBundleError         a bundle is missing or incomplete, or a checksum does not match
 │   ├── ModelFailingError        scoring fails for most records: switch to another model
 │   └── MessageRejectedError     a worker rejected the message: correct it, or train a model for its pair
@@ -35,6 +36,10 @@ class BrokerUnavailableError(OperationError):
 
 class JoinRefusedError(OperationError):
     """The consumer group refused this worker for longer than the configured limit."""
+
+
+class DatabaseError(OperationError):
+    """The database failed for longer than the configured limit, or its tables cannot be used."""
 
 
 class ModelFailingError(OperationError):

@@ -172,6 +172,14 @@ class Settings(BaseSettings):
         description="Quantiles of the next rate that each prediction has in the field `quantiles`, in percent: some of 1, "
         "2.5, 5, 10, 25, 50, 75, 90, 95, 97.5 and 99, separated by commas, or `all`.",
     )
+    postgres_dsn: SecretStr | None = Field(
+        None,
+        description="Connection string of the database for `ratecast sink postgres`. Without it libpq's variables apply "
+        "(`PGHOST`, `PGUSER`, `PGPASSWORD`, ...).",
+    )
+    postgres_schema: str = Field(
+        "ratecast", pattern="^[a-z_][a-z0-9_]{0,62}$", description="Schema of the tables that the sink writes."
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="Least severe level that is logged."
     )
