@@ -178,7 +178,9 @@ class Settings(BaseSettings):
         "(`PGHOST`, `PGUSER`, `PGPASSWORD`, ...).",
     )
     postgres_schema: str = Field(
-        "ratecast", pattern="^[a-z_][a-z0-9_]{0,62}$", description="Schema of the tables that the sink writes."
+        "ratecast",
+        pattern="^[a-z_][a-z0-9_]{0,62}$",
+        description="Schema of the tables that the sink writes.",
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="Least severe level that is logged."

@@ -136,7 +136,9 @@ def _check_table(schema: str, table: tables.Table, found: dict[str, dict[str, st
     """Fail if a table lacks a column or has it with another type. Further columns are its owner's business."""
     name = f"{schema}.{table.name}"
     if table.name not in found:
-        raise DatabaseError(f"table {name} is missing: restore it, or set RATECAST_POSTGRES_SCHEMA to another schema")
+        raise DatabaseError(
+            f"table {name} is missing: restore it, or set RATECAST_POSTGRES_SCHEMA to another schema"
+        )
     for column, kind in table.columns:
         actual = found[table.name].get(column)
         if actual != kind:

@@ -29,8 +29,8 @@ class Table:
 
 _PLACE = (
     ("topic_key", "integer"),
-    ("partition", "integer"),
-    ("offset", "bigint"),
+    ("kafka_partition", "integer"),
+    ("kafka_offset", "bigint"),
     ("published_at", "timestamp with time zone"),
 )
 _SOURCE = (
@@ -120,7 +120,7 @@ OFFSETS = Table(
     "offsets",
     (
         ("topic_key", "integer"),
-        ("partition", "integer"),
+        ("kafka_partition", "integer"),
         ("next_offset", "bigint"),
         ("removed_records", "bigint"),
         ("updated_at", "timestamp with time zone"),
@@ -129,24 +129,38 @@ OFFSETS = Table(
 ALL = (VERSIONS, TOPICS, OFFSETS, *COPIED)
 
 # {schema} is the schema's quoted name; {key} are the columns of a row's place. A hypertable needs its time among them.
-PLACE_KEY = 'topic_key, partition, "offset"'
+PLACE_KEY = "topic_key, kafka_partition, kafka_offset"
 TIMED_PLACE_KEY = f"{PLACE_KEY}, published_at"
 
 _REQUIRED = {
     PREDICTIONS.name: {
-        *("topic_key", "partition", "offset", "published_at", "message_id", "pair", "prediction", "baseline"),
+        *(
+            "topic_key",
+            "kafka_partition",
+            "kafka_offset",
+            "published_at",
+            "message_id",
+            "pair",
+            "prediction",
+            "baseline",
+        ),
         *("lower_80", "upper_80", "lower_95", "upper_95", "scored_at", "source_topic", "source_offset"),
     },
-    DEAD_LETTERS.name: {"topic_key", "partition", "offset", "published_at", "source_topic", "source_offset"},
-    REJECTED.name: {"topic_key", "partition", "offset", "reason"},
+    DEAD_LETTERS.name: {
+        "topic_key",
+        "kafka_partition",
+        "kafka_offset",
+        "published_at",
+        "source_topic",
+        "source_offset",
+    },
+    REJECTED.name: {"topic_key", "kafka_partition", "kafka_offset", "reason"},
 }
 
 
 def _creation(table: Table) -> str:
     required = _REQUIRED[table.name]
-    lines = [
-        f'    "{name}" {kind}{" NOT NULL" if name in required else ""}' for name, kind in table.columns
-    ]
+    lines = [f"    {name} {kind}{' NOT NULL' if name in required else ''}" for name, kind in table.columns]
     body = ",\n".join([*lines, "    FOREIGN KEY (topic_key) REFERENCES {schema}.topics"])
     return f"CREATE TABLE {{schema}}.{table.name} (\n{body}\n)"
 
@@ -164,11 +178,11 @@ STEPS: tuple[tuple[str, ...], ...] = (
 )""",
         """CREATE TABLE {schema}.offsets (
     topic_key integer NOT NULL REFERENCES {schema}.topics,
-    partition integer NOT NULL,
+    kafka_partition integer NOT NULL,
     next_offset bigint NOT NULL,
     removed_records bigint NOT NULL DEFAULT 0,
     updated_at timestamp with time zone NOT NULL DEFAULT now(),
-    PRIMARY KEY (topic_key, partition)
+    PRIMARY KEY (topic_key, kafka_partition)
 )""",
         *(_creation(table) for table in COPIED),
         "ALTER TABLE {schema}.predictions ADD PRIMARY KEY ({key})",
