@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import logging
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from ratecast_cli import parameters  # noqa: TC001 - typer reads the annotations when it runs
 from ratecast_cli.help_pages import SETTINGS, App
-
-if TYPE_CHECKING:
-    from ratecast.settings import Settings
-
-log = logging.getLogger(__name__)
 
 
 def register(app: typer.Typer) -> None:
@@ -42,7 +36,7 @@ def _help(context: typer.Context) -> None:
         typer.echo(context.get_help())
 
 
-def postgres(  # noqa: PLR0913 - each argument is an option of the command
+def postgres(
     *,
     follow: Annotated[
         bool,

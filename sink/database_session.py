@@ -7,8 +7,6 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any
 
-from aiokafka import TopicPartition
-
 from ratecast.errors import DatabaseError
 from sink.batch_writer import BatchWriter
 from sink.flat_rows import dead_letter_row, prediction_row
@@ -18,6 +16,7 @@ from sink.positions import StartAgainError, StoredPositions
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from aiokafka import TopicPartition
     from psycopg import AsyncConnection
 
     from monitoring.sink_metrics import SinkMetrics
@@ -79,7 +78,7 @@ class DatabaseSession:
             if not waiting:
                 log.info("another sink writes these topics to this schema: standing by")
                 waiting = True
-            self._progressed(False)
+            self._progressed(False)  # noqa: FBT003 - a callback
             if await _is_set_within(stopping, _LOCK_SECONDS):
                 return False
         await self._writer.prepare()
@@ -112,7 +111,7 @@ class DatabaseSession:
         return (
             f"the database has {place.topic}-{place.partition} up to offset {offset}, but the topic ends at {end}: the brokers "
             f"lost records, or the topic was created again on brokers that give no topic ids. To read it from its start and "
-            f"keep the rows: UPDATE {self._settings.postgres_schema}.topics SET topic_id = 'earlier' WHERE topic_key = {key}"
+            f"keep the rows: UPDATE {self._settings.postgres_schema}.topics SET topic_id = 'earlier' WHERE topic_key = {key}"  # noqa: S608 - words for an administrator
         )
 
     async def _removed(self, place: TopicPartition, key: int, offset: int, beginning: int) -> None:
@@ -190,8 +189,8 @@ class DatabaseSession:
         if known := sum(written.already_there.values()):
             log.warning("%d of %d records were in the tables already, and stay as they are", known, len(rows))
         for place, offset in reached.items():
-            records = polled.get(place)
-            self._feed.stored(place, offset, records[-1].timestamp if records else None)
+            newest = polled[place][-1].timestamp if place in polled else None
+            self._feed.stored(place, offset, newest)
 
 
 async def _is_set_within(event: asyncio.Event, seconds: float) -> bool:

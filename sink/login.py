@@ -87,15 +87,7 @@ async def connect(conninfo: str) -> AsyncConnection[Any]:
     """
     connection = await AsyncConnection.connect(conninfo, autocommit=True, prepare_threshold=None)
     try:
-        if connection.info.server_version < OLDEST_SERVER:
-            version = connection.info.server_version // 10_000
-            raise DatabaseError(f"PostgreSQL {version} is too old: the sink needs version 14 or newer")
-        encoding = connection.info.parameter_status("server_encoding")
-        if encoding != "UTF8":
-            raise DatabaseError(
-                f"database {connection.info.dbname} is encoded in {encoding}: "
-                "create one with ENCODING 'UTF8' TEMPLATE template0"
-            )
+        _check_server(connection)
         await connection.execute(
             "SELECT pg_catalog.set_config(name, value, false) "
             "FROM unnest(%s::text[], %s::text[]) AS given (name, value)",
@@ -105,3 +97,16 @@ async def connect(conninfo: str) -> AsyncConnection[Any]:
         await connection.close()
         raise
     return connection
+
+
+def _check_server(connection: AsyncConnection[Any]) -> None:
+    info = connection.info
+    if info.server_version < OLDEST_SERVER:
+        raise DatabaseError(
+            f"PostgreSQL {info.server_version // 10_000} is too old: the sink needs version 14 or newer"
+        )
+    encoding = info.parameter_status("server_encoding")
+    if encoding != "UTF8":
+        raise DatabaseError(
+            f"database {info.dbname} is encoded in {encoding}: create one with ENCODING 'UTF8' TEMPLATE template0"
+        )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
-from ratecast.errors import DatabaseError
+from ratecast.errors import UsageError
 from ratecast.release import __version__
 from sink import tables
 
@@ -29,7 +29,7 @@ async def migrate(connection: AsyncConnection[Any], schema: str) -> int:
     Several sinks may start at once: one of them migrates, the others wait for it.
 
     Raises:
-        DatabaseError: a table with one of our names is not ours or was changed, or the schema is newer than this program.
+        UsageError: a table with one of our names is not ours or was changed, or the schema is newer than this program.
         psycopg.Error: the database failed or refused.
     """
     async with connection.transaction():
@@ -51,7 +51,7 @@ async def _version(connection: AsyncConnection[Any], schema: str, found: dict[st
     """Return how many steps were applied; 0 for a schema without our tables."""
     if tables.VERSIONS.name not in found:
         if foreign := sorted(found.keys() & {table.name for table in tables.ALL}):
-            raise DatabaseError(
+            raise UsageError(
                 f"schema {schema} of database {connection.info.dbname} already has a table {foreign[0]} that the sink did not "
                 "create: set RATECAST_POSTGRES_SCHEMA to another schema"
             )
@@ -63,9 +63,9 @@ async def _version(connection: AsyncConnection[Any], schema: str, found: dict[st
     row = await result.fetchone()
     version = int(row[0]) if row else 0
     if version > len(tables.STEPS):
-        raise DatabaseError(
+        raise UsageError(
             f"schema {schema} has version {version}, which is newer than version {len(tables.STEPS)} of ratecast "
-            f"{__version__}: update ratecast, or set RATECAST_POSTGRES_SCHEMA to another schema"
+            f"{__version__}: update ratecast, or set RATECAST_POSTGRES_SCHEMA to another schema"  # noqa: S608 - no SQL
         )
     return version
 
@@ -99,7 +99,7 @@ async def _apply(
 
 
 def _composed(statement: str) -> sql.SQL:
-    return sql.SQL(statement)  # type: ignore[arg-type]  # a constant of `sink.tables`, though not a literal here
+    return sql.SQL(statement)
 
 
 async def _timescale_schema(connection: AsyncConnection[Any]) -> str | None:
@@ -136,14 +136,14 @@ def _check_table(schema: str, table: tables.Table, found: dict[str, dict[str, st
     """Fail if a table lacks a column or has it with another type. Further columns are its owner's business."""
     name = f"{schema}.{table.name}"
     if table.name not in found:
-        raise DatabaseError(
+        raise UsageError(
             f"table {name} is missing: restore it, or set RATECAST_POSTGRES_SCHEMA to another schema"
         )
     for column, kind in table.columns:
         actual = found[table.name].get(column)
         if actual != kind:
             has = "has no column" if actual is None else f"has the type {actual} for column"
-            raise DatabaseError(
+            raise UsageError(
                 f"table {name} is not the sink's: it {has} {column} ({kind} is needed). "
                 "Set RATECAST_POSTGRES_SCHEMA to another schema"
             )

@@ -83,7 +83,7 @@ class StoredPositions:
 
     async def lock(self, topic_keys: Iterable[int]) -> bool:
         """Take the locks of all these topics for this session, or of none; return whether they were free."""
-        taken = []
+        taken: list[int] = []
         for key in sorted(topic_keys):
             found = await self._connection.execute(
                 "SELECT pg_catalog.pg_try_advisory_lock(pg_catalog.hashtextextended(%s, 0))",

@@ -91,7 +91,6 @@ class PostgresSink:
 
     async def _keep_a_session(self) -> None:
         pause = _FIRST_PAUSE_SECONDS
-        self._progress = time.monotonic()
         while not self._stopping.is_set():
             try:
                 if await self._supervised():
@@ -143,6 +142,7 @@ class PostgresSink:
         Raises:
             OperationError: neither the database nor Kafka has answered for ``give_up_seconds``.
         """
+        self._progress = time.monotonic()
         session = asyncio.create_task(self._session())
         stopping = asyncio.create_task(self._stopping.wait())
         limit = self.settings.give_up_seconds

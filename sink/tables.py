@@ -189,19 +189,31 @@ STEPS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE {schema}.dead_letters ADD PRIMARY KEY ({key})",
         f"ALTER TABLE {{schema}}.rejected_records ADD PRIMARY KEY ({PLACE_KEY})",
         "CREATE INDEX predictions_pair_time ON {schema}.predictions (pair, rate_time)",
-        "CREATE INDEX predictions_source ON {schema}.predictions "
-        "(source_topic_id, source_topic, source_partition, source_offset)",
+        (
+            "CREATE INDEX predictions_source ON {schema}.predictions "
+            "(source_topic_id, source_topic, source_partition, source_offset)"
+        ),
         "CREATE INDEX dead_letters_pair_time ON {schema}.dead_letters (pair, published_at)",
-        "CREATE INDEX dead_letters_source ON {schema}.dead_letters "
-        "(source_topic_id, source_topic, source_partition, source_offset)",
-        "COMMENT ON TABLE {schema}.predictions IS "
-        "'One row for each prediction on the topic. Written by ratecast sink postgres.'",
-        "COMMENT ON TABLE {schema}.dead_letters IS "
-        "'One row for each dead letter on the topic. Written by ratecast sink postgres.'",
-        "COMMENT ON TABLE {schema}.rejected_records IS "
-        "'Records on these topics that are neither a prediction nor a dead letter, and why.'",
-        "COMMENT ON TABLE {schema}.offsets IS "
-        "'How far each partition is in these tables. Written in the same transaction as the rows.'",
+        (
+            "CREATE INDEX dead_letters_source ON {schema}.dead_letters "
+            "(source_topic_id, source_topic, source_partition, source_offset)"
+        ),
+        (
+            "COMMENT ON TABLE {schema}.predictions IS "
+            "'One row for each prediction on the topic. Written by ratecast sink postgres.'"
+        ),
+        (
+            "COMMENT ON TABLE {schema}.dead_letters IS "
+            "'One row for each dead letter on the topic. Written by ratecast sink postgres.'"
+        ),
+        (
+            "COMMENT ON TABLE {schema}.rejected_records IS "
+            "'Records on these topics that are neither a prediction nor a dead letter, and why.'"
+        ),
+        (
+            "COMMENT ON TABLE {schema}.offsets IS "
+            "'How far each partition is in these tables. Written in the same transaction as the rows.'"
+        ),
     ),
 )
 # Applied with the first step where the extension TimescaleDB is installed in the database.

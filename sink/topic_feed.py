@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from aiokafka import TopicPartition
 from aiokafka.client import ConnectionGroup
 from aiokafka.errors import OffsetOutOfRangeError
 
@@ -21,6 +20,8 @@ from sink.positions import StartAgainError, TopicName
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+
+    from aiokafka import TopicPartition
 
     from monitoring.lag import PartitionLag
     from ratecast.contract.record import Record
