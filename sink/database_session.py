@@ -108,10 +108,13 @@ class DatabaseSession:
 
     def _beyond_the_end(self, place: TopicPartition, offset: int, end: int) -> str:
         key = self._keys[place.topic]
+        statement = (
+            f"UPDATE {self._settings.postgres_schema}.topics SET topic_id = 'earlier' WHERE topic_key = {key}"  # noqa: S608
+        )
         return (
             f"the database has {place.topic}-{place.partition} up to offset {offset}, but the topic ends at {end}: the brokers "
-            f"lost records, or the topic was created again on brokers that give no topic ids. To read it from its start and "
-            f"keep the rows: UPDATE {self._settings.postgres_schema}.topics SET topic_id = 'earlier' WHERE topic_key = {key}"  # noqa: S608 - words for an administrator
+            f"lost records, or the topic was created again on brokers that give no topic ids. To keep the rows and read the "
+            f"topic from its start: {statement}"
         )
 
     async def _removed(self, place: TopicPartition, key: int, offset: int, beginning: int) -> None:

@@ -64,8 +64,8 @@ async def _version(connection: AsyncConnection[Any], schema: str, found: dict[st
     version = int(row[0]) if row else 0
     if version > len(tables.STEPS):
         raise UsageError(
-            f"schema {schema} has version {version}, which is newer than version {len(tables.STEPS)} of ratecast "
-            f"{__version__}: update ratecast, or set RATECAST_POSTGRES_SCHEMA to another schema"  # noqa: S608 - no SQL
+            f"schema {schema} has version {version}, and ratecast {__version__} knows versions up to {len(tables.STEPS)}: "
+            "install a newer ratecast, or name another schema in RATECAST_POSTGRES_SCHEMA"
         )
     return version
 
