@@ -16,7 +16,7 @@ from prometheus_client.process_collector import ProcessCollector
 
 from monitoring.http import HttpServer
 from monitoring.sink_metrics import SinkMetrics
-from ratecast.errors import DatabaseError, OperationError
+from ratecast.errors import BrokerUnavailableError, DatabaseError, OperationError
 from ratecast.kafka.broker_errors import with_remedy
 from ratecast.signals import on_stop_signal
 from sink.database_faults import in_words
@@ -103,6 +103,11 @@ class PostgresSink:
                 fault = without_passwords(in_words(error), self._conninfo)
             except KafkaError as error:
                 fault = f"Kafka: {with_remedy(error)}"
+            except OperationError as error:
+                # A topic that is missing may be about to be created again, but not if it never was there.
+                if self._address is None or isinstance(error, DatabaseError | BrokerUnavailableError):
+                    raise
+                fault = str(error)
             finally:
                 self._state = "connecting"
                 self.metrics.session(up=False, active=False)
@@ -140,7 +145,7 @@ class PostgresSink:
         """Run a session; return True if the sink is done. A session that hangs is given up.
 
         Raises:
-            OperationError: neither the database nor Kafka has answered for ``give_up_seconds``.
+            DatabaseError: the database has not ended a step for ``give_up_seconds``.
         """
         self._progress = time.monotonic()
         session = asyncio.create_task(self._session())

@@ -70,7 +70,11 @@ class PostgresServer:
 
     def _run(self, program: str, *arguments: str) -> None:
         subprocess.run(
-            [str(self._bin / program), *arguments], check=True, capture_output=True, cwd=self._home, **self._as
+            [str(self._bin / program), *arguments],
+            check=True,
+            capture_output=True,
+            cwd=self._home,
+            **self._as,
         )
 
     def start(self) -> None:
@@ -86,7 +90,11 @@ class PostgresServer:
         }
         flags = [f"-c{name}={value}" for name, value in options.items()]
         self._process = subprocess.Popen(
-            [str(self._bin / "postgres"), "-D", self._data, *flags], stdout=log, stderr=log, cwd=self._home, **self._as
+            [str(self._bin / "postgres"), "-D", self._data, *flags],
+            stdout=log,
+            stderr=log,
+            cwd=self._home,
+            **self._as,
         )
         log.close()
         self.wait()
@@ -111,16 +119,23 @@ class PostgresServer:
         self._process.send_signal(signal.SIGQUIT if crash else signal.SIGINT)
         self._process.wait(_START_SECONDS)
 
+    @property
+    def stopped(self) -> bool:
+        """Whether the server does not run."""
+        return self._process is None or self._process.poll() is not None
+
     def remove(self) -> None:
         """Stop the server and remove its files."""
-        if self._process is not None and self._process.poll() is None:
+        if not self.stopped:
             self.stop(crash=True)
         shutil.rmtree(self._home, ignore_errors=True)
 
     def database(self, encoding: str = "UTF8") -> str:
         """Create a database, and return its connection string."""
         name = f"rates_{uuid.uuid4().hex[:12]}"
-        self.execute(f"CREATE DATABASE {name} ENCODING '{encoding}' LOCALE 'C' TEMPLATE template0", "postgres")
+        self.execute(
+            f"CREATE DATABASE {name} ENCODING '{encoding}' LOCALE 'C' TEMPLATE template0", "postgres"
+        )
         return self.dsn(name)
 
     def dsn(self, database: str) -> str:

@@ -49,7 +49,10 @@ async def test_every_record_of_both_topics_becomes_one_row_and_verify_counts_the
     assert value(dsn, "SELECT count(*) FROM ratecast.dead_letters") == counted.dead_lettered
     reasons = rows(dsn, "SELECT reason, value FROM ratecast.rejected_records ORDER BY reason")
     assert reasons == [
-        ("not a dead letter: its headers do not say which record it was made from (ratecast.source.*)", b"no headers"),
+        (
+            "not a dead letter: its headers do not say which record it was made from (ratecast.source.*)",
+            b"no headers",
+        ),
         ("not a prediction: Object missing required field `message_id`", b'{"rate": 1}'),
     ]
 
@@ -187,7 +190,9 @@ async def test_offsets_beyond_the_end_of_the_topic_are_refused_with_a_way_out(si
     await send(sink_settings, predictions(sink_settings, 10))
     await write_all(sink_settings)
     rows(dsn, "UPDATE ratecast.offsets SET next_offset = 500 WHERE topic_key = 1 AND kafka_partition = 0")
-    with pytest.raises(DatabaseError, match=r"up to offset 500, but the topic ends at 10: .*UPDATE ratecast") as raised:
+    with pytest.raises(
+        DatabaseError, match=r"up to offset 500, but the topic ends at 10: .*UPDATE ratecast"
+    ) as raised:
         await write_all(sink_settings)
     rows(dsn, str(raised.value).rpartition(": ")[2])
     await write_all(sink_settings)
@@ -229,5 +234,7 @@ async def until_gone(client, topic):
 async def test_a_topic_that_does_not_exist_is_named(sink_settings):
     from ratecast.errors import OperationError
 
-    with pytest.raises(OperationError, match=r"does not exist at .*: create the topics with `ratecast topics`"):
+    with pytest.raises(
+        OperationError, match=r"does not exist at .*: create the topics with `ratecast topics`"
+    ):
         await PostgresSink(sink_settings).run()
