@@ -127,10 +127,17 @@ class LagCollector(Collector):
     Args:
         partitions: returns the lag of the assigned partitions; called at every scrape.
         registry: registry to expose it in.
+        reader: who reads the partitions, the first word of the metrics' names.
     """
 
-    def __init__(self, partitions: Callable[[], Iterable[PartitionLag]], registry: CollectorRegistry) -> None:
+    def __init__(
+        self,
+        partitions: Callable[[], Iterable[PartitionLag]],
+        registry: CollectorRegistry,
+        reader: str = "consumer",
+    ) -> None:
         self._partitions = partitions
+        self._reader = reader
         registry.register(self)
 
     def describe(self) -> Iterator[GaugeMetricFamily]:
@@ -151,22 +158,23 @@ class LagCollector(Collector):
         yield seconds
         yield held_back
 
-    @staticmethod
-    def _families() -> tuple[GaugeMetricFamily, GaugeMetricFamily, GaugeMetricFamily]:
+    def _families(
+        self,
+    ) -> tuple[GaugeMetricFamily, GaugeMetricFamily, GaugeMetricFamily]:
         labels = ["topic", "partition"]
         return (
             GaugeMetricFamily(
-                "consumer_lag_records",
+                f"{self._reader}_lag_records",
                 "Records not yet committed: end of the partition minus committed offset. Includes records held back.",
                 labels=labels,
             ),
             GaugeMetricFamily(
-                "consumer_lag_seconds",
+                f"{self._reader}_lag_seconds",
                 "Age of the oldest record that is not committed yet, in seconds. 0 if there is none.",
                 labels=labels,
             ),
             GaugeMetricFamily(
-                "consumer_records_held_back",
+                f"{self._reader}_records_held_back",
                 "Records that cannot be read yet because their publisher has not ended a transaction.",
                 labels=labels,
             ),

@@ -5,9 +5,11 @@ RatecastError
 ├── OperationError        something failed that may work later: retry                 (exit code 1)
 │   ├── BrokerUnavailableError   no broker answered within the limit
 │   ├── JoinRefusedError         the consumer group refuses the worker: the message says what to change
+│   ├── DatabaseError            the database is down, full or read-only, or its tables are not those of this program
 │   ├── ModelBundleError         a bundle is missing or incomplete, or a checksum does not match
 │   ├── ModelFailingError        scoring fails for most records: switch to another model
 │   └── MessageRejectedError     a worker rejected the message: correct it, or train a model for its pair
+├── StartAgainError       what a sink knows is out of date: read the offsets from the database and continue there
 ├── FencedError           another worker owns the partition now: release it and continue with the others
 └── RecordError           one record cannot be scored: dead-letter it and continue
 """
@@ -37,6 +39,10 @@ class JoinRefusedError(OperationError):
     """The consumer group refused this worker for longer than the configured limit."""
 
 
+class DatabaseError(OperationError):
+    """The database failed for longer than the configured limit, or its tables cannot be used."""
+
+
 class ModelFailingError(OperationError):
     """Scoring fails for so many records that the model or the program is at fault; the batch is not committed."""
 
@@ -52,6 +58,10 @@ class MessageRejectedError(OperationError):
         super().__init__(f"message rejected: {code}: {message}")
         self.code = code
         self.message = message
+
+
+class StartAgainError(RatecastError):
+    """What a sink knows of its topics or offsets no longer holds: read them again and continue from there."""
 
 
 class FencedError(RatecastError):

@@ -60,6 +60,7 @@ def register() -> None:
         predict_command,
         replay_command,
         retrain_command,
+        sink_command,
         tail_command,
         topics_command,
         train_command,
@@ -84,6 +85,7 @@ def register() -> None:
         verify_command,
         drift_report_command,
         dead_letters_command,
+        sink_command,
     )
     for group in groups:
         group.register(app)

@@ -8,7 +8,7 @@ from ratecast.errors import UsageError
 from ratecast_stack.shadowing import ROOT
 
 # Module -> the package that contains it.
-_PACKAGES = {"sklearn": "scikit-learn", "noida_db": "noida-db"}
+_PACKAGES = {"sklearn": "scikit-learn", "noida_db": "noida-db", "psycopg": "psycopg[binary]"}
 WEB = ("fastapi", "uvicorn")
 TRAINING = ("sklearn", "skl2onnx", "onnx", "joblib", "scipy", "matplotlib", "jinja2")
 

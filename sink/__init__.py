@@ -1,1 +1,1 @@
-"""Predictions and dead letters into a database, each row once."""
+"""The sink: predictions and dead letters from Kafka into PostgreSQL, each row once."""

@@ -115,13 +115,30 @@ async def topic_id(client: Any, node: int, topic: str, **send_options: Any) -> s
     Raises:
         KafkaError: the broker does not answer, or the topic does not exist.
     """
+    return (await cluster_and_topic_id(client, node, topic, **send_options))[1]
+
+
+async def cluster_and_topic_id(
+    client: Any, node: int, topic: str, **send_options: Any
+) -> tuple[str | None, str | None]:
+    """Returns the id of the cluster and that of a topic; both are None from brokers before Kafka 2.8.
+
+    Args:
+        client: an AIOKafkaClient.
+        node: the broker to ask.
+        topic: its name.
+        send_options: passed to the client's ``send``.
+
+    Raises:
+        KafkaError: the broker does not answer, or the topic does not exist.
+    """
     try:
         response = await client.send(node, TopicIdRequest(topic), **send_options)
     except (IncompatibleBrokerVersion, NotImplementedError):
-        return None
+        return None, None
     if response.error_code:
         raise for_code(response.error_code)(f"topic {topic}")
-    return id_as_text(response.topic_id)
+    return response.cluster_id, id_as_text(response.topic_id)
 
 
 def id_as_text(id_bytes: bytes) -> str | None:

@@ -1,4 +1,4 @@
-"""The page of metrics, from the instruments that a worker registers."""
+"""The page of metrics, from the instruments that each program registers."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from prometheus_client import CollectorRegistry
 
 from monitoring.metrics import WorkerMetrics
+from monitoring.sink_metrics import SinkMetrics
 from monitoring.web_metrics import WebMetrics
 from tools.reference.markdown import code, sentences, table
 from tools.reference.meanings import METRIC_NOTES
@@ -31,17 +32,28 @@ _WEB_HEAD = """## `ratecast web`
 `ratecast web` serves metrics of its own on `/metrics`. `endpoint` is the template of a route, such as
 `/predictions/{message_id}`, or `static` for a file, or `other`. The duration of a stream ends when its response begins."""
 
+_SINK_HEAD = """## `ratecast sink postgres`
+
+`ratecast sink postgres` serves these on `/metrics`. Its `/ready` answers 200 when it writes, or stands by while another sink writes,
+and 503 with the fault in words while the database or the brokers fail. Its `/health` answers 503 when a step hangs."""
+
 
 def metrics_page() -> str:
-    """Return a table of every metric with its type, labels and meaning."""
-    of_worker, of_web = CollectorRegistry(), CollectorRegistry()
+    """Return a table of every metric with its type, labels and meaning, for each program."""
+    of_worker, of_web, of_sink = CollectorRegistry(), CollectorRegistry(), CollectorRegistry()
     WorkerMetrics(of_worker, list)
     WebMetrics(of_web)
+    SinkMetrics(of_sink, list)
     heads = ("metric", "type", "labels", "meaning")
-    return (
-        f"{_HEAD}\n\n{table(heads, sorted(_rows(of_worker, METRIC_NOTES)))}\n\n"
-        f"{_WEB_HEAD}\n\n{table(heads, sorted(_rows(of_web, {})))}\n"
-    )
+    parts = [
+        _HEAD,
+        table(heads, sorted(_rows(of_worker, METRIC_NOTES))),
+        _WEB_HEAD,
+        table(heads, sorted(_rows(of_web, {}))),
+        _SINK_HEAD,
+        table(heads, sorted(_rows(of_sink, {}))),
+    ]
+    return "\n\n".join(parts) + "\n"
 
 
 def metric_names() -> set[str]:

@@ -1,0 +1,21 @@
+"""The settings of ``ratecast sink``."""
+
+from __future__ import annotations
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings
+
+
+class SinkSettings(BaseSettings):
+    """Settings that only the sink reads."""
+
+    postgres_dsn: SecretStr | None = Field(
+        None,
+        description="Connection string of the database for `ratecast sink postgres`. Without it libpq's variables apply "
+        "(`PGHOST`, `PGUSER`, `PGPASSWORD`, ...).",
+    )
+    postgres_schema: str = Field(
+        "ratecast",
+        pattern="^[a-z_][a-z0-9_]{0,62}$",
+        description="Schema of the tables that the sink writes.",
+    )
