@@ -83,7 +83,8 @@ def test_the_strip_says_what_the_worker_says(fed):
     deadline = time.monotonic() + LIMIT_SECONDS
     while True:
         strip = fed.http.get("/api/state").json()["strip"]
-        if strip["p99_ms"] is not None or time.monotonic() > deadline:
+        # The worker is asked every two seconds, so the figures may be from before the last messages.
+        if (strip["p99_ms"] is not None and strip["lag"] == 0) or time.monotonic() > deadline:
             break
     assert strip["p99_ms"] >= strip["p50_ms"] > 0
     assert (strip["workers"], strip["workers_expected"], strip["lag"]) == (1, 1, 0)

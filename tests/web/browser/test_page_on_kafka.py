@@ -20,7 +20,7 @@ from tests.integration.workers import read
 from tests.web.browser.contract_state import RatesOfPair
 
 LIMIT_MS = 30_000
-DAYS = 26
+DAYS = 10
 REFUSED = ("Failed to load resource", "net::ERR")
 
 
@@ -51,19 +51,20 @@ class Programs:
         self._environment = {**child_environment(), **own, "RATECAST_HORIZONS": "2,5"}
 
     def start_worker(self):
-        self.worker = self._start("worker", self.worker_port, "--http-port", str(self.worker_port))
+        self.worker = self._start("worker", "--http-port", str(self.worker_port))
 
     def start_web(self):
         metrics = f"http://127.0.0.1:{self.worker_port}/metrics"
-        self.web = self._start(
-            "web", self.web_port, "--web-port", str(self.web_port), "--web-metrics-urls", metrics
-        )
+        self.web = self._start("web", "--web-port", str(self.web_port), "--web-metrics-urls", metrics)
 
-    def _start(self, name, port, *options):
+    def wait(self):
+        """Waits until both are ready; each takes seconds to start, so they start side by side."""
+        self.worker.wait_until(partial(answers, self.worker_port, "/ready"))
+        self.web.wait_until(partial(answers, self.web_port, "/ready"))
+
+    def _start(self, name, *options):
         command = ratecast_command(name, *options, "--log-level", "WARNING")
-        child = self._started.enter_context(running(name, command, self._home, self._environment))
-        child.wait_until(partial(answers, port, "/ready"))
-        return child
+        return self._started.enter_context(running(name, command, self._home, self._environment))
 
     def close(self):
         self._started.close()
@@ -76,6 +77,7 @@ def programs(windows, web_settings, tmp_path_factory):
     try:
         programs.start_worker()
         programs.start_web()
+        programs.wait()
         yield programs
     finally:
         programs.close()
@@ -172,6 +174,7 @@ def test_the_end_of_a_worker_shows_and_so_does_its_return(fed, open_page):
     expect(page.locator(".verdict")).not_to_have_text("Everything works")
     expect(page.locator(".problems li").first).to_be_visible()
     fed.start_worker()
+    fed.wait()
     expect(workers).to_contain_text("1 of 1", timeout=LIMIT_MS)
     expect(page.locator(".verdict")).to_have_text("Everything works", timeout=LIMIT_MS)
 
@@ -185,6 +188,7 @@ def test_the_page_survives_the_death_of_its_server(fed, open_page):
     expect(page.locator("#banner")).to_contain_text("Disconnected", timeout=LIMIT_MS)
     expect(shown).to_have_text(before)
     fed.start_web()
+    fed.wait()
     expect(page.locator("#connection")).to_have_text("Live", timeout=LIMIT_MS)
     expect(page.locator("#banner")).to_be_hidden()
     expect(shown).to_have_text(before)  # the new server has read the topic
