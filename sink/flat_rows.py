@@ -28,8 +28,8 @@ _PAIR = re.compile(PAIR_PATTERN)
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _LONGEST_NAME = 249  # of a topic in Kafka
 _LONGEST_TEXT = 1024  # of what a prediction says in one word or identifier
-_INTEGER = range(2**31)
-_BIGINT = range(2**63)
+_INTEGER = 2**31 - 1
+_BIGINT = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,7 @@ def _letter(record: Record) -> tuple[Any, ...]:
         length = len(record.value)
     return (
         *(_text(headers.code), _text(headers.message), key if _PAIR.fullmatch(key) else None),
-        *(record.key, record.value, None if length not in _BIGINT else length),
+        *(record.key, record.value, None if length is None else min(length, _BIGINT)),
         *(_text(msgspec.json.encode(original).decode()) if original else None, headers.hops),
         _moment(headers.timestamp),
         *_source(headers.topic, headers.topic_id, headers.partition, headers.offset),
@@ -132,7 +132,7 @@ def _letter(record: Record) -> tuple[Any, ...]:
 def _source(topic: str, topic_id: str | None, partition: int, offset: int) -> tuple[Any, ...]:
     if len(topic) > _LONGEST_NAME or len(topic_id or "") > _LONGEST_NAME:
         raise _NotOursError("its source is no topic of Kafka: the name is too long")
-    if partition not in _INTEGER or offset not in _BIGINT:
+    if not (0 <= partition <= _INTEGER and 0 <= offset <= _BIGINT):
         raise _NotOursError(f"its source is no place in Kafka: partition {partition}, offset {offset}")
     return _text(topic), _text(topic_id), partition, offset
 

@@ -89,7 +89,7 @@ def test_settings_do_not_show_the_connection_string(monkeypatch):
 
 @pytest.mark.parametrize("schema", ["Rates", "rates; DROP", "1st", "a" * 64, ""])
 def test_a_schemas_name_is_plain(schema):
-    with pytest.raises(UsageError, match="--postgres-schema|RATECAST_POSTGRES_SCHEMA"):
+    with pytest.raises(UsageError, match=r"--postgres-schema|RATECAST_POSTGRES_SCHEMA"):
         load_settings(postgres_schema=schema)
 
 
