@@ -156,7 +156,7 @@ class PostgresSink:
                 await asyncio.wait({session, stopping}, timeout=1.0, return_when=asyncio.FIRST_COMPLETED)
                 silence = time.monotonic() - self._progress
                 if silence > limit and not session.done():
-                    raise OperationError(
+                    raise DatabaseError(
                         f"a step of the sink ({self._state}) has not ended for {silence:.0f} s"
                     )
             await asyncio.wait({session}, timeout=_STOP_SECONDS)

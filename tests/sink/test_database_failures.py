@@ -58,7 +58,8 @@ async def test_a_full_or_read_only_database_is_told_in_words_and_gets_everything
     with pytest.raises(DatabaseError, match=rf"nothing could be written for \d+ s: .*{words}"):
         await PostgresSink(hasty).run()
     assert written(dsn) == 0
-    async with running_sink(sink_settings) as sink:
+    caplog.set_level(logging.INFO)
+    async with running_sink(sink_settings, "connecting") as sink:
         await until(lambda: "fault" in sink.readiness())
         assert words in sink.readiness()["fault"]
         assert not sink.readiness()["ready"]
