@@ -71,6 +71,7 @@ def postgres(
 ) -> None:
     """Read settings, create the sink, run it."""
     import asyncio
+    import logging
 
     from ratecast.settings import load_settings
     from ratecast_cli.logs import configure_logging
@@ -86,6 +87,8 @@ def postgres(
     )
     configure_logging(settings)
     require_modules("the sink", ("psycopg",))
+    # It warns of each connection that it closes after an error. The sink logs the error itself, with a remedy.
+    logging.getLogger("psycopg").setLevel(logging.ERROR)
     settings = with_free_port(settings)
 
     async def run() -> None:

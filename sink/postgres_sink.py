@@ -100,7 +100,7 @@ class PostgresSink:
                 fault = None
             except psycopg.Error as error:
                 self.metrics.failed()
-                fault = without_passwords(in_words(error), self._conninfo)
+                fault = f"PostgreSQL: {without_passwords(in_words(error), self._conninfo)}"
             except KafkaError as error:
                 fault = f"Kafka: {with_remedy(error)}"
             except OperationError as error:
