@@ -21,7 +21,11 @@ SERVICES: dict[str, dict[str, Any]] = STACK["services"]
 ONE_SHOT = {"topics", "train"}
 # They have no server, or no program in the image for a check. Comments in the file explain each.
 UNCHECKED = {"replay", "kafka-lag"}
-PINNED = re.compile(r"^[\w./-]+:v?\d+\.\d+\.\d+[\w.-]*$")
+PINNED = re.compile(
+    r"^([\w./-]+:v?\d+\.\d+\.\d+[\w.-]*|postgres:\d+\.\d+)$"
+)  # PostgreSQL's versions have two numbers
+# Only the sink gets settings of the database; its connection comes from libpq's variables.
+OF_THE_SINK = {"RATECAST_POSTGRES_DSN", "RATECAST_POSTGRES_SCHEMA"}
 VARIABLE = re.compile(r"(?<!\$)\$\{(\w+)")
 
 every_service = pytest.mark.parametrize("name", sorted(SERVICES))
@@ -187,8 +191,14 @@ def test_the_example_of_settings_names_every_variable_and_its_default():
     known = set(VARIABLE.findall(text)) - {
         "KAFKA_CLUSTER_ID"
     }  # written into the volume once and never changed
-    passed_on = {name for name, value in SERVICES["worker"]["environment"].items() if value is None}
-    assert set(example) == known | passed_on
+    passed_on = {
+        name
+        for service in ("worker", "sink")
+        for name, value in SERVICES[service]["environment"].items()
+        if value is None
+    }
+    passwords = {"POSTGRES_PASSWORD", "POSTGRES_READER_PASSWORD"}
+    assert set(example) == known | passed_on | passwords
     for name, default in re.findall(r"(?<!\$)\$\{(\w+):?-([^}]*)\}", text):
         assert example.get(name, default) == default, name
     for name in passed_on:
@@ -203,10 +213,43 @@ def test_every_setting_can_be_set_in_the_stack_but_those_of_the_image(name):
     # The volume is mounted at the first. Prometheus and the health check use the others.
     assert fixed == {"RATECAST_MODELS_DIR", "RATECAST_HTTP_HOST", "RATECAST_HTTP_PORT"}
     environment = {key: value for key, value in SERVICES[name]["environment"].items() if ENV_PREFIX in key}
-    assert environment.keys() | fixed == {ENV_PREFIX + field.upper() for field in Settings.model_fields}
+    every = {ENV_PREFIX + field.upper() for field in Settings.model_fields}
+    assert environment.keys() | fixed == every - OF_THE_SINK
     assert environment.keys().isdisjoint(fixed)
     for key, value in environment.items():  # passed on, or with a default for the stack
         assert value is None or value.startswith(f"${{{key}:-"), key
+
+
+def test_the_sink_gets_the_settings_of_the_workers_and_the_schema():
+    sink, worker = SERVICES["sink"]["environment"], SERVICES["worker"]["environment"]
+    assert {key for key in sink if key.startswith(ENV_PREFIX)} == {*worker, "RATECAST_POSTGRES_SCHEMA"}
+    assert (sink["PGHOST"], sink["PGDATABASE"]) == (
+        "postgres",
+        SERVICES["postgres"]["environment"]["POSTGRES_DB"],
+    )
+    assert sink["PGUSER"] == SERVICES["postgres"]["environment"]["POSTGRES_USER"]
+    assert sink["PGPASSWORD"] == "${POSTGRES_PASSWORD-}"  # noqa: S105 - a variable
+
+
+def test_the_database_is_a_profile_that_nothing_else_waits_for():
+    assert SERVICES["postgres"]["profiles"] == SERVICES["sink"]["profiles"] == ["postgres"]
+    for name, service in SERVICES.items():
+        if "profiles" not in service:
+            assert not {"postgres", "sink"} & set(service.get("depends_on", {})), name
+
+
+def test_only_the_sink_and_grafana_reach_the_database():
+    assert STACK["networks"]["store"]["internal"]
+    reach = {name for name, service in SERVICES.items() if "store" in service["networks"]}
+    assert reach == {"postgres", "sink", "grafana"}
+
+
+def test_passwords_of_the_database_have_no_default():
+    assert SERVICES["postgres"]["environment"]["POSTGRES_PASSWORD"] is None
+    assert SERVICES["grafana"]["environment"]["POSTGRES_READER_PASSWORD"] is None
+    script = (ROOT / "monitoring/postgres/reader.sh").read_text()
+    assert ': "${POSTGRES_READER_PASSWORD:?' in script
+    assert "IN ROLE pg_read_all_data" in script
 
 
 def test_kminion_watches_the_brokers_that_the_workers_read():

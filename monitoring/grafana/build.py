@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
-from monitoring.grafana import model_dashboard, overview_dashboard, panel_page
+from monitoring.grafana import model_dashboard, overview_dashboard, panel_page, rates_dashboard
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.models.dashboard import Dashboard
@@ -21,7 +21,7 @@ def render(dashboard: Dashboard) -> str:
     """Returns a dashboard as JSON for Grafana, with sorted keys so that version differences stay small."""
     content = json.loads(json.dumps(dashboard, cls=JSONEncoder))
     panel_links = (link for panel in content["panels"] for link in panel.get("links", ()))
-    for shown in (*content["links"], *content["annotations"]["list"], *panel_links):
+    for shown in (*content["links"], *content.get("annotations", {}).get("list", ()), *panel_links):
         # The SDK sets the placement "controls menu" everywhere, and Grafana 12 and later hide links and annotations there.
         shown.pop("placement", None)
     return json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
@@ -30,17 +30,20 @@ def render(dashboard: Dashboard) -> str:
 def rendered() -> dict[Path, str]:
     """Returns the content of every generated file: the dashboards and their page in the runbooks."""
     boards = [overview_dashboard.dashboard(), model_dashboard.dashboard()]
+    rates = rates_dashboard.dashboard()
     files = {DIRECTORY / f"{board.uid}.json": render(board) for board in boards}
-    return files | {PANEL_PAGE: panel_page.page(boards)}
+    # In a folder of its own, because it reads another data source than the others.
+    files[DIRECTORY / "postgres" / f"{rates.uid}.json"] = render(rates)
+    return files | {PANEL_PAGE: panel_page.page([*boards, rates])}
 
 
 def main() -> None:
     """Writes the generated files and removes dashboards that the code no longer makes."""
     files = rendered()
-    for path in set(DIRECTORY.glob("*.json")) - files.keys():
+    for path in set(DIRECTORY.rglob("*.json")) - files.keys():
         path.unlink()
     for path, content in files.items():
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content, encoding="utf-8")
 
 

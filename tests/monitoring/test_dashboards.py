@@ -14,7 +14,7 @@ from grafana_foundation_sdk.models import units
 
 from monitoring.grafana import build, frame, runbooks
 from tests import dashboards
-from tests.dashboards import FILES, panel_of, panels
+from tests.dashboards import panel_of, panels
 
 GRAFANA = Path(build.__file__).parent
 ROOT = GRAFANA.parent.parent
@@ -34,7 +34,7 @@ def alert_rules() -> str:
 
 
 def test_committed_dashboards_and_their_reference_page_are_what_the_code_gives():
-    committed = {path: path.read_text() for path in (*FILES, build.PANEL_PAGE)}
+    committed = {path: path.read_text() for path in (*build.DIRECTORY.rglob("*.json"), build.PANEL_PAGE)}
     assert committed == build.rendered(), "run `python -m monitoring.grafana.build`"
 
 
@@ -43,7 +43,8 @@ def test_building_writes_every_file_and_removes_what_no_code_makes(tmp_path, mon
     monkeypatch.setattr(build, "PANEL_PAGE", tmp_path / "dashboards.md")
     (tmp_path / "gone.json").write_text("{}")
     build.main()
-    assert {path: path.read_text() for path in tmp_path.iterdir()} == build.rendered()
+    written = {path: path.read_text() for path in tmp_path.rglob("*") if path.is_file()}
+    assert written == build.rendered()
 
 
 @pytest.mark.parametrize("board", ALL, ids=lambda board: board["uid"])
