@@ -12,7 +12,7 @@ from psycopg import sql
 
 from sink.database_faults import is_of_a_record
 from sink.flat_rows import Row, rejected_row
-from sink.tables import COPIED, REJECTED
+from sink.sink_tables import COPIED, REJECTED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from psycopg import AsyncConnection
 
     from sink.positions import StoredPositions
-    from sink.tables import Table
+    from sink.sink_tables import Table
 
 log = logging.getLogger(__name__)
 

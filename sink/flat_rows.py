@@ -18,7 +18,7 @@ from ratecast.contract.dead_letter_json import readable
 from ratecast.contract.messages import PAIR_PATTERN, check_iso_date_or_time
 from ratecast.contract.unreadable import Unreadable
 from ratecast.errors import ErrorCode, RecordError
-from sink.tables import DEAD_LETTERS, PREDICTIONS, REJECTED, Table
+from sink.sink_tables import DEAD_LETTERS, PREDICTIONS, REJECTED, Table
 
 if TYPE_CHECKING:
     from ratecast.contract.record import Record

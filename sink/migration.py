@@ -9,7 +9,7 @@ from psycopg import sql
 
 from ratecast.errors import UsageError
 from ratecast.release import __version__
-from sink import tables
+from sink import sink_tables as tables
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection

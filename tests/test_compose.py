@@ -228,7 +228,7 @@ def test_the_sink_gets_the_settings_of_the_workers_and_the_schema():
         SERVICES["postgres"]["environment"]["POSTGRES_DB"],
     )
     assert sink["PGUSER"] == SERVICES["postgres"]["environment"]["POSTGRES_USER"]
-    assert sink["PGPASSWORD"] == "${POSTGRES_PASSWORD-}"  # noqa: S105 - a variable
+    assert sink["PGPASSWORD"] == "${POSTGRES_PASSWORD-}"
 
 
 def test_the_database_is_a_profile_that_nothing_else_waits_for():

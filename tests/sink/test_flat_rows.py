@@ -14,7 +14,7 @@ from ratecast.contract import dead_letter, wire
 from ratecast.contract.messages import Prediction
 from ratecast.contract.unreadable import Unreadable
 from sink.flat_rows import KEPT_BYTES, dead_letter_row, prediction_row
-from sink.tables import DEAD_LETTERS, PREDICTIONS, REJECTED
+from sink.sink_tables import DEAD_LETTERS, PREDICTIONS, REJECTED
 from tests import rows
 
 

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from ratecast.errors import DatabaseError, UsageError
-from sink import tables
+from sink import sink_tables as tables
 from sink.database_faults import in_words
 from sink.login import connect
 from sink.migration import migrate

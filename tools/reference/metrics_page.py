@@ -1,4 +1,4 @@
-"""The page of metrics, from the instruments that a worker registers."""
+"""The page of metrics, from the instruments that a worker and a sink register."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from prometheus_client import CollectorRegistry
 
 from monitoring.metrics import WorkerMetrics
+from monitoring.sink_metrics import SinkMetrics
 from tools.reference.markdown import code, sentences, table
 from tools.reference.meanings import METRIC_NOTES
 
@@ -25,12 +26,20 @@ Labels come from closed sets. A pair that the model does not know is counted as 
 the partition leaves the worker. Python's own process and garbage collector metrics are there too."""
 
 
+_SINK_HEAD = """## Of the sink
+
+`ratecast sink postgres` serves these on `/metrics`. Its `/ready` answers 200 when it writes, or stands by while another sink writes,
+and 503 with the fault in words while the database or the brokers fail. Its `/health` answers 503 when a step hangs."""
+
+
 def metrics_page() -> str:
-    """Return a table of every metric with its type, labels and meaning."""
-    registry = CollectorRegistry()
-    WorkerMetrics(registry, list)
-    rows = sorted(_rows(registry))
-    return f"{_HEAD}\n\n{table(('metric', 'type', 'labels', 'meaning'), rows)}\n"
+    """Return a table of every metric with its type, labels and meaning, for workers and for the sink."""
+    workers, sink = CollectorRegistry(), CollectorRegistry()
+    WorkerMetrics(workers, list)
+    SinkMetrics(sink, list)
+    head = ("metric", "type", "labels", "meaning")
+    parts = [_HEAD, table(head, sorted(_rows(workers))), _SINK_HEAD, table(head, sorted(_rows(sink)))]
+    return "\n\n".join(parts) + "\n"
 
 
 def metric_names() -> set[str]:
