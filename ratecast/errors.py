@@ -9,6 +9,7 @@ RatecastError
 │   ├── ModelBundleError         a bundle is missing or incomplete, or a checksum does not match
 │   ├── ModelFailingError        scoring fails for most records: switch to another model
 │   └── MessageRejectedError     a worker rejected the message: correct it, or train a model for its pair
+├── StartAgainError       what a sink knows is out of date: read the offsets from the database and continue there
 ├── FencedError           another worker owns the partition now: release it and continue with the others
 └── RecordError           one record cannot be scored: dead-letter it and continue
 """
@@ -57,6 +58,10 @@ class MessageRejectedError(OperationError):
         super().__init__(f"message rejected: {code}: {message}")
         self.code = code
         self.message = message
+
+
+class StartAgainError(RatecastError):
+    """What a sink knows of its topics or offsets no longer holds: read them again and continue from there."""
 
 
 class FencedError(RatecastError):

@@ -7,11 +7,11 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any
 
-from ratecast.errors import DatabaseError
+from ratecast.errors import DatabaseError, StartAgainError
 from sink.batch_writer import BatchWriter
 from sink.flat_rows import dead_letter_row, prediction_row
 from sink.migration import migrate
-from sink.positions import StartAgainError, StoredPositions
+from sink.positions import StoredPositions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -78,7 +78,7 @@ class DatabaseSession:
             if not waiting:
                 log.info("another sink writes these topics to this schema: standing by")
                 waiting = True
-            self._progressed(False)  # noqa: FBT003 - a callback
+            self._progressed(True)  # noqa: FBT003 - a callback; waiting for another sink is no failure
             if await _is_set_within(stopping, _LOCK_SECONDS):
                 return False
         await self._writer.prepare()

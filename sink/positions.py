@@ -16,16 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
-from ratecast.errors import RatecastError
+from ratecast.errors import StartAgainError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from psycopg import AsyncConnection
-
-
-class StartAgainError(RatecastError):
-    """What the sink knows no longer holds: read the offsets from the database and start from there."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,13 +16,12 @@ from prometheus_client.process_collector import ProcessCollector
 
 from monitoring.http import HttpServer
 from monitoring.sink_metrics import SinkMetrics
-from ratecast.errors import BrokerUnavailableError, DatabaseError, OperationError
+from ratecast.errors import DatabaseError, OperationError, StartAgainError
 from ratecast.kafka.broker_errors import with_remedy
 from ratecast.signals import on_stop_signal
 from sink.database_faults import in_words
 from sink.database_session import DatabaseSession
 from sink.login import address, connect, connection_string, without_passwords
-from sink.positions import StartAgainError
 from sink.topic_feed import open_feed
 
 if TYPE_CHECKING:
@@ -66,7 +65,7 @@ class PostgresSink:
         self._fault: str | None = None
         self._fault_logged = 0.0
         self._failing_since: float | None = None
-        self._progress = time.monotonic()
+        self._progress = self._good = time.monotonic()
 
     def stop(self) -> None:
         """Ask the sink to finish its batch and stop."""
@@ -104,8 +103,9 @@ class PostgresSink:
             except KafkaError as error:
                 fault = f"Kafka: {with_remedy(error)}"
             except OperationError as error:
-                # A topic that is missing may be about to be created again, but not if it never was there.
-                if self._address is None or isinstance(error, DatabaseError | BrokerUnavailableError):
+                # Brokers may come back, and a topic that is missing may be about to be created again. At the start they
+                # are more likely named wrongly.
+                if self._address is None or isinstance(error, DatabaseError):
                     raise
                 fault = str(error)
             finally:
@@ -127,7 +127,7 @@ class PostgresSink:
     def _failed(self, fault: str) -> None:
         """Log a fault once and now and then; give up if nothing was written for too long."""
         now, limit = time.monotonic(), self.settings.give_up_seconds
-        self._failing_since = self._failing_since or now
+        self._failing_since = self._failing_since or self._good
         if now - self._failing_since >= limit:
             raise DatabaseError(f"nothing could be written for {now - self._failing_since:.0f} s: {fault}")
         if fault != self._fault or now - self._fault_logged > _SAME_FAULT_SECONDS:
@@ -137,7 +137,10 @@ class PostgresSink:
     def _progressed(self, all_written: bool) -> None:  # noqa: FBT001 - a callback
         """Note that the loop has turned. Only what was written, or that nothing is left to write, ends a failure."""
         self._progress = time.monotonic()
-        if all_written and self._failing_since is not None:
+        if not all_written:
+            return
+        self._good = self._progress
+        if self._failing_since is not None:
             log.info("the database takes rows again after %.0f s", self._progress - self._failing_since)
             self._failing_since = self._fault = None
 

@@ -9,6 +9,7 @@ from aiokafka.client import ConnectionGroup
 from aiokafka.errors import OffsetOutOfRangeError
 
 from monitoring.lag import LagTracker
+from ratecast.errors import StartAgainError
 from ratecast.kafka import tolerant_records
 from ratecast.kafka.aiokafka_seams import consumer_client
 from ratecast.kafka.broker_watch import BrokerWatch
@@ -16,7 +17,7 @@ from ratecast.kafka.closing import stop_consumer
 from ratecast.kafka.consumers import started_consumer
 from ratecast.kafka.topic_ids import cluster_and_topic_id
 from ratecast.kafka.topics import existing_partitions
-from sink.positions import StartAgainError, TopicName
+from sink.positions import TopicName
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -10,10 +10,11 @@ import consumer
 import monitoring
 import producer
 import ratecast
+import sink
 import training
 from ratecast import errors
 
-PROGRAMS = (consumer, monitoring, producer, ratecast, training)
+PROGRAMS = (consumer, monitoring, producer, ratecast, sink, training)
 LINE = re.compile(r"^(?P<depth>[│├└─ ]*)(?P<name>[A-Z]\w+Error)\b", re.MULTILINE)
 
 

@@ -10,17 +10,19 @@ from typing import TYPE_CHECKING
 import aiohttp
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from pydantic import SecretStr
 
 from ratecast.errors import DatabaseError
 from ratecast.kafka.audit import audit
 from ratecast.kafka.topics import ensure_topics
+from ratecast.settings import Settings
+from ratecast_stack.embedded import EmbeddedBroker
 from sink.postgres_sink import PostgresSink
 from tests.integration.workers import publish, until
 from tests.postgres import rows, value
 from tests.sink.sinks import letters, predictions, running_sink, send, start_process, write_all
 
 if TYPE_CHECKING:
-    from ratecast.settings import Settings
     from tests.postgres import PostgresServer
 
 COUNTS = """
@@ -221,6 +223,55 @@ async def test_a_topic_that_was_created_again_is_another_topic(sink_settings, ds
     )
     assert [(count, last) for _, count, last in found] == [(10, 9), (4, 3)]
     assert len({topic_id for topic_id, *_ in found}) == 2
+
+
+@pytest.mark.apache_kafka
+async def test_what_retention_removed_before_it_was_written_is_counted(sink_settings, dsn, caplog):
+    """The embedded broker cannot delete records on request."""
+    from aiokafka import TopicPartition
+    from aiokafka.admin.records_to_delete import RecordsToDelete
+
+    from ratecast.kafka.client import admin
+
+    await ensure_topics(sink_settings)
+    await send(sink_settings, predictions(sink_settings, 10))
+    await write_all(sink_settings)
+    await send(sink_settings, predictions(sink_settings, 10, first=10))
+    async with admin(sink_settings) as client:
+        place = TopicPartition(sink_settings.output_topic, 0)
+        await client.delete_records({place: RecordsToDelete(before_offset=14)})
+    sink = PostgresSink(sink_settings, follow=False)
+    await sink.run()
+    assert value(dsn, "SELECT count(*) FROM ratecast.predictions") == 16
+    assert (
+        "retention removed 4 records (offsets 10 to 13) before they were written to the database"
+        in caplog.text
+    )
+    assert sink.metrics._lost._value.get() == 4
+    await write_all(sink_settings)
+    assert rows(
+        dsn, "SELECT next_offset, removed_records FROM ratecast.offsets WHERE removed_records > 0"
+    ) == [(20, 4)]
+
+
+async def test_a_broker_that_goes_away_and_comes_back_costs_nothing(dsn, tmp_path):
+    with EmbeddedBroker(tmp_path) as broker:
+        settings = Settings(
+            bootstrap_servers=broker.bootstrap_servers,
+            postgres_dsn=SecretStr(dsn),
+            http_port=0,
+            give_up_seconds=60,
+        )
+        await ensure_topics(settings)
+        async with running_sink(settings) as sink:
+            await send(settings, predictions(settings, 10))
+            await until(lambda: value(dsn, "SELECT count(*) FROM ratecast.predictions") == 10)
+            broker.stop()
+            broker.start()
+            await send(settings, predictions(settings, 10, first=10))
+            await until(lambda: value(dsn, "SELECT count(*) FROM ratecast.predictions") == 20)
+            await until(lambda: sink.readiness()["ready"])
+        assert rows(dsn, COUNTS) == [(20, 20, 20)]
 
 
 async def until_gone(client, topic):
