@@ -222,7 +222,7 @@ def test_prometheus_scrapes_every_ten_seconds_what_the_stack_runs() -> None:
     config = load(PROMETHEUS / "prometheus.yml")
     assert config["global"]["scrape_interval"] == "10s"
     jobs = {job["job_name"]: job for job in config["scrape_configs"]}
-    assert set(jobs) == {"prometheus", "alertmanager", "ratecast-worker", "kafka-lag"}
+    assert set(jobs) == {"prometheus", "alertmanager", "ratecast-worker", "ratecast-sink", "kafka-lag"}
     (dns,) = jobs["ratecast-worker"]["dns_sd_configs"]
     assert (dns["names"], dns["type"], dns["port"]) == (["worker"], "A", 8000)
     assert set(re.findall(r'job=[\'"]([\w-]+)', " ".join(q for r in rules() for q in queries(r)))) <= set(
