@@ -61,6 +61,7 @@ class DatabaseSession:
         self._names: dict[str, TopicName] = {}
         self._keys: dict[str, int] = {}
         self._pinged = time.monotonic()
+        self.is_retry = False  # after a failure, whose end is logged elsewhere
 
     async def take_over(self, stopping: asyncio.Event) -> bool:
         """Prepare the tables, wait until no other sink has the topics, and find where to go on; False if stopped.
@@ -100,7 +101,8 @@ class DatabaseSession:
                 offsets[place] = max(offset, beginning)
             waiting = sum(ends[place] - offsets[place] for place in places)
             again = not any(stored.values()) and await self._positions.earlier(self._names[topic])
-            log.info(
+            log.log(
+                logging.DEBUG if self.is_retry else logging.INFO,
                 "topic %s: up to %d records are to be written%s",
                 *(topic, waiting, ", of a topic that was deleted and created again" if again else ""),
             )

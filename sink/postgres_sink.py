@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import re
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_DIGITS = re.compile(r"\d+")
 _FIRST_PAUSE_SECONDS = 0.2
 _LONGEST_PAUSE_SECONDS = 5.0
 _SAME_FAULT_SECONDS = 30.0  # how often a fault that stays is logged
@@ -130,9 +132,12 @@ class PostgresSink:
         self._failing_since = self._failing_since or self._good
         if now - self._failing_since >= limit:
             raise DatabaseError(f"nothing could be written for {now - self._failing_since:.0f} s: {fault}")
-        if fault != self._fault or now - self._fault_logged > _SAME_FAULT_SECONDS:
+        # Numbers, such as a file's or a duration, differ each time.
+        is_known = self._fault is not None and _DIGITS.sub("", fault) == _DIGITS.sub("", self._fault)
+        if not is_known or now - self._fault_logged > _SAME_FAULT_SECONDS:
             log.warning("%s; trying again for up to %.0f s", fault, limit - (now - self._failing_since))
-            self._fault, self._fault_logged = fault, now
+            self._fault_logged = now
+        self._fault = fault
 
     def _progressed(self, all_written: bool) -> None:  # noqa: FBT001 - a callback
         """Note that the loop has turned. Only what was written, or that nothing is left to write, ends a failure."""
@@ -180,10 +185,11 @@ class PostgresSink:
             self._feed = feed
             connection = await connect(self._conninfo)
             try:
-                if self._address is None or self._failing_since is not None:
+                if self._address is None:
                     self._address = address(connection)
                     log.info("connected to %s", self._address)
                 session = DatabaseSession(self.settings, feed, connection, self.metrics, self._progressed)
+                session.is_retry = self._failing_since is not None
                 self._state = "standing by"
                 self.metrics.session(up=True, active=False)
                 if await session.take_over(self._stopping):
