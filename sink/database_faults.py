@@ -16,6 +16,8 @@ _REMEDIES: tuple[tuple[str, str], ...] = (
     ("42703", "a column was removed while the sink ran"),
     ("55P03", "another session holds a lock on the sink's tables: see pg_locks"),
     ("57014", "a statement took longer than a minute: see pg_stat_activity for what blocks it"),
+    ("57P05", "this process was frozen or starved for a minute"),
+    ("25P03", "this process was frozen or starved for a minute"),
     ("57P", "it is stopping or starting"),
     ("40", "another session was in the way"),
 )

@@ -7,7 +7,7 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any
 
-from ratecast.errors import DatabaseError, StartAgainError
+from ratecast.errors import OperationError, StartAgainError
 from sink.batch_writer import BatchWriter
 from sink.flat_rows import dead_letter_row, prediction_row
 from sink.migration import migrate
@@ -67,7 +67,8 @@ class DatabaseSession:
         """Prepare the tables, wait until no other sink has the topics, and find where to go on; False if stopped.
 
         Raises:
-            DatabaseError: the tables are not ours, or the stored offsets do not fit the topic.
+            UsageError: the tables are not ours.
+            OperationError: the stored offsets do not fit the topic.
             psycopg.Error: the database failed.
         """
         await migrate(self._connection, self._settings.postgres_schema)
@@ -94,8 +95,8 @@ class DatabaseSession:
             stored = await self._positions.load(key, [place.partition for place in places])
             for place in places:
                 offset, beginning, end = stored[place.partition], beginnings[place], ends[place]
-                if offset > end:
-                    raise DatabaseError(self._beyond_the_end(place, offset, end))
+                if offset > end:  # perhaps only until a new leader has caught up
+                    raise OperationError(self._beyond_the_end(place, offset, end))
                 if offset < beginning:
                     await self._removed(place, key, offset, beginning)
                 offsets[place] = max(offset, beginning)

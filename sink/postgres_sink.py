@@ -38,6 +38,7 @@ _DIGITS = re.compile(r"\d+")
 _FIRST_PAUSE_SECONDS = 0.2
 _LONGEST_PAUSE_SECONDS = 5.0
 _SAME_FAULT_SECONDS = 30.0  # how often a fault that stays is logged
+_SHORTEST_SILENCE_SECONDS = 5.0  # connecting alone may take that long on a busy machine
 _STOP_SECONDS = 10.0  # for the batch at hand, after which its transaction is given up
 
 
@@ -129,7 +130,9 @@ class PostgresSink:
     def _failed(self, fault: str) -> None:
         """Log a fault once and now and then; give up if nothing was written for too long."""
         now, limit = time.monotonic(), self.settings.give_up_seconds
-        self._failing_since = self._failing_since or self._good
+        if self._failing_since is None:
+            # The fault may be older than its error. But a process that was frozen must get time to try again.
+            self._failing_since = max(self._good, now - limit / 2)
         if now - self._failing_since >= limit:
             raise DatabaseError(f"nothing could be written for {now - self._failing_since:.0f} s: {fault}")
         # Numbers, such as a file's or a duration, differ each time.
@@ -146,7 +149,7 @@ class PostgresSink:
             return
         self._good = self._progress
         if self._failing_since is not None:
-            log.info("the database takes rows again after %.0f s", self._progress - self._failing_since)
+            log.info("the sink works again after %.0f s", self._progress - self._failing_since)
             self._failing_since = self._fault = None
 
     async def _supervised(self) -> bool:
@@ -158,7 +161,7 @@ class PostgresSink:
         self._progress = time.monotonic()
         session = asyncio.create_task(self._session())
         stopping = asyncio.create_task(self._stopping.wait())
-        limit = self.settings.give_up_seconds
+        limit = max(self.settings.give_up_seconds, _SHORTEST_SILENCE_SECONDS)
         try:
             while not session.done() and not stopping.done():
                 await asyncio.wait({session, stopping}, timeout=1.0, return_when=asyncio.FIRST_COMPLETED)
@@ -167,15 +170,18 @@ class PostgresSink:
                     raise DatabaseError(
                         f"a step of the sink ({self._state}) has not ended for {silence:.0f} s"
                     )
-            await asyncio.wait({session}, timeout=_STOP_SECONDS)
+            has_batch = self._state == "writing"
+            await asyncio.wait({session}, timeout=_STOP_SECONDS if has_batch else 0)
             if session.done():
                 return session.result()
+            if not has_batch:
+                return True
             log.warning("the database did not commit the batch within %.0f s: it is given up", _STOP_SECONDS)
             return True
         finally:
             for task in (session, stopping):
                 task.cancel()
-            await asyncio.wait({session, stopping})
+            await asyncio.gather(session, stopping, return_exceptions=True)
 
     async def _session(self) -> bool:
         """Open both sides and move records; return True when stopped or done, and raise what ended it otherwise."""

@@ -67,7 +67,7 @@ async def test_a_full_or_read_only_database_is_told_in_words_and_gets_everything
         rows(dsn, repair.replace("{name}", name))
         await until(lambda: written(dsn) == 20)
         await until(lambda: sink.readiness()["ready"])
-    assert "the database takes rows again after" in caplog.text
+    assert "the sink works again after" in caplog.text
 
 
 async def test_a_database_that_is_down_at_the_start_is_waited_for(
@@ -145,3 +145,18 @@ async def test_a_login_that_is_refused_is_told_without_the_password(sink_setting
     with pytest.raises(DatabaseError, match='password authentication failed for user "owner"') as raised:
         await PostgresSink(hasty).run()
     assert "wr0ng" not in caplog.text + repr(raised.value) + repr(hasty)
+
+
+async def test_a_session_that_the_server_ended_while_the_sink_was_frozen_is_opened_again(
+    sink_settings, dsn, caplog
+):
+    await ensure_topics(sink_settings)
+    async with running_sink(sink_settings) as sink:
+        rows(
+            dsn,
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'ratecast sink'",
+        )
+        await send(sink_settings, predictions(sink_settings, 10))
+        await until(lambda: written(dsn) == 10)
+        await until(lambda: sink.readiness()["ready"])
+    assert "terminating connection due to administrator command (it is stopping or starting)" in caplog.text

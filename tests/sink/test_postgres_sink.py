@@ -192,10 +192,11 @@ async def test_offsets_beyond_the_end_of_the_topic_are_refused_with_a_way_out(si
     await send(sink_settings, predictions(sink_settings, 10))
     await write_all(sink_settings)
     rows(dsn, "UPDATE ratecast.offsets SET next_offset = 500 WHERE topic_key = 1 AND kafka_partition = 0")
+    hasty = sink_settings.model_copy(update={"give_up_seconds": 0.5})
     with pytest.raises(
         DatabaseError, match=r"up to offset 500, but the topic ends at 10: .*UPDATE ratecast"
     ) as raised:
-        await write_all(sink_settings)
+        await write_all(hasty)
     rows(dsn, str(raised.value).rpartition(": ")[2])
     await write_all(sink_settings)
     assert value(dsn, "SELECT count(*) FROM ratecast.predictions") == 20  # once as each of the two topics
