@@ -5,10 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 import json
+import os
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 import yaml
 
@@ -100,8 +103,6 @@ async def test_every_statement_finds_rows_and_the_right_ones(filled):
 
 
 async def test_series_have_a_time_a_name_and_a_number(filled):
-    import psycopg
-
     with psycopg.connect(filled) as connection:
         for title, panel in PANELS.items():
             for target in panel["targets"]:
@@ -147,3 +148,28 @@ def test_the_data_source_is_the_database_of_the_stack():
     assert (source["type"], source["uid"]) == (POSTGRES.type_val, POSTGRES.uid)
     assert source["url"] == "postgres:5432"
     assert source["secureJsonData"] == {"password": "$POSTGRES_READER_PASSWORD"}
+
+
+async def test_grafanas_role_reads_everything_and_writes_nothing(filled, postgres_server):
+    parts = psycopg.conninfo.conninfo_to_dict(filled)
+    script = ROOT / "monitoring/postgres/reader.sh"
+    environment = {
+        **os.environ,
+        "PGHOST": str(parts["host"]),
+        "PGPORT": str(parts["port"]),
+        "PGPASSWORD": str(parts["password"]),
+        "POSTGRES_USER": "owner",
+        "POSTGRES_DB": str(parts["dbname"]),
+    }
+    environment.pop("POSTGRES_READER_PASSWORD", None)
+    refused = subprocess.run(["sh", str(script)], env=environment, capture_output=True, check=False)
+    assert refused.returncode != 0
+    assert b"set POSTGRES_READER_PASSWORD in .env" in refused.stderr
+    password = 'it\'s \\ a "password"'  # noqa: S105 - invented
+    subprocess.run(["sh", str(script)], env={**environment, "POSTGRES_READER_PASSWORD": password}, check=True)
+    reader = psycopg.conninfo.make_conninfo(filled, user="grafana", password=password)
+    assert rows(reader, "SELECT count(*) FROM ratecast.predictions") == [(2 * DAYS + 1,)]
+    with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+        rows(reader, "DELETE FROM ratecast.predictions")
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        rows(reader, "SET transaction_read_only = off; DELETE FROM ratecast.predictions")
