@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ratecast.settings import Settings
     from sink.flat_rows import Row
     from sink.positions import TopicName
-    from sink.topic_feed import TopicFeed
+    from sink.outcome_reader import OutcomeReader
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ class DatabaseSession:
     def __init__(
         self,
         settings: Settings,
-        feed: TopicFeed,
+        feed: OutcomeReader,
         connection: AsyncConnection[Any],
         metrics: SinkMetrics,
         progressed: Callable[[bool], None],

@@ -23,14 +23,14 @@ from ratecast.signals import on_stop_signal
 from sink.database_faults import in_words
 from sink.database_session import DatabaseSession
 from sink.login import address, connect, connection_string, without_passwords
-from sink.topic_feed import open_feed
+from sink.outcome_reader import open_reader
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from monitoring.lag import PartitionLag
     from ratecast.settings import Settings
-    from sink.topic_feed import TopicFeed
+    from sink.outcome_reader import OutcomeReader
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ class PostgresSink:
         GCCollector(registry=registry)
         self.http = HttpServer(registry, self.metrics.http_requests, self.readiness, self.unhealthy)
         self._stopping = asyncio.Event()
-        self._feed: TopicFeed | None = None
+        self._feed: OutcomeReader | None = None
         self._state = "connecting"
         self._address: str | None = None
         self._fault: str | None = None
@@ -186,7 +186,7 @@ class PostgresSink:
     async def _session(self) -> bool:
         """Open both sides and move records; return True when stopped or done, and raise what ended it otherwise."""
         topics = [self.settings.output_topic, self.settings.dead_letter_topic]
-        feed = await open_feed(self.settings, topics)
+        feed = await open_reader(self.settings, topics)
         try:
             self._feed = feed
             connection = await connect(self._conninfo)

@@ -33,8 +33,8 @@ _FETCH_MAX_BYTES = 8 * 2**20  # of one response; the client's own 50 MiB would b
 _METADATA_MAX_AGE_MS = 30_000  # the longest that new partitions stay unread
 
 
-class TopicFeed:
-    """A consumer without a group, positioned by its caller. Made by `open_feed`.
+class OutcomeReader:
+    """A consumer without a group, positioned by its caller. Made by `open_reader`.
 
     Args:
         settings: the brokers and limits.
@@ -144,7 +144,7 @@ class TopicFeed:
         await stop_consumer(self._consumer)
 
 
-async def open_feed(settings: Settings, topics: Sequence[str]) -> TopicFeed:
+async def open_reader(settings: Settings, topics: Sequence[str]) -> OutcomeReader:
     """Return a feed of existing topics that reads nothing yet. Close it with ``close()``.
 
     Raises:
@@ -160,4 +160,4 @@ async def open_feed(settings: Settings, topics: Sequence[str]) -> TopicFeed:
         metadata_max_age_ms=_METADATA_MAX_AGE_MS,
         fetch_max_bytes=max(_FETCH_MAX_BYTES, settings.max_partition_fetch_bytes),
     )
-    return TopicFeed(settings, consumer, partitions)
+    return OutcomeReader(settings, consumer, partitions)
