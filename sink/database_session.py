@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from ratecast.contract.record import Record
     from ratecast.settings import Settings
     from sink.flat_rows import Row
-    from sink.positions import TopicName
     from sink.outcome_reader import OutcomeReader
+    from sink.positions import TopicName
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ class DatabaseSession:
 
     Args:
         settings: the topics and the schema.
-        feed: reads the topics.
+        reader: reads the topics.
         connection: the connection to write with.
         metrics: counts rows and batches.
         progressed: called whenever the database has answered or Kafka was polled; True if all that is due is written.
@@ -46,13 +46,13 @@ class DatabaseSession:
     def __init__(
         self,
         settings: Settings,
-        feed: OutcomeReader,
+        reader: OutcomeReader,
         connection: AsyncConnection[Any],
         metrics: SinkMetrics,
         progressed: Callable[[bool], None],
     ) -> None:
         self._settings = settings
-        self._feed = feed
+        self._reader = reader
         self._connection = connection
         self._metrics = metrics
         self._progressed = progressed
@@ -73,7 +73,7 @@ class DatabaseSession:
         """
         await migrate(self._connection, self._settings.postgres_schema)
         for topic in (self._settings.output_topic, self._settings.dead_letter_topic):
-            name = self._names[topic] = await self._feed.name(topic)
+            name = self._names[topic] = await self._reader.name(topic)
             self._keys[topic] = await self._positions.register(name)
         waiting = False
         while not await self._positions.lock(self._keys.values()):
@@ -88,10 +88,10 @@ class DatabaseSession:
         return True
 
     async def _start(self) -> None:
-        beginnings, ends = await self._feed.bounds()
+        beginnings, ends = await self._reader.bounds()
         offsets = {}
         for topic, key in self._keys.items():
-            places = [place for place in self._feed.partitions if place.topic == topic]
+            places = [place for place in self._reader.partitions if place.topic == topic]
             stored = await self._positions.load(key, [place.partition for place in places])
             for place in places:
                 offset, beginning, end = stored[place.partition], beginnings[place], ends[place]
@@ -107,7 +107,7 @@ class DatabaseSession:
                 "topic %s: up to %d records are to be written%s",
                 *(topic, waiting, ", of a topic that was deleted and created again" if again else ""),
             )
-        self._feed.start(offsets)
+        self._reader.start(offsets)
 
     def _beyond_the_end(self, place: TopicPartition, offset: int, end: int) -> str:
         key = self._keys[place.topic]
@@ -140,13 +140,13 @@ class DatabaseSession:
             StartAgainError: another sink took over, or a topic changed.
             psycopg.Error: the database failed.
         """
-        goals = {} if follow else (await self._feed.bounds())[1]
+        goals = {} if follow else (await self._reader.bounds())[1]
         while not stopping.is_set():
-            polled = await self._feed.poll()
+            polled = await self._reader.poll()
             received = time.perf_counter()
             if polled:
                 # After the poll: if the topics are the expected ones now, they were when the records were read.
-                await self._feed.check(self._names.values())
+                await self._reader.check(self._names.values())
             reached = await self._reached(polled)
             if reached:
                 await self._write(polled, reached, received)
@@ -154,9 +154,9 @@ class DatabaseSession:
                 await asyncio.sleep(0)
             elif time.monotonic() - self._pinged > _PING_SECONDS:
                 await self._connection.execute("SELECT 1")
-                await self._feed.check(self._names.values())
+                await self._reader.check(self._names.values())
                 self._pinged = time.monotonic()
-            lags = self._feed.lags()
+            lags = self._reader.lags()
             self._progressed(bool(reached) or all(lag.to_read == 0 for lag in lags))
             if not follow and all(self._stored(place) >= end for place, end in goals.items()):
                 return
@@ -167,9 +167,9 @@ class DatabaseSession:
     async def _reached(self, polled: Mapping[TopicPartition, list[Record]]) -> dict[TopicPartition, int]:
         """Return the new offset of each partition that has moved. Markers of transactions move it without a record."""
         reached = {}
-        for place in self._feed.partitions:
+        for place in self._reader.partitions:
             records = polled.get(place)
-            offset = records[-1].offset + 1 if records else await self._feed.passed(place)
+            offset = records[-1].offset + 1 if records else await self._reader.passed(place)
             if offset > self._stored(place):
                 reached[place] = offset
         return reached
@@ -196,7 +196,7 @@ class DatabaseSession:
             log.warning("%d of %d records were in the tables already, and stay as they are", known, len(rows))
         for place, offset in reached.items():
             newest = polled[place][-1].timestamp if place in polled else None
-            self._feed.stored(place, offset, newest)
+            self._reader.stored(place, offset, newest)
 
 
 async def _is_set_within(event: asyncio.Event, seconds: float) -> bool:

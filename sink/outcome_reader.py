@@ -145,7 +145,7 @@ class OutcomeReader:
 
 
 async def open_reader(settings: Settings, topics: Sequence[str]) -> OutcomeReader:
-    """Return a feed of existing topics that reads nothing yet. Close it with ``close()``.
+    """Return a reader of existing topics that reads nothing yet. Close it with ``close()``.
 
     Raises:
         BrokerUnavailableError: no broker answered.

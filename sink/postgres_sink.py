@@ -62,7 +62,7 @@ class PostgresSink:
         GCCollector(registry=registry)
         self.http = HttpServer(registry, self.metrics.http_requests, self.readiness, self.unhealthy)
         self._stopping = asyncio.Event()
-        self._feed: OutcomeReader | None = None
+        self._reader: OutcomeReader | None = None
         self._state = "connecting"
         self._address: str | None = None
         self._fault: str | None = None
@@ -186,15 +186,15 @@ class PostgresSink:
     async def _session(self) -> bool:
         """Open both sides and move records; return True when stopped or done, and raise what ended it otherwise."""
         topics = [self.settings.output_topic, self.settings.dead_letter_topic]
-        feed = await open_reader(self.settings, topics)
+        reader = await open_reader(self.settings, topics)
         try:
-            self._feed = feed
+            self._reader = reader
             connection = await connect(self._conninfo)
             try:
                 if self._address is None:
                     self._address = address(connection)
                     log.info("connected to %s", self._address)
-                session = DatabaseSession(self.settings, feed, connection, self.metrics, self._progressed)
+                session = DatabaseSession(self.settings, reader, connection, self.metrics, self._progressed)
                 session.is_retry = self._failing_since is not None
                 self._state = "standing by"
                 self.metrics.session(up=True, active=False)
@@ -206,12 +206,12 @@ class PostgresSink:
             finally:
                 await connection.close()
         finally:
-            self._feed = None
-            await feed.close()
+            self._reader = None
+            await reader.close()
 
     def readiness(self) -> dict[str, Any]:
         """Return the state for ``/ready``: connected to the database, writing or standing by, broker reachable."""
-        reachable = self._feed is not None and self._feed.broker.reachable
+        reachable = self._reader is not None and self._reader.broker.reachable
         state: dict[str, Any] = {
             "ready": self._state != "connecting" and self._failing_since is None and reachable,
             "state": self._state,
@@ -229,4 +229,4 @@ class PostgresSink:
         return None
 
     def _lags(self) -> Iterable[PartitionLag]:
-        return [] if self._feed is None else self._feed.lags()
+        return [] if self._reader is None else self._reader.lags()
