@@ -41,13 +41,14 @@ monitoring: $(VENV)/.all ## run a broker, workers, a feed, Prometheus and Alertm
 
 # The services are not started (RUNLEVEL=1): tests and `make monitoring` start the programs themselves.
 .PHONY: tools
-tools: ## install Prometheus, Alertmanager and PostgreSQL, for `make monitoring` and all of `make test` (Debian, Ubuntu; root)
-	@if command -v promtool >/dev/null && command -v amtool >/dev/null && ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then exit 0; fi; \
+tools: ## install Prometheus, Alertmanager, PostgreSQL and Chromium, for `make monitoring` and all of `make test` (Debian; root)
+	@if command -v promtool >/dev/null && command -v amtool >/dev/null && command -v chromium >/dev/null \
+		&& ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then exit 0; fi; \
 	if ! command -v apt-get >/dev/null || [ "$$(id -u)" != 0 ]; then \
-		echo "install PostgreSQL, and Prometheus and Alertmanager with promtool and amtool, by your own means (this target needs apt-get and root)"; exit 2; \
+		echo "install Chromium, PostgreSQL, and Prometheus and Alertmanager with promtool and amtool, by your own means (this target needs apt-get and root)"; exit 2; \
 	fi; \
 	apt-get update -qq && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive \
-		apt-get install -qq --no-install-recommends prometheus prometheus-alertmanager postgresql >/dev/null
+		apt-get install -qq --no-install-recommends prometheus prometheus-alertmanager postgresql chromium >/dev/null
 
 .PHONY: test
 test: $(VENV)/.dev ## the whole suite, on real brokers (JOBS=2 processes)
