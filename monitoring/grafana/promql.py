@@ -5,7 +5,7 @@ from __future__ import annotations
 INSTANCE = 'instance=~"$instance"'
 PAIR = f'pair=~"$pair",{INSTANCE}'
 PARTITION = f'partition=~"$partition",{INSTANCE}'
-# These series also cover partitions without an owner (`prometheus/rules/recording.yml`). They have no worker to select.
+# These series also cover partitions without an owner (`prometheus/rules/recording-kafka.yml`). They have no worker to select.
 LAG = 'ratecast:consumer_lag_records:max{partition=~"$partition"}'
 KNOWN_PARTITIONS = "ratecast:input_partition:known"
 # The maximum of 30 s, because a single scrape during a backlog may find no uncommitted record.
