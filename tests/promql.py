@@ -15,7 +15,20 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 _AGGREGATIONS = frozenset(
-    {"avg", "bottomk", "count", "count_values", "group", "max", "min", "quantile", "stddev", "stdvar", "sum", "topk"}
+    {
+        "avg",
+        "bottomk",
+        "count",
+        "count_values",
+        "group",
+        "max",
+        "min",
+        "quantile",
+        "stddev",
+        "stdvar",
+        "sum",
+        "topk",
+    }
 )
 _JOINS = frozenset({"on", "ignoring", "group_left", "group_right"})
 _GROUPINGS = frozenset({"by", "without"})

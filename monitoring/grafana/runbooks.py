@@ -86,6 +86,8 @@ ALERTS: dict[str, tuple[str, ...]] = {
     "Data-quality alerts by pair": _WRONG_RATES,
     "Data-quality alerts by pair and code": _WRONG_RATES,
     "Rate age by pair": ("RatecastRateStale",),
+    "Half width of the ranges": ("RatecastFeedFault",),
+    "Rate and range of $pair": ("RatecastFeedFault", "RatecastRateStale"),
     "Model reloads": ("RatecastModelRefused",),
     "Time since the last training day": ("RatecastModelTooOld",),
 }
