@@ -42,8 +42,8 @@ def budget(name: str) -> str:
     return f"scalar(max(ratecast:budget:{name}))"
 
 
-def newest(metric: str, labels: str = PAIR) -> str:
-    """Each pair's value from the worker with its newest rate.
+def newest(values: str) -> str:
+    """Each pair's value from the worker with its newest rate, of an expression with the labels of a worker and a pair.
 
     A worker that lost a partition still reports what it scored last. Neither the maximum nor the mean over workers would
     therefore be a rate that anybody sent, and a range could be made of the bounds of two. The outer `max` only drops
@@ -51,7 +51,7 @@ def newest(metric: str, labels: str = PAIR) -> str:
     """
     age = select("rate_age_seconds", PAIR)
     by_newest = f"{age} == on (pair) group_left () min by (pair) ({age})"
-    return f"max by (pair) ({select(metric, labels)} and on (cluster, job, instance, pair) ({by_newest}))"
+    return f"max by (pair) ({values} and on (cluster, job, instance, pair) ({by_newest}))"
 
 
 def rate(counter: str, labels: str = INSTANCE, by: str = "") -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from grafana_foundation_sdk.models.dashboard import DynamicConfigValue
 
 from monitoring.grafana.panels import about, lines, query
-from monitoring.grafana.promql import PAIR, newest
+from monitoring.grafana.promql import PAIR, newest, select
 from monitoring.grafana.table_panels import rows_of_values
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from monitoring.grafana.panels import Row
 
 _COLOURS = {"80": "semi-dark-blue", "95": "super-light-blue"}
+_RATE = select("last_rate", PAIR)
 _EMPTY = (
     "No data: no message of the pair has an `as_of`, or RATECAST_RATE_METRICS is off. Otherwise the rates stopped: see Rate "
     "age by pair."
@@ -31,11 +32,7 @@ def rates() -> Row:
 
 
 def _half_widths() -> table.Panel:
-    rate = newest("last_rate")
-    widths = {
-        f"± {level} %": f"100 * ({_bound('upper', level)} - {_bound('lower', level)}) / 2 / {rate}"
-        for level in _COLOURS
-    }
+    widths = {f"± {level} %": newest(_half_width(level)) for level in _COLOURS}
     return (
         rows_of_values(
             "Half width of the ranges",
@@ -48,7 +45,7 @@ def _half_widths() -> table.Panel:
             ),
             "percent",
             ("pair",),
-            {"last rate": rate, **widths},
+            {"last rate": newest(_RATE), **widths},
         )
         .decimals(2)
         .override_by_name(
@@ -61,7 +58,7 @@ def _half_widths() -> table.Panel:
 
 def _rate_and_range() -> timeseries.Panel:
     bounds = [
-        query(_bound(side, level), f"{level} % {side}")
+        query(newest(_bound(side, level)), f"{level} % {side}")
         for level in reversed(_COLOURS)
         for side in ("upper", "lower")
     ]
@@ -76,7 +73,7 @@ def _rate_and_range() -> timeseries.Panel:
                 + _EMPTY,
             ),
             "none",
-            query(newest("last_rate"), "last rate"),
+            query(newest(_RATE), "last rate"),
             *bounds,
         )
         .fill_opacity(0)
@@ -95,5 +92,9 @@ def _rate_and_range() -> timeseries.Panel:
     return panel
 
 
+def _half_width(level: str) -> str:
+    return f"50 * ({_bound('upper', level)} - {_bound('lower', level)}) / on (cluster, job, instance, pair) {_RATE}"
+
+
 def _bound(side: str, level: str) -> str:
-    return newest(f"forecast_{side}", f'level="{level}",{PAIR}')
+    return select(f"forecast_{side}", f'level="{level}",{PAIR}')
