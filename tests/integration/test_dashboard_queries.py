@@ -48,9 +48,9 @@ ALERT_RULES = """\
 groups:
   - name: test
     rules:
-      - {alert: OfNobody, expr: vector(1), labels: {severity: info}}
-      - {alert: OfAPair, expr: 'max by (pair) (prediction_requests_total) > 0', labels: {severity: warning}}
-      - {alert: OfAWorker, expr: assigned_partitions > 0, labels: {severity: warning}}
+      - {alert: RatecastOfNobody, expr: vector(1), labels: {severity: info}}
+      - {alert: RatecastOfAPair, expr: 'max by (pair) (prediction_requests_total) > 0', labels: {severity: warning}}
+      - {alert: RatecastOfAWorker, expr: assigned_partitions > 0, labels: {severity: warning}}
 """
 
 # Metrics in rules for which this test has no source.
@@ -155,7 +155,7 @@ async def prometheus_has_seen(prometheus, metric):
 
 def substituted(expr, **chosen):
     """Returns the expression as Grafana sends it. Variables that are not chosen select everything."""
-    everything = {"instance": ".*", "pair": ".*", "partition": ".*"}
+    everything = {"cluster": ".*", "job": ".*", "instance": ".*", "pair": ".*", "partition": ".*"}
     windows = {"__rate_interval": RATE_INTERVAL, "__range": RANGE}
     for name, value in (everything | windows | chosen).items():
         expr = expr.replace(f"${name}", value)
@@ -270,7 +270,13 @@ async def test_without_a_worker_the_overview_shows_what_the_brokers_know(tmp_pat
 
 
 async def check_variables(prometheus, instance):
-    expected = {"instance": {instance}, "pair": set(LEVELS), "partition": {"0", "1", "2", "3"}}
+    expected = {
+        "cluster": set(),
+        "job": {"ratecast-worker"},
+        "instance": {instance},
+        "pair": set(LEVELS),
+        "partition": {"0", "1", "2", "3"},
+    }
     for board in dashboards.dashboards():
         for variable in board["templating"]["list"][1:]:
             asked = substituted(variable["query"])

@@ -62,6 +62,7 @@ WITHOUT_THRESHOLDS = {
     "Outcomes per second", "Outcomes in the time range", "Dead letters by code", "Records consumed by partition", "Transactions by outcome",
     "Batch size", "Scoring latency distribution", "End-to-end latency distribution",
     "Assigned partitions by worker", "Rebalances by worker", "HTTP requests", "Memory by worker",
+    "Half width of the ranges", "Rate and range of $pair",
     "Models in use", "Changes of accuracy", "Messages excluded from accuracy",
     "Drift and importance of the range forest's inputs",
     "Data-quality alerts by code", "Data-quality alerts by pair", "Model reloads", "Time since the model was loaded",
