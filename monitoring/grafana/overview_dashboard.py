@@ -10,6 +10,7 @@ from monitoring.grafana.lag_row import lag
 from monitoring.grafana.latency_row import latency
 from monitoring.grafana.message_drift_row import drift
 from monitoring.grafana.now_row import flow, state
+from monitoring.grafana.sink_row import sink
 from monitoring.grafana.traffic_row import traffic
 from monitoring.grafana.workers_row import workers
 
@@ -30,6 +31,7 @@ def dashboard() -> Dashboard:
             ("Lag", lag()),
             ("Drift", drift()),
             ("Workers", workers()),
+            ("Sink", sink()),
         ],
         partitions=True,
     )

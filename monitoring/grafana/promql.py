@@ -7,6 +7,7 @@ WORKERS = 'job=~"ratecast-worker.*"'
 # "All" is `.*`, which a missing label matches: few have a cluster.
 CLUSTER = 'cluster=~"$cluster"'
 JOB = f'{CLUSTER},{WORKERS},job=~"$job"'
+SINK = f'{CLUSTER},job=~"ratecast-sink.*"'
 INSTANCE = f'{JOB},instance=~"$instance"'
 PAIR = f'pair=~"$pair",{INSTANCE}'
 PARTITION = f'partition=~"$partition",{INSTANCE}'

@@ -12,6 +12,7 @@ from prometheus_client.process_collector import ProcessCollector
 
 from monitoring.grafana import build, frame
 from monitoring.metrics import WorkerMetrics
+from monitoring.sink_metrics import SinkMetrics
 from tests import dashboards
 from tests.dashboards import SELECTOR, metric_names, panel_of, panels, queries, steps
 from tests.promql import selectors
@@ -29,6 +30,7 @@ RECORDED = {
     "ratecast:records_lost_to_retention:increase_1h": {"cluster", "job", "instance"},
     "ratecast:scoring_errors:increase_15m": {"cluster", "job", "instance"},
     "ratecast:interval_coverage:standard_errors": {"cluster", "job", "instance", "pair", "level"},
+    "ratecast:sink_lag_seconds:max_30s": {"cluster", "topic", "partition"},
     "ratecast:model_age_seconds": {"cluster"},
     "ratecast:budget:interval_coverage_standard_errors": set(),
     "ratecast:budget:forecast_error_ratio": set(),
@@ -39,10 +41,20 @@ OF_ALL_WORKERS = {
     "ratecast-overview / Dead-letter ratio by code / A",
     "ratecast-overview / Drift ratio over time / C",
     "ratecast-model / Time since the last training day / A",
+    "ratecast-overview / Rows written by table / A",
+    "ratecast-overview / Lag of the sink / A",
+    "ratecast-overview / Failures of the sink's database / A",
 }
-# Variables that a part of a query ignores: whether any worker publishes, and whether any worker reads a partition.
+# Variables that a part of a query ignores: whether any worker publishes, whether any worker reads a partition, and sinks.
 IGNORED = {
+    ("ratecast-overview / Rows written by table / A", "sink_rows_total"): {"job", "instance"},
+    ("ratecast-overview / Failures of the sink's database / A", "sink_database_failures_total"): {
+        "job",
+        "instance",
+    },
+    ("ratecast-overview / Lag of the sink / A", "ratecast:sink_lag_seconds:max_30s"): {"partition"},
     ("ratecast-overview / Predictions flowing / A", "predictions_published_total"): {"instance"},
+    ("ratecast-overview / Predictions flowing / A", "ratecast:consumer_lag_records:max"): {"partition"},
     ("ratecast-overview / Partitions without owner / A", "consumer_lag_records"): {
         "job",
         "instance",
@@ -68,10 +80,11 @@ def labels() -> dict[str, set[str]]:
     """The labels of every series that a worker can export or that a rule used here records."""
     registry = CollectorRegistry()
     WorkerMetrics(registry, list)
+    SinkMetrics(sinks := CollectorRegistry(), list)
     ProcessCollector(registry=registry)
     GCCollector(registry=registry)
     found: dict[str, set[str]] = dict(RECORDED)
-    for collector in list(registry._collector_to_names):
+    for collector in [*registry._collector_to_names, *sinks._collector_to_names]:
         for family in getattr(collector, "describe", collector.collect)():
             names = set(getattr(family, "_labelnames", None) or getattr(collector, "_labelnames", None) or ())
             endings = {"counter": ["_total"], "histogram": ["_bucket", "_sum", "_count"]}.get(

@@ -15,8 +15,9 @@ import yaml
 from prometheus_client import CollectorRegistry
 from prometheus_client.process_collector import ProcessCollector
 
-from monitoring import metrics
+from monitoring import metrics, newest_collector
 from monitoring.grafana import runbooks
+from monitoring.sink_metrics import SinkMetrics
 from ratecast.contract.alerts import MARKET_ALERTS
 from ratecast.model.ranges import LEVELS
 from ratecast.settings import Settings
@@ -84,13 +85,16 @@ def run(program: str, *arguments: str | Path) -> str:
     return result.stdout
 
 
-def series_of_a_worker() -> set[str]:
+def series_of_programs() -> set[str]:
     registry = CollectorRegistry()
     metrics.WorkerMetrics(registry, list)
     ProcessCollector(registry=registry)
+    SinkMetrics(of_sinks := CollectorRegistry(), list)
     suffixes = {"counter": ["_total"], "histogram": ["_bucket", "_count", "_sum"]}
     return {
-        family.name + suffix for family in registry.collect() for suffix in suffixes.get(family.type, [""])
+        family.name + suffix
+        for family in (*registry.collect(), *of_sinks.collect())
+        for suffix in suffixes.get(family.type, [""])
     }
 
 
@@ -178,11 +182,11 @@ def test_an_alert_names_the_problem_its_size_and_its_runbook(rule: dict[str, Any
 def test_rules_read_only_metrics_that_exist() -> None:
     read = {name for rule in rules() for query in queries(rule) for name in names_in(query)}
     assert read >= {"data_drift_ratio", "inference_latency_seconds_bucket", "model_info"}
-    assert read - series_of_a_worker() - RECORDED - EXTERNAL == set()
+    assert read - series_of_programs() - RECORDED - EXTERNAL == set()
 
 
 def test_rule_tests_and_runbooks_name_only_metrics_that_exist() -> None:
-    known = series_of_a_worker() | RECORDED | EXTERNAL | {"ALERTS"}
+    known = series_of_programs() | RECORDED | EXTERNAL | {"ALERTS"}
     fed = {
         names_in(entry["series"]).pop()
         for path in RULE_TESTS
@@ -216,7 +220,7 @@ def test_every_budget_is_a_plain_number_that_a_rule_uses() -> None:
 def test_rules_accept_dates_as_far_ahead_as_workers_do() -> None:
     (budget,) = [rule for rule in rules() if rule.get("record") == "ratecast:budget:rate_lead_seconds"]
     days, day = budget["expr"].split(" * ")
-    assert int(days) * int(day) == metrics._AHEAD_SECONDS
+    assert int(days) * int(day) == newest_collector._AHEAD_SECONDS
 
 
 def test_rules_know_every_level_of_ranges_and_every_alert_of_the_market() -> None:

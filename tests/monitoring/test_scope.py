@@ -58,7 +58,8 @@ def test_a_panel_shows_the_chosen_clusters_and_jobs_only(expr: str) -> None:
         elif not is_budget(selector):
             assert ("=~", "$cluster") in selector.of("cluster"), selector
             # A recorded series of a whole cluster has no job.
-            assert ":" in selector.metric or ("=~", "ratecast-worker.*") in selector.of("job"), selector
+            job = ("=~", "ratecast-sink.*" if selector.metric.startswith("sink_") else "ratecast-worker.*")
+            assert ":" in selector.metric or job in selector.of("job"), selector
 
 
 @pytest.mark.parametrize("expr", [*PANEL_QUERIES, *VARIABLES])
