@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from aiohttp import web
 
 import monitoring
 from producer.plan import histories
@@ -25,11 +24,11 @@ from ratecast.model.references import DRIFT_FEATURES, AccuracyReference, Feature
 from ratecast.model.shadow_pointer import set_shadow
 from ratecast.rates.tables import RateTable
 from ratecast.settings import Settings
-from ratecast_stack.children import free_port
 from tests import brokers, dashboards, drifting_inputs
 from tests.bad_records import BAD
 from tests.bundles import LEVELS, SIGMA, training_stats, write_bundle, write_manifest
 from tests.dashboards import Query, metric_names
+from tests.integration.exporters import kminion, metrics_of_a_sink
 from tests.integration.prometheus import running_prometheus
 from tests.integration.workers import publish, running_worker
 
@@ -136,8 +135,9 @@ async def observed(settings, directory):
         copies[-1].write_text(re.sub(r"(?m)^(\s+interval:) \w+$", r"\1 1s", path.read_text()))
     async with (
         running_worker(settings) as worker,
+        metrics_of_a_sink() as sink,
         running_prometheus(
-            directory, {"ratecast-worker": f"127.0.0.1:{worker.http.port}"}, copies
+            directory, {"ratecast-worker": f"127.0.0.1:{worker.http.port}", "ratecast-sink": sink}, copies
         ) as prometheus,
     ):
         await prometheus_has_seen(
@@ -213,34 +213,6 @@ async def test_every_query_and_every_rule_has_data_under_a_replay_with_faults(se
         assert await value(prometheus, "Partitions without owner") == 0
         await check_variables(prometheus, instance)
         await check_rules(prometheus)
-
-
-@asynccontextmanager
-async def kminion(lags):
-    """Serves what kminion exports for a topic with these lags by partition, and yields its address."""
-    of_group = 'group_id="ratecast-workers",topic_name="rate-histories"'
-    lines = [
-        line
-        for partition, lag in enumerate(lags)
-        for line in (
-            f'kminion_kafka_consumer_group_topic_partition_lag{{{of_group},partition_id="{partition}"}} {lag}',
-            f'kminion_kafka_topic_partition_high_water_mark{{topic_name="rate-histories",partition_id="{partition}"}} 9000',
-        )
-    ]
-
-    async def metrics(_):
-        return web.Response(text="\n".join(lines) + "\n")
-
-    app = web.Application()
-    app.router.add_get("/metrics", metrics)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    port = free_port()
-    await web.TCPSite(runner, "127.0.0.1", port).start()
-    try:
-        yield f"127.0.0.1:{port}"
-    finally:
-        await runner.cleanup()
 
 
 async def value(prometheus, title, **chosen):
