@@ -165,17 +165,18 @@ class LagCollector(Collector):
         return (
             GaugeMetricFamily(
                 f"{self._reader}_lag_records",
-                "Records not yet committed: end of the partition minus committed offset. Includes records held back.",
+                "Messages not yet committed: end of the partition minus committed offset. Includes messages held back and markers of "
+                "transactions.",
                 labels=labels,
             ),
             GaugeMetricFamily(
                 f"{self._reader}_lag_seconds",
-                "Age of the oldest record that is not committed yet, in seconds. 0 if there is none.",
+                "Age of the oldest message that is not committed yet, in seconds. 0 if there is none.",
                 labels=labels,
             ),
             GaugeMetricFamily(
                 f"{self._reader}_records_held_back",
-                "Records that cannot be read yet because their publisher has not ended a transaction.",
+                "Messages that cannot be read yet because their publisher has not ended a transaction.",
                 labels=labels,
             ),
         )

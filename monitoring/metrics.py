@@ -60,11 +60,13 @@ class WorkerMetrics:
         by_pair, by_partition = ["pair"], ["topic", "partition"]
 
         self._prediction_requests = counter(
-            "prediction_requests_total", "Messages for which a prediction was published.", by_pair
+            "prediction_requests_total",
+            "Messages that were scored, and whose prediction was committed.",
+            by_pair,
         )
         self._inference_latency = BatchHistogram(
             "inference_latency_seconds",
-            "Time from receiving a record from the Kafka client until its prediction is encoded, in seconds.",
+            "Time from receiving a message from the Kafka client until its outcome is encoded, in seconds.",
             LATENCY_BUCKETS,
             registry,
         )
@@ -73,7 +75,8 @@ class WorkerMetrics:
         )
         self._drift_share = RollingShare(DRIFT_WINDOW_SECONDS)
         gauge(
-            "data_drift_ratio", "Share of the messages of the last five minutes that drifted."
+            "data_drift_ratio",
+            "Share of the scored messages of the last five minutes in which a feature drifted.",
         ).set_function(lambda: self._drift_share.value(time.monotonic()))
         self.http_requests = counter(
             "http_requests_total",
@@ -82,21 +85,28 @@ class WorkerMetrics:
         )
         self._message_latency = BatchHistogram(
             "message_latency_seconds",
-            "Time from a record's broker timestamp until its prediction is committed, in seconds.",
+            "Time from a message's broker timestamp until its outcome is committed, in seconds.",
             LATENCY_BUCKETS,
             registry,
         )
         self._consumed = counter(
-            "messages_consumed_total", "Records read from the input topic.", by_partition
+            "messages_consumed_total", "Messages read from the input topic.", by_partition
         )
-        self._published = counter("predictions_published_total", "Predictions published and committed.")
+        self._published = counter("predictions_published_total", "Predictions in committed transactions.")
         self._dead_letters = counter(
-            "dead_letters_total", "Dead letters published and committed, by error code.", ["code"]
+            "dead_letters_total",
+            "Messages that became dead letters in committed transactions, by error code.",
+            ["code"],
         )
         self._batch_size = BatchHistogram(
-            "batch_size_records", "Records read in one batch.", BATCH_BUCKETS, registry
+            "batch_size_records",
+            "Messages of one partition that were read in one batch.",
+            BATCH_BUCKETS,
+            registry,
         )
-        self._transactions = counter("transactions_total", "Ended transactions, by outcome.", ["outcome"])
+        self._transactions = counter(
+            "transactions_total", "Ended Kafka transactions, by outcome.", ["outcome"]
+        )
         self.rebalances = counter(
             "rebalances_total", "Partition assignments received from the consumer group."
         )
@@ -124,7 +134,7 @@ class WorkerMetrics:
         )
         self._alerts = counter(
             "data_quality_alerts_total",
-            "Data-quality alerts about the newest rate of a message, by kind of alert.",
+            "Scored messages whose newest rate has a data-quality alert, by kind of alert.",
             ["pair", "alert"],
         )
         self._live = LiveMonitor()
@@ -136,15 +146,15 @@ class WorkerMetrics:
             "model_refused", "1 while `models/current` names a model that this worker rejects."
         )
         self._scoring_errors = counter(
-            "scoring_errors_total", "Records for which scoring failed unexpectedly."
+            "scoring_errors_total", "Messages on which scoring failed unexpectedly."
         )
         self._lost_to_retention = counter(
             "records_lost_to_retention_total",
-            "Records that Kafka deleted by retention before they were scored.",
+            "Messages that Kafka deleted by retention before they were scored.",
         )
         self.join_refused = gauge("group_join_refused", "1 while the consumer group refuses this worker.")
         self.blocked_partitions = gauge(
-            "blocked_partitions", "Partitions that are stopped at a record batch that cannot be read."
+            "blocked_partitions", "Partitions that are stopped at a batch of messages that cannot be read."
         )
         self._newest = NewestCollector(registry, with_rates=with_rates)
         LagCollector(partitions, registry)

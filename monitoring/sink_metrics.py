@@ -34,7 +34,7 @@ class SinkMetrics:
         self._rows = counter("sink_rows_total", "Rows written and committed, by table.", ["table"])
         self._already_there = counter(
             "sink_rows_already_there_total",
-            "Records whose row was in the table before. Not 0 after offsets were set back by hand.",
+            "Messages whose row was in the table before. Not 0 after offsets were set back by hand.",
             ["table"],
         )
         self._batches = counter(
@@ -48,7 +48,7 @@ class SinkMetrics:
         )
         self._lost = counter(
             "sink_records_lost_to_retention_total",
-            "Records that Kafka deleted by retention before the sink read them.",
+            "Messages that Kafka deleted by retention before the sink read them.",
         )
         self._failures = counter(
             "sink_database_failures_total", "Times that the database failed or could not be reached."

@@ -38,7 +38,7 @@ class WebMetrics:
         )
         self._read = counter(
             "web_records_read_total",
-            "Records read from the topics of predictions and dead letters, by what they were.",
+            "Messages read from the topics of predictions and dead letters, by what they were.",
             ["outcome"],
         )
         self._waiting = gauge("web_waiting_requests", "Requests that wait for their prediction.")

@@ -1,4 +1,4 @@
-"""Writes the dashboards and their page in the runbooks: `python -m monitoring.grafana.build`."""
+"""Writes the dashboards, their page in the runbooks, and the links of the rules: `python -m monitoring.grafana.build`."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
-from monitoring.grafana import model_dashboard, overview_dashboard, panel_page, rates_dashboard
+from monitoring.grafana import model_dashboard, overview_dashboard, panel_page, rates_dashboard, runbooks
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.models.dashboard import Dashboard
 
 DIRECTORY = Path(__file__).parent / "dashboards"
 PANEL_PAGE = Path(__file__).parents[2] / "docs/runbooks/dashboards.md"
+PROMETHEUS = Path(__file__).parents[1] / "prometheus"
 
 
 def render(dashboard: Dashboard) -> str:
@@ -28,13 +29,16 @@ def render(dashboard: Dashboard) -> str:
 
 
 def rendered() -> dict[Path, str]:
-    """Returns the content of every generated file: the dashboards and their page in the runbooks."""
+    """Returns the content of every generated file: dashboards, their page in the runbooks, and rules with their links."""
     boards = [overview_dashboard.dashboard(), model_dashboard.dashboard()]
     rates = rates_dashboard.dashboard()
     files = {DIRECTORY / f"{board.uid}.json": render(board) for board in boards}
     # In a folder of its own, because it reads another data source than the others.
     files[DIRECTORY / "postgres" / f"{rates.uid}.json"] = render(rates)
-    return files | {PANEL_PAGE: panel_page.page([*boards, rates])}
+    links = {
+        path: runbooks.with_urls(path.read_text(encoding="utf-8")) for path in PROMETHEUS.glob("*/*.yml")
+    }
+    return files | links | {PANEL_PAGE: panel_page.page([*boards, rates])}
 
 
 def main() -> None:

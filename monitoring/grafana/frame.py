@@ -17,7 +17,7 @@ from grafana_foundation_sdk.models.dashboard import (
 
 from monitoring.grafana import runbooks
 from monitoring.grafana.panels import DATASOURCE
-from monitoring.grafana.promql import FIRING, INSTANCE, KNOWN_PARTITIONS, select
+from monitoring.grafana.promql import CLUSTER, FIRING, INSTANCE, JOB, KNOWN_PARTITIONS, WORKERS, select
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -82,13 +82,17 @@ def _variables(*, partitions: bool) -> list[Builder[VariableModel]]:
         .type("prometheus")
         .current(VariableOption(text="Prometheus", value=DATASOURCE_UID))
     )
-    instance = _choice("instance", "Worker", "label_values(assigned_partitions, instance)")
+    in_any_cluster = select("assigned_partitions", WORKERS)
+    cluster = _choice("cluster", "Cluster", f"label_values({in_any_cluster}, cluster)")
+    of_any_job = select("assigned_partitions", f"{CLUSTER},{WORKERS}")
+    job = _choice("job", "Job", f"label_values({of_any_job}, job)")
+    instance = _choice("instance", "Worker", f"label_values({select('assigned_partitions', JOB)}, instance)")
     pair = _choice("pair", "Pair", f"label_values({select('prediction_requests_total', INSTANCE)}, pair)")
     # From all known partitions, because the workers' own lag has no series for a partition without an owner.
-    partition = _choice("partition", "Partition", f"label_values({KNOWN_PARTITIONS}, partition)").sort(
-        VariableSort.NUMERICAL_ASC
-    )
-    return [datasource, instance, pair, *([partition] if partitions else [])]
+    partition = _choice(
+        "partition", "Partition", f"label_values({select(KNOWN_PARTITIONS, CLUSTER)}, partition)"
+    ).sort(VariableSort.NUMERICAL_ASC)
+    return [datasource, cluster, job, instance, pair, *([partition] if partitions else [])]
 
 
 def _choice(name: str, label: str, values: str) -> dashboard.QueryVariable:

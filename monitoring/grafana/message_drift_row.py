@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from monitoring.grafana.limits import DRIFTED, DRIFTING, percent
 from monitoring.grafana.panels import about, lines, query, with_lines_at
-from monitoring.grafana.promql import PAIR, rate, select
+from monitoring.grafana.promql import CLUSTER, PAIR, rate, select
 
 if TYPE_CHECKING:
     from monitoring.grafana.panels import Row
@@ -32,7 +32,7 @@ def drift() -> Row:
                 "percentunit",
                 query(_share(), "selected pairs"),
                 query(select("data_drift_ratio"), "five minutes, {{instance}}"),
-                query("ratecast:data_drift:ratio_25h", "a day, all workers"),
+                query(select("ratecast:data_drift:ratio_25h", CLUSTER), "a day, all workers"),
             ).min(0),
             *_DASHED,
         ),

@@ -13,6 +13,7 @@ from monitoring.grafana.model_row import models_in_use, reloads_and_age
 from monitoring.grafana.panels import about, single
 from monitoring.grafana.promql import PAIR, select, total
 from monitoring.grafana.quality_row import FAULTS, RATE_AGE, quality
+from monitoring.grafana.rate_row import rates
 from monitoring.grafana.shadow_row import shadow
 from monitoring.windows.accuracy import MIN_MESSAGES
 
@@ -34,7 +35,7 @@ def dashboard() -> Dashboard:
     return board(
         MODEL_UID,
         "ratecast: model and data quality",
-        "Live accuracy, coverage of the ranges, drift against training, data-quality alerts, models in use.",
+        "Live accuracy, coverage of the ranges, drift against training, data-quality alerts, models in use, rates and ranges.",
         [
             ("Now", [*_model_now(), *_data_now(), models_in_use()]),
             ("Accuracy", accuracy()),
@@ -42,6 +43,7 @@ def dashboard() -> Dashboard:
             ("Data quality", quality()),
             ("Model", reloads_and_age()),
             ("Shadow", shadow()),
+            ("Rate and range", rates()),
         ],
         partitions=False,
     )

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _SCORE, _THRESHOLD = select("model_drift_score", PAIR), select("model_drift_score_threshold", PAIR)
 _DRIFT, _IMPORTANCE = select("model_drift_input_score", PAIR), select("feature_importance")
-_BY_INPUT = "on (job, instance, feature) group_left ()"
+_BY_INPUT = "on (cluster, job, instance, feature) group_left ()"
 
 
 def model_drift() -> Row:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from monitoring.grafana.limits import DAY, OLD
 from monitoring.grafana.panels import about, bars, by_worker, lines, query, third, with_lines_at
-from monitoring.grafana.promql import increase, select
+from monitoring.grafana.promql import CLUSTER, increase, select
 from monitoring.grafana.table_panels import rows
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def models_in_use() -> Builder[Panel]:
     loaded = select("model_loaded_timestamp_seconds")
     expr = (
         f"max by (version, trained_until, runtime, instance) "
-        f"({loaded} * on (job, instance) group_right () {select('model_info')}) * 1000"
+        f"({loaded} * on (cluster, job, instance) group_right () {select('model_info')}) * 1000"
     )
     return rows(
         "Models in use",
@@ -72,7 +72,7 @@ def reloads_and_age() -> Row:
                         "Older models see more and more messages outside the range of training. Run `ratecast retrain`.",
                     ),
                     "s",
-                    query("ratecast:model_age_seconds", "until the newest scored rate"),
+                    query(select("ratecast:model_age_seconds", CLUSTER), "until the newest scored rate"),
                     query(
                         f"time() - {select('model_trained_until_timestamp_seconds')}",
                         "until now, {{instance}}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from monitoring.grafana.firing_panels import alerts_firing
 from monitoring.grafana.limits import (
     BEHIND,
     DRIFTED,
@@ -18,51 +19,54 @@ from monitoring.grafana.limits import (
 )
 from monitoring.grafana.panels import about, single, words
 from monitoring.grafana.promql import (
-    FIRING,
+    CLUSTER,
+    JOB,
     KNOWN_PARTITIONS,
     LAG,
     LAG_SECONDS,
     PAIR,
-    SENT,
+    WORKERS,
+    budget,
     quantile,
     rate,
     select,
     total,
 )
-from monitoring.grafana.runbooks import url
-from monitoring.grafana.table_panels import ascending, colour_words, link_cells, rows
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders.stat import Panel as Tile
-    from grafana_foundation_sdk.cog.builder import Builder
-    from grafana_foundation_sdk.models.dashboard import Panel
 
     from monitoring.grafana.panels import Row
 
 _SCORED = "prediction_requests_total"
 _DRIFTED = "data_drift_requests_total"
 _DRIFT_RATIO = " / ".join(f"sum(increase({select(counter, PAIR)}[5m]))" for counter in (_DRIFTED, _SCORED))
-# The condition of RatecastPredictionsStalled, for all workers: 1 while predictions are published, else 2 while messages
-# are due, else 0 while any partition is known.
+# The condition of RatecastPredictionsStalled, for all workers: 2 while messages are due in a cluster that publishes nothing,
+# else 1 while predictions are published, else 0 while any partition is known.
+_PUBLISHED = f"rate({select('predictions_published_total', JOB)}[2m])"
 _FLOW = (
-    "1 + 0 * (sum(rate(predictions_published_total[2m])) > 0) or 2 + 0 * ratecast:messages_due:sum "
-    "or 0 * sum(ratecast:consumer_lag_records:max)"
+    f"max(2 + 0 * ({select('ratecast:messages_due:sum', CLUSTER)} "
+    f"unless on (cluster) (sum by (cluster) ({_PUBLISHED}) > 0))) "
+    f"or 1 + 0 * (sum({_PUBLISHED}) > 0) or 0 * sum({select('ratecast:consumer_lag_records:max', CLUSTER)})"
 )
 # The conditions of RatecastCoverageOff and RatecastForecastWorseThanLastRate, or 0 while any pair has enough messages.
 _POOR_FORECASTS = (
     f"count(group by (pair) (abs({select('ratecast:interval_coverage:standard_errors', PAIR)}) "
-    "> scalar(ratecast:budget:interval_coverage_standard_errors)) or group by (pair) "
-    f"({select('forecast_error_ratio', PAIR)} > scalar(ratecast:budget:forecast_error_ratio))) "
+    f"> {budget('interval_coverage_standard_errors')}) or group by (pair) "
+    f"({select('forecast_error_ratio', PAIR)} > {budget('forecast_error_ratio')})) "
     f"or 0 * count({select('forecast_error_ratio', PAIR)})"
 )
-_KNOWN = f'{KNOWN_PARTITIONS}{{partition=~"$partition"}}'
+_KNOWN = f'{KNOWN_PARTITIONS}{{{CLUSTER},partition=~"$partition"}}'
 # The condition of RatecastPartitionWithoutOwner. An owner counts even if it is not among the selected workers.
-_OWNERLESS = f"count({_KNOWN} unless on (topic, partition) consumer_lag_records) or 0 * count({_KNOWN})"
+_OWNERLESS = (
+    f"count({_KNOWN} unless on (cluster, topic, partition) consumer_lag_records{{{CLUSTER},{WORKERS}}}) "
+    f"or 0 * count({_KNOWN})"
+)
 
 
 def flow() -> Row:
-    """Returns the first line: throughput, latency, lag, and whether the model still fits."""
-    return [tile.span(3) for tile in (*_throughput(), *_lag(), *_fit())]
+    """Returns the first line: whether an alert fires, throughput, latency, lag and drift."""
+    return [tile.span(3) for tile in (alerts_firing(), *_throughput(), *_lag(), _drift())]
 
 
 def _throughput() -> list[Tile]:
@@ -158,22 +162,30 @@ def _lag() -> list[Tile]:
     ]
 
 
-def _fit() -> list[Tile]:
-    return [
-        single(
-            "Drift ratio",
-            about(
-                "Share of the messages of the last five minutes with a feature outside the range of their pair in training.",
-                f"Under {percent(DRIFTING)}, and more with a model that was trained long ago. Yellow from {percent(DRIFTING)}, red "
-                f"from {percent(DRIFTED)}.",
-                "Drift is not error: look at the coverage first. Then run `ratecast retrain`.",
-            ),
-            "percentunit",
-            _DRIFT_RATIO,
-            ("green", None),
-            ("yellow", DRIFTING),
-            ("red", DRIFTED),
+def _drift() -> Tile:
+    return single(
+        "Drift ratio",
+        about(
+            "Share of the messages of the last five minutes with a feature outside the range of their pair in training.",
+            f"Under {percent(DRIFTING)}, and more with a model that was trained long ago. Yellow from {percent(DRIFTING)}, red "
+            f"from {percent(DRIFTED)}.",
+            "Drift is not error: look at the coverage first. Then run `ratecast retrain`.",
         ),
+        "percentunit",
+        _DRIFT_RATIO,
+        ("green", None),
+        ("yellow", DRIFTING),
+        ("red", DRIFTED),
+    )
+
+
+def state() -> Row:
+    """Returns the second line: what is wrong, and counts in the time range."""
+    return [*_problems(), *_counts()]
+
+
+def _problems() -> Row:
+    return [
         single(
             "Pairs with poor forecasts",
             about(
@@ -186,28 +198,6 @@ def _fit() -> list[Tile]:
             _POOR_FORECASTS,
             ("green", None),
             ("yellow", 1),
-        ),
-    ]
-
-
-def state() -> Row:
-    """Returns the second line: alerts, workers, partitions, and counts in the time range."""
-    return [*_problems(), *_counts()]
-
-
-def _problems() -> Row:
-    return [
-        single(
-            "Alerts firing",
-            about(
-                "Warning and critical alerts of the selected pairs and workers that fire now.",
-                "0.",
-                "The table below lists them, together with alerts for information.",
-            ),
-            "short",
-            f"count({SENT}) or vector(0)",
-            ("green", None),
-            ("red", 1),
         ),
         single(
             "Workers",
@@ -273,22 +263,3 @@ def _counts() -> Row:
             total(_DRIFTED, PAIR),
         ),
     ]
-
-
-def active_alerts() -> Builder[Panel]:
-    """Returns the table of firing alerts, each linked to its runbook."""
-    columns = ("alertname", "severity", "pair", "topic", "partition", "instance")
-    table = rows(
-        "Active alerts",
-        about(
-            "Every alert that fires now and what it is about, critical ones first.",
-            "The table is empty.",
-            "Click the name of an alert to open its runbook: what it means, why it matters, what to check, what to do.",
-        ),
-        "short",
-        f"max by ({', '.join(columns)}) ({FIRING})",
-        columns,
-    )
-    table = link_cells(table, "alertname", "Runbook ${__value.text}", url("${__value.text}"))
-    table = colour_words(table, "severity", {"critical": "red", "warning": "orange", "info": "blue"})
-    return table.sort_by([ascending("severity")]).no_value("no alert fires").height(6)

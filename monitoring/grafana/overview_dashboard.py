@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from monitoring.grafana.firing_panels import active_alerts
 from monitoring.grafana.frame import OVERVIEW_UID, board
 from monitoring.grafana.lag_row import lag
 from monitoring.grafana.latency_row import latency
 from monitoring.grafana.message_drift_row import drift
-from monitoring.grafana.now_row import active_alerts, flow, state
+from monitoring.grafana.now_row import flow, state
+from monitoring.grafana.sink_row import sink
 from monitoring.grafana.traffic_row import traffic
 from monitoring.grafana.workers_row import workers
 
@@ -29,6 +31,7 @@ def dashboard() -> Dashboard:
             ("Lag", lag()),
             ("Drift", drift()),
             ("Workers", workers()),
+            ("Sink", sink()),
         ],
         partitions=True,
     )

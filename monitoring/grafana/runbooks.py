@@ -1,13 +1,17 @@
-"""Links each panel to the runbooks of the alerts on what the panel shows."""
+"""Where the runbooks are, and which panel links to which: to those of the alerts on what it shows."""
 
 from __future__ import annotations
+
+import re
 
 from grafana_foundation_sdk.builders import dashboard
 from grafana_foundation_sdk.models.dashboard import DashboardLinkType
 
-# Grafana serves `docs/runbooks/` at this path when the folder is mounted below its `public/`.
-DIRECTORY_URL = "/public/runbooks"
-INDEX_URL = f"{DIRECTORY_URL}/README.md"
+# The one setting of where the runbooks are, for panels, alerts and notifications. After a change run
+# `python -m monitoring.grafana.build`, which writes it into the dashboards and into every `runbook_url` of the rules.
+RUNBOOKS_URL = "https://github.com/ratecast/ratecast/blob/main/docs/runbooks"
+INDEX_URL = f"{RUNBOOKS_URL}/README.md"
+_RUNBOOK_URL = re.compile(r"(?m)^( *runbook_url: )\S+/(Ratecast\w+)\.md$")
 
 _DRIFTED_MESSAGES = (
     "RatecastDriftRatioHigh",
@@ -68,6 +72,9 @@ ALERTS: dict[str, tuple[str, ...]] = {
     "Assigned partitions by worker": ("RatecastPartitionWithoutOwner",),
     "Rebalances by worker": ("RatecastWorkerRestarting", "RatecastTransactionsFenced"),
     "Workers rejected by the group": ("RatecastGroupJoinRefused",),
+    "Rows written by table": ("RatecastSinkDown",),
+    "Lag of the sink": ("RatecastSinkLagOverBudget", "RatecastSinkDown"),
+    "Failures of the sink's database": ("RatecastSinkDatabaseFailing",),
     "Model versions in use": ("RatecastModelRefused",),
     "Worst error ratio": ("RatecastForecastWorseThanLastRate",),
     "Coverage off target": ("RatecastCoverageOff",),
@@ -86,6 +93,8 @@ ALERTS: dict[str, tuple[str, ...]] = {
     "Data-quality alerts by pair": _WRONG_RATES,
     "Data-quality alerts by pair and code": _WRONG_RATES,
     "Rate age by pair": ("RatecastRateStale",),
+    "Half width of the ranges": ("RatecastFeedFault",),
+    "Rate and range of $pair": ("RatecastFeedFault", "RatecastRateStale"),
     "Model reloads": ("RatecastModelRefused",),
     "Time since the last training day": ("RatecastModelTooOld",),
 }
@@ -95,9 +104,14 @@ def url(alert: str) -> str:
     """Returns the address of an alert's runbook. The alert may be a Grafana variable.
 
     >>> url("RatecastRateStale")
-    '/public/runbooks/RatecastRateStale.md'
+    'https://github.com/ratecast/ratecast/blob/main/docs/runbooks/RatecastRateStale.md'
     """
-    return f"{DIRECTORY_URL}/{alert}.md"
+    return f"{RUNBOOKS_URL}/{alert}.md"
+
+
+def with_urls(rules: str) -> str:
+    """Returns a file of rules or of their tests in which each `runbook_url` is the address of the alert's runbook."""
+    return _RUNBOOK_URL.sub(lambda match: match[1] + url(match[2]), rules)
 
 
 def links(title: str) -> list[dashboard.DashboardLink]:

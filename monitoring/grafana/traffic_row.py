@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING
 
 from monitoring.grafana.limits import ABORTED, DEAD_LETTERS, percent
 from monitoring.grafana.panels import about, bars, by_worker, lines, now, pie, query, third, with_lines_at
-from monitoring.grafana.promql import INSTANCE, PARTITION, increase, mean, quantile, rate, select, total
+from monitoring.grafana.promql import (
+    CLUSTER,
+    INSTANCE,
+    PARTITION,
+    increase,
+    mean,
+    quantile,
+    rate,
+    select,
+    total,
+)
 
 if TYPE_CHECKING:
     from monitoring.grafana.panels import Row
@@ -119,7 +129,7 @@ def _failures() -> Row:
                         "Look at samples with `ratecast dead-letters list --code CODE`.",
                     ),
                     "percentunit",
-                    query("ratecast:dead_letters:ratio_15m", "{{code}}"),
+                    query(select("ratecast:dead_letters:ratio_15m", CLUSTER), "{{code}}"),
                 )
             ),
             ("red", DEAD_LETTERS),

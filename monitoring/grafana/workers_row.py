@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from monitoring.grafana.panels import about, bars, by_worker, lines, query, third
-from monitoring.grafana.promql import OF_WORKERS, increase, rate, select
+from monitoring.grafana.promql import increase, rate, select
 
 if TYPE_CHECKING:
     from monitoring.grafana.panels import Row
@@ -63,7 +63,7 @@ def _processes() -> Row:
                 "limit was reached.",
             ),
             "bytes",
-            select("process_resident_memory_bytes") + OF_WORKERS,
+            select("process_resident_memory_bytes"),
         ),
         by_worker(
             "CPU by worker",
@@ -73,7 +73,7 @@ def _processes() -> Row:
                 "Add workers to work off a backlog sooner. More cores for one worker do not help.",
             ),
             "short",
-            f"rate({select('process_cpu_seconds_total')}[$__rate_interval]){OF_WORKERS}",
+            f"rate({select('process_cpu_seconds_total')}[$__rate_interval])",
             ("yellow", 1.0),
         ),
         third(

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from aiohttp import web
 
 import monitoring
 from producer.plan import histories
@@ -25,11 +24,11 @@ from ratecast.model.references import DRIFT_FEATURES, AccuracyReference, Feature
 from ratecast.model.shadow_pointer import set_shadow
 from ratecast.rates.tables import RateTable
 from ratecast.settings import Settings
-from ratecast_stack.children import free_port
 from tests import brokers, dashboards, drifting_inputs
 from tests.bad_records import BAD
 from tests.bundles import LEVELS, SIGMA, training_stats, write_bundle, write_manifest
 from tests.dashboards import Query, metric_names
+from tests.integration.exporters import kminion, metrics_of_a_sink
 from tests.integration.prometheus import running_prometheus
 from tests.integration.workers import publish, running_worker
 
@@ -48,9 +47,9 @@ ALERT_RULES = """\
 groups:
   - name: test
     rules:
-      - {alert: OfNobody, expr: vector(1), labels: {severity: info}}
-      - {alert: OfAPair, expr: 'max by (pair) (prediction_requests_total) > 0', labels: {severity: warning}}
-      - {alert: OfAWorker, expr: assigned_partitions > 0, labels: {severity: warning}}
+      - {alert: RatecastOfNobody, expr: vector(1), labels: {severity: info}}
+      - {alert: RatecastOfAPair, expr: 'max by (pair) (prediction_requests_total) > 0', labels: {severity: warning}}
+      - {alert: RatecastOfAWorker, expr: assigned_partitions > 0, labels: {severity: warning}}
 """
 
 # Metrics in rules for which this test has no source.
@@ -136,8 +135,9 @@ async def observed(settings, directory):
         copies[-1].write_text(re.sub(r"(?m)^(\s+interval:) \w+$", r"\1 1s", path.read_text()))
     async with (
         running_worker(settings) as worker,
+        metrics_of_a_sink() as sink,
         running_prometheus(
-            directory, {"ratecast-worker": f"127.0.0.1:{worker.http.port}"}, copies
+            directory, {"ratecast-worker": f"127.0.0.1:{worker.http.port}", "ratecast-sink": sink}, copies
         ) as prometheus,
     ):
         await prometheus_has_seen(
@@ -155,7 +155,7 @@ async def prometheus_has_seen(prometheus, metric):
 
 def substituted(expr, **chosen):
     """Returns the expression as Grafana sends it. Variables that are not chosen select everything."""
-    everything = {"instance": ".*", "pair": ".*", "partition": ".*"}
+    everything = {"cluster": ".*", "job": ".*", "instance": ".*", "pair": ".*", "partition": ".*"}
     windows = {"__rate_interval": RATE_INTERVAL, "__range": RANGE}
     for name, value in (everything | windows | chosen).items():
         expr = expr.replace(f"${name}", value)
@@ -215,34 +215,6 @@ async def test_every_query_and_every_rule_has_data_under_a_replay_with_faults(se
         await check_rules(prometheus)
 
 
-@asynccontextmanager
-async def kminion(lags):
-    """Serves what kminion exports for a topic with these lags by partition, and yields its address."""
-    of_group = 'group_id="ratecast-workers",topic_name="rate-histories"'
-    lines = [
-        line
-        for partition, lag in enumerate(lags)
-        for line in (
-            f'kminion_kafka_consumer_group_topic_partition_lag{{{of_group},partition_id="{partition}"}} {lag}',
-            f'kminion_kafka_topic_partition_high_water_mark{{topic_name="rate-histories",partition_id="{partition}"}} 9000',
-        )
-    ]
-
-    async def metrics(_):
-        return web.Response(text="\n".join(lines) + "\n")
-
-    app = web.Application()
-    app.router.add_get("/metrics", metrics)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    port = free_port()
-    await web.TCPSite(runner, "127.0.0.1", port).start()
-    try:
-        yield f"127.0.0.1:{port}"
-    finally:
-        await runner.cleanup()
-
-
 async def value(prometheus, title, **chosen):
     """Returns what a tile of the overview shows, or None for no data."""
     (query,) = [query for query in queries(**chosen) if query.where == f"ratecast-overview / {title} / A"]
@@ -251,7 +223,7 @@ async def value(prometheus, title, **chosen):
 
 
 async def test_without_a_worker_the_overview_shows_what_the_brokers_know(tmp_path):
-    rules = [path for path in RULES if path.name == "recording.yml"]
+    rules = [path for path in RULES if path.name.startswith("recording")]
     async with (
         kminion([700, 900, 0, 1400]) as address,
         running_prometheus(tmp_path, {"kafka-lag": address}, rules) as prometheus,
@@ -270,7 +242,13 @@ async def test_without_a_worker_the_overview_shows_what_the_brokers_know(tmp_pat
 
 
 async def check_variables(prometheus, instance):
-    expected = {"instance": {instance}, "pair": set(LEVELS), "partition": {"0", "1", "2", "3"}}
+    expected = {
+        "cluster": set(),
+        "job": {"ratecast-worker"},
+        "instance": {instance},
+        "pair": set(LEVELS),
+        "partition": {"0", "1", "2", "3"},
+    }
     for board in dashboards.dashboards():
         for variable in board["templating"]["list"][1:]:
             asked = substituted(variable["query"])

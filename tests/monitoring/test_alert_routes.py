@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from monitoring.grafana import runbooks
 from tests.monitoring.test_rules import ALERTS, NAMES, PROMETHEUS, ROOT, load, run
 
 if TYPE_CHECKING:
@@ -63,14 +64,10 @@ def test_no_workers_is_known_before_what_it_silences_is_sent() -> None:
         assert waits["RatecastNoWorkers"] + interval < waits[name] + seconds(critical["group_wait"])
 
 
-def test_notifications_link_to_where_the_stack_serves_the_runbooks() -> None:
-    (base,) = re.findall(
-        r'define "ratecast.runbooks" }}(.+?){{', (ALERTMANAGER / "notifications.tmpl").read_text()
-    )
-    grafana = load(ROOT / "docker-compose.yml")["services"]["grafana"]
-    address, port, path = re.fullmatch(r"http://([\d.]+):(\d+)(/.+)", base).groups()  # type: ignore[union-attr]
-    assert f"./docs/runbooks:/usr/share/grafana{path}:ro" in grafana["volumes"]
-    assert f"{address}:${{GRAFANA_PORT:-{port}}}:3000" in grafana["ports"]
+def test_notifications_link_to_the_runbook_that_the_alert_names() -> None:
+    texts = [(ALERTMANAGER / name).read_text() for name in ("notifications.tmpl", "alertmanager.notify.yml")]
+    assert all(".CommonAnnotations.runbook_url" in text for text in texts)
+    assert not any(runbooks.RUNBOOKS_URL in text or "public/runbooks" in text for text in texts)
 
 
 def test_secrets_are_read_from_files() -> None:

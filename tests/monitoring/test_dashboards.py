@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -34,16 +35,20 @@ def alert_rules() -> str:
 
 
 def test_committed_dashboards_and_their_reference_page_are_what_the_code_gives():
-    committed = {path: path.read_text() for path in (*build.DIRECTORY.rglob("*.json"), build.PANEL_PAGE)}
+    generated = (*build.DIRECTORY.rglob("*.json"), *build.PROMETHEUS.glob("*/*.yml"), build.PANEL_PAGE)
+    committed = {path: path.read_text() for path in generated}
     assert committed == build.rendered(), "run `python -m monitoring.grafana.build`"
 
 
 def test_building_writes_every_file_and_removes_what_no_code_makes(tmp_path, monkeypatch):
     monkeypatch.setattr(build, "DIRECTORY", tmp_path)
     monkeypatch.setattr(build, "PANEL_PAGE", tmp_path / "dashboards.md")
+    shutil.copytree(build.PROMETHEUS, tmp_path / "prometheus")
+    monkeypatch.setattr(build, "PROMETHEUS", tmp_path / "prometheus")
     (tmp_path / "gone.json").write_text("{}")
     build.main()
     written = {path: path.read_text() for path in tmp_path.rglob("*") if path.is_file()}
+    written.pop(tmp_path / "prometheus/prometheus.yml")
     assert written == build.rendered()
 
 
@@ -121,10 +126,22 @@ def test_every_alert_is_led_to_from_a_panel_that_exists():
     linked = set(itertools.chain(*runbooks.ALERTS.values()))
     assert linked == set(alerts)
     assert all((ROOT / f"docs/runbooks/{alert}.md").is_file() for alert in linked)
-    mount = f"./docs/runbooks:/usr/share/grafana{runbooks.DIRECTORY_URL}:ro"
-    assert (
-        mount in yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]["grafana"]["volumes"]
-    )
+
+
+def test_without_the_internet_the_stack_serves_the_runbooks_where_the_guide_says():
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    assert "./docs/runbooks:/usr/share/grafana/public/runbooks:ro" in services["grafana"]["volumes"]
+    assert ":3000/public/runbooks" in (ROOT / "docs/how-to/monitoring.md").read_text()
+
+
+def test_links_to_runbooks_come_from_one_setting(monkeypatch):
+    monkeypatch.setattr(runbooks, "RUNBOOKS_URL", "https://wiki.example/pages")
+    monkeypatch.setattr(runbooks, "INDEX_URL", "https://wiki.example/pages/README.md")
+    texts = [text for path, text in build.rendered().items() if path != build.PANEL_PAGE]
+    assert sum("https://wiki.example/pages/Ratecast" in text for text in texts) > 10
+    # An address of the default that is left would be a second setting.
+    default = "github.com/ratecast/ratecast/blob/main/docs/runbooks"
+    assert not [text for text in texts if default in text]
 
 
 def test_the_name_of_an_active_alert_leads_to_its_runbook():
@@ -134,7 +151,7 @@ def test_the_name_of_an_active_alert_leads_to_its_runbook():
         for override in table["fieldConfig"]["overrides"]
     }
     (link,) = changed["alertname"]["links"]
-    assert link["url"] == "/public/runbooks/${__value.text}.md"
+    assert link["url"] == runbooks.url("${__value.text}")
     assert link["targetBlank"]
     (mapping,) = changed["severity"]["mappings"]
     severities = re.findall(r"severity: (\w+)", alert_rules())

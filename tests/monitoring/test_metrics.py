@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry, Metric, generate_latest
 
 from monitoring.exposition import exposition
 from monitoring.lag import PartitionLag
 from monitoring.metrics import WorkerMetrics
+from monitoring.sink_metrics import SinkMetrics
 from monitoring.web_metrics import WebMetrics
 from ratecast.contract.alerts import Alert
 from ratecast.errors import ErrorCode
@@ -54,13 +55,26 @@ def test_every_metric_of_the_contract_is_there(metrics, registry) -> None:
     }  # fmt: skip
 
 
+def of_all_programs(of_a_worker: CollectorRegistry) -> list[Metric]:
+    """Returns the families of a worker, the page and the sink."""
+    of_web, of_sink = CollectorRegistry(), CollectorRegistry()
+    WebMetrics(of_web)
+    SinkMetrics(of_sink, list)
+    return [*of_a_worker.collect(), *of_web.collect(), *of_sink.collect()]
+
+
 def test_the_reference_lists_every_metric_and_no_other(metrics, registry) -> None:
     page = METRICS_PAGE.read_text(encoding="utf-8")
     listed = set(re.findall(r"^\| `([a-z_]+)` \|", page, re.MULTILINE))
-    of_web = CollectorRegistry()
-    WebMetrics(of_web)
-    collected = [*registry.collect(), *of_web.collect()]
-    assert {f.name + ("_total" if f.type == "counter" else "") for f in collected} == listed
+    assert {f.name + ("_total" if f.type == "counter" else "") for f in of_all_programs(registry)} == listed
+
+
+def test_help_says_what_is_counted_and_calls_a_message_a_message(metrics, registry) -> None:
+    for family in of_all_programs(registry):
+        assert re.fullmatch(r"[A-Z1].+\.", family.documentation), family.name
+        # Kafka's word for a message, which some names fixed by the contract have.
+        assert not re.search(r"\brecords?\b", family.documentation, re.IGNORECASE), family.name
+        assert not family.documentation.lower().startswith(("number of", "count of")), family.name
 
 
 def test_codes_and_outcomes_start_at_zero(metrics, registry) -> None:
