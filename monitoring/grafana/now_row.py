@@ -20,7 +20,6 @@ from monitoring.grafana.limits import (
 from monitoring.grafana.panels import about, single, words
 from monitoring.grafana.promql import (
     CLUSTER,
-    JOB,
     KNOWN_PARTITIONS,
     LAG,
     LAG_SECONDS,
@@ -43,7 +42,8 @@ _DRIFTED = "data_drift_requests_total"
 _DRIFT_RATIO = " / ".join(f"sum(increase({select(counter, PAIR)}[5m]))" for counter in (_DRIFTED, _SCORED))
 # The condition of RatecastPredictionsStalled, for all workers: 2 while messages are due in a cluster that publishes nothing,
 # else 1 while predictions are published, else 0 while any partition is known.
-_PUBLISHED = f"rate({select('predictions_published_total', JOB)}[2m])"
+# Of all jobs, because messages are due in a cluster and not in a job.
+_PUBLISHED = f"rate({select('predictions_published_total', f'{CLUSTER},{WORKERS}')}[2m])"
 _FLOW = (
     f"max(2 + 0 * ({select('ratecast:messages_due:sum', CLUSTER)} "
     f"unless on (cluster) (sum by (cluster) ({_PUBLISHED}) > 0))) "

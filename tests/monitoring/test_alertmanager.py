@@ -39,6 +39,8 @@ ALERTS = [
     alert("RatecastNoWorkers everything", "critical"),
     alert("RatecastWorkerDown w1", job="ratecast-worker", instance="w1"),
     alert("RatecastWorkersFewer all"),
+    alert("RatecastWorkersFewer of another cluster", cluster="b"),
+    alert("RatecastCoverageOff of another cluster", cluster="b", pair="EUR/USD", level="95", instance="w2"),
     alert("RatecastInferenceLatencyHigh w1", job="ratecast-worker", instance="w1"),
     alert("RatecastInferenceLatencyHigh w2", job="ratecast-worker", instance="w2"),
     alert("RatecastConsumerLagGrowing partition 1", topic="rate-histories", partition="1"),
@@ -56,8 +58,11 @@ INHIBITED_WITH_WORKERS = {
     ("RatecastConsumerLagOverBudget", "partition 2"),
     ("RatecastDeadLettersRising", "scoring_failed"),  # by RatecastScoringErrors
     ("RatecastWorkerRestarting", "w3"),  # by RatecastGroupJoinRefused
+    ("RatecastSinkLagOverBudget", "partition 1"),  # by RatecastSinkDatabaseFailing
 }
 ALERTS_WITH_WORKERS = [
+    alert("RatecastSinkDatabaseFailing all"),
+    alert("RatecastSinkLagOverBudget partition 1", topic="rate-predictions", partition="1"),
     alert("RatecastRecordsHeldBack partition 2", topic="rate-histories", partition="2"),
     alert("RatecastConsumerLagGrowing partition 2", topic="rate-histories", partition="2"),
     alert("RatecastConsumerLagOverBudget partition 2", topic="rate-histories", partition="2", instance="w1"),

@@ -53,7 +53,7 @@ IGNORED = {
         "instance",
     },
     ("ratecast-overview / Lag of the sink / A", "ratecast:sink_lag_seconds:max_30s"): {"partition"},
-    ("ratecast-overview / Predictions flowing / A", "predictions_published_total"): {"instance"},
+    ("ratecast-overview / Predictions flowing / A", "predictions_published_total"): {"job", "instance"},
     ("ratecast-overview / Predictions flowing / A", "ratecast:consumer_lag_records:max"): {"partition"},
     ("ratecast-overview / Partitions without owner / A", "consumer_lag_records"): {
         "job",
