@@ -49,7 +49,7 @@ class SpanReader:
         beginnings: the first offset that each partition still has.
     """
 
-    def __init__(  # noqa: PLR0913 - made in one place
+    def __init__(
         self,
         reader: TopicReader,
         consumer: Any,
