@@ -82,6 +82,7 @@ class ArrowRows:
         self.left_out = LeftOut()
         self.batches: list[Any] = []
         self.bytes = 0
+        self._batched = 0
         self._values = values
         self._pairs = None if pairs is None else frozenset(pairs)
         self._pair = self.schema.get_field_index("pair")
@@ -91,7 +92,7 @@ class ArrowRows:
     @property
     def count(self) -> int:
         """How many rows there are."""
-        return sum(batch.num_rows for batch in self.batches) + len(self._rows)
+        return self._batched + len(self._rows)
 
     def add(self, records: Iterable[Record]) -> None:
         """Add a row for each record that has one."""
@@ -112,7 +113,7 @@ class ArrowRows:
         """Return all rows so far as a table, and begin anew."""
         self._close_batch()
         table = pa.Table.from_batches(self.batches, self.schema)
-        self.batches, self.bytes = [], 0
+        self.batches, self.bytes, self._batched = [], 0, 0
         return table
 
     def _close_batch(self) -> None:
@@ -121,6 +122,7 @@ class ArrowRows:
             arrays = [pa.array(column, of.type) for column, of in zip(columns, self.schema, strict=True)]
             self.batches.append(pa.RecordBatch.from_arrays(arrays, schema=self.schema))
             self.bytes += self.batches[-1].nbytes
+            self._batched += len(self._rows)
         self._rows, self._pending_bytes = [], 0
 
 
