@@ -35,7 +35,7 @@ def outcomes(predictions: pd.DataFrame) -> pd.DataFrame:
 def by_week(found: pd.DataFrame) -> pd.DataFrame:
     """Returns a row for each week, named by its Monday: rates, and the percentage that each range held."""
     days = pd.to_datetime(found["target_day"])
-    monday = (days - pd.to_timedelta(days.dt.weekday, unit="D")).dt.date.rename("week")
+    monday = (days - pd.to_timedelta(days.dt.day_of_week, unit="D")).dt.date.rename("week")
     weeks = found.groupby(monday)
     return pd.DataFrame(
         {

@@ -11,7 +11,7 @@ from producer.plan import histories
 from producer.plan.faults import parse_fault
 from producer.plan.pace import parse_rate
 from producer.replay import replay
-from ratecast.kafka.reader import record_counts
+from ratecast.kafka.audit import audit
 from ratecast.rates.tables import load_ecb
 from training.forests import ForestSettings
 from training.train import train
@@ -39,17 +39,15 @@ async def fill(settings: Settings) -> int:
     worker = Worker(settings)
     task = asyncio.create_task(worker.run(handle_signals=False))
     try:
-        async with asyncio.timeout(LIMIT_SECONDS):
-            # Transaction markers count as well, so ask for the rows only when there may be enough.
-            while (await record_counts(settings, [settings.output_topic]))[
-                settings.output_topic
-            ] < summary.messages:
-                if task.done():
-                    break
-                await asyncio.sleep(0.1)
-            while not task.done() and any(lag.records for lag in worker.lags()):
-                await asyncio.sleep(0.1)
+        result = await audit(settings, wait_seconds=LIMIT_SECONDS)
     finally:
         worker.stop()
         await task
+    assert result.exactly_once, "not every message has its prediction"
     return summary.messages
+
+
+def variables(settings: Settings) -> dict[str, str]:
+    """The environment in which a program reads these topics."""
+    names = ("bootstrap_servers", "input_topic", "output_topic", "dead_letter_topic")
+    return {f"RATECAST_{name.upper()}": getattr(settings, name) for name in names}
