@@ -6,6 +6,8 @@ import asyncio
 import datetime as dt
 import importlib.util
 import math
+import re
+from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
@@ -246,3 +248,12 @@ def test_moments():
     assert Span(5, 7).contains(5)
     assert not Span(5, 7).contains(7)
     assert math.isclose(milliseconds("90m", NOW, "since"), midnight - 5_400_000)
+
+
+def test_the_page_lists_every_column_with_its_meaning():
+    page = (Path(__file__).parents[3] / "docs" / "how-to" / "data.md").read_text(encoding="utf-8")
+    for columns in (prediction_columns.COLUMNS, dead_letter_columns.COLUMNS):
+        for column in columns:
+            assert re.search(rf"^\| `{column.name}` \| [^|]+ \| {re.escape(column.meaning)} \|$", page, re.M)
+    listed = re.findall(r"^\| `([a-z0-9_]+)` \| [^|]+ \| [^|]+ \|$", page, re.MULTILINE)
+    assert len(listed) == len(prediction_columns.COLUMNS) + len(dead_letter_columns.COLUMNS)
