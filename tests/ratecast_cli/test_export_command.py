@@ -10,6 +10,7 @@ import json
 import os
 import signal
 import sys
+from typing import ClassVar
 
 import pandas as pd
 import polars as pl
@@ -19,12 +20,15 @@ from pyarrow import dataset, parquet
 from typer.testing import CliRunner
 
 from ratecast.contract import wire
-from ratecast.data import export_files, export_manifest, topic_export
+from ratecast.data import arrow_rows, export_files, export_manifest, topic_export
+from ratecast.data.export_manifest import ExportManifest, ExportRequest
+from ratecast.data.span_reader import Step
 from ratecast.data.topic_export import Wanted
 from ratecast.errors import OperationError, UsageError
 from ratecast.kafka.topics import ensure_topics
 from ratecast_cli.app import app, register
 from tests import rows
+from tests.fakes import FakeRecord
 from tests.sink.sinks import letters, predictions, send
 
 if not app.registered_commands:  # once a process
@@ -137,14 +141,44 @@ def test_a_run_that_died_anywhere_leaves_nothing_double_and_nothing_out(topics, 
     assert [path.name for path in tmp_path.rglob(".*")] == [".lock"]
 
 
-def test_memory_is_bounded_by_chunks(topics, tmp_path):
-    for first in range(0, 25, 5):
-        asyncio.run(send(topics, predictions(topics, 5, first=first)))
-    little = topics.model_copy(update={"max_partition_fetch_bytes": 4096})
-    assert export(little, tmp_path, chunk_rows=1, file_format="arrow").rows == 25
+class ThreeSteps:
+    """Hands out thirty predictions of one partition in three steps."""
+
+    starts: ClassVar = {0: 0}
+    total = 30
+
+    def read(self, positions) -> int:
+        return positions[0]
+
+    async def steps(self):
+        for first in (0, 10, 20):
+            numbers = range(first, first + 10)
+            yield Step([FakeRecord(rows.prediction(("t", 0, n)), offset=n) for n in numbers], {0: first + 10})
+
+
+def test_a_chunk_is_written_as_soon_as_it_is_full(tmp_path):
+    wanted = Wanted(tmp_path, "predictions", "arrow", chunk_rows=15)
+    request = ExportRequest(
+        topic="t",
+        topic_id=None,
+        kind="predictions",
+        file_format="arrow",
+        pairs=None,
+        since=None,
+        until=None,
+    )
+    begun = ExportManifest(request=request, since_ms=None, until_ms=None)
+    seen = []
+
+    def progress(done: int, _: int) -> None:
+        manifest = export_manifest.read_manifest(tmp_path)
+        seen.append((done, manifest and manifest.next_offsets))
+
+    asyncio.run(topic_export._write_all(wanted, begun, ThreeSteps(), arrow_rows.prediction_rows(), progress))
+    assert seen == [(10, None), (20, None), (30, {0: 20})]
     sizes = [pa.ipc.open_file(file).read_all().num_rows for file in sorted(tmp_path.glob("*.arrow"))]
-    assert len(sizes) == json.loads((tmp_path / "_export.json").read_text())["chunks"] > 1
-    assert sum(sizes) == 25
+    assert sizes == [20, 10]
+    assert export_manifest.read_manifest(tmp_path).next_offsets == {0: 30}
 
 
 def test_dead_letters_in_csv_have_their_bytes_as_base64(topics, tmp_path):

@@ -254,6 +254,8 @@ def test_the_page_lists_every_column_with_its_meaning():
     page = (Path(__file__).parents[3] / "docs" / "how-to" / "data.md").read_text(encoding="utf-8")
     for columns in (prediction_columns.COLUMNS, dead_letter_columns.COLUMNS):
         for column in columns:
-            assert re.search(rf"^\| `{column.name}` \| [^|]+ \| {re.escape(column.meaning)} \|$", page, re.M)
+            assert re.search(
+                rf"^\| `{column.name}` \| [^|]+ \| {re.escape(column.meaning)} \|$", page, re.MULTILINE
+            )
     listed = re.findall(r"^\| `([a-z0-9_]+)` \| [^|]+ \| [^|]+ \|$", page, re.MULTILINE)
     assert len(listed) == len(prediction_columns.COLUMNS) + len(dead_letter_columns.COLUMNS)
