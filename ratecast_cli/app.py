@@ -56,6 +56,7 @@ def register() -> None:
         dead_letters_command,
         demo_command,
         drift_report_command,
+        export_command,
         forecast_command,
         predict_command,
         replay_command,
@@ -86,6 +87,7 @@ def register() -> None:
         drift_report_command,
         dead_letters_command,
         sink_command,
+        export_command,
     )
     for group in groups:
         group.register(app)

@@ -49,6 +49,19 @@ def reading_bar(total: int) -> Iterator[Callable[[int], None]]:
 
 
 @contextmanager
+def offsets_bar() -> Iterator[Callable[[int, int], None]]:
+    """Yields a function to call with the offsets read and all offsets to read. A pipe gets nothing."""
+    if not console.err.is_terminal:
+        yield lambda *_: None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+
+    with _bar(TextColumn("reading"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()) as bar:
+        task = bar.add_task("reading", total=None)
+        yield lambda read, total: bar.update(task, completed=read, total=total)
+
+
+@contextmanager
 def replay_bar(total: int | None) -> Iterator[Callable[[str, int], None]]:
     """Yields a function to call with the newest message's day and the number sent. A pipe gets nothing."""
     if not console.err.is_terminal:

@@ -1,1 +1,1 @@
-"""Predictions and dead letters as tables: read from the topic into pandas, polars or Arrow, or to files."""
+"""Predictions and dead letters as tables: read from a topic into a data frame, or exported to files."""

@@ -46,18 +46,22 @@ class TopicReader:
         """Whether a broker has answered recently."""
         return self._broker.reachable
 
-    async def batches(self, *, follow: bool) -> AsyncGenerator[list[Record], None]:
+    async def batches(
+        self, *, follow: bool, ends: dict[TopicPartition, int] | None = None
+    ) -> AsyncGenerator[list[Record], None]:
         """Yields records as they arrive, in order within each partition.
 
         Args:
             follow: read on without end. Otherwise stop at the present ends of the partitions, where a later call
                 continues.
+            ends: where to stop instead of at the present ends: an offset for each partition, not beyond its end.
 
         Raises:
             BrokerUnavailableError: no broker answered for ``give_up_seconds``.
             OperationError: a topic cannot be read or was deleted.
         """
-        ends = None if follow else await self._consumer.end_offsets(self._consumer.assignment())
+        if not follow and ends is None:
+            ends = await self._consumer.end_offsets(self._consumer.assignment())
         timeout_ms = _POLL_TIMEOUT_MS if follow else _END_POLL_TIMEOUT_MS
         while ends is None or not await self._reached(ends):
             try:
