@@ -35,8 +35,5 @@ class _WithoutCreated:
     def collect(self) -> Iterator[Metric]:
         """Yield the metrics."""
         for metric in self._registry.collect():
-            created = [sample for sample in metric.samples if sample.name.endswith("_created")]
-            if created:
-                metric.samples = [sample for sample in metric.samples if sample not in created]
-            if metric.samples or not created:
-                yield metric
+            metric.samples = [sample for sample in metric.samples if not sample.name.endswith("_created")]
+            yield metric

@@ -28,6 +28,27 @@ ModelsDir = Annotated[
     str | None,
     typer.Option("--models-dir", metavar="PATH", rich_help_panel=SETTINGS, help="Directory of the models."),
 ]
+HttpHost = Annotated[
+    str | None,
+    typer.Option(
+        metavar="HOST",
+        rich_help_panel=SETTINGS,
+        help="Address of the HTTP server for metrics and health.",
+    ),
+]
+HttpPort = Annotated[
+    int | None,
+    typer.Option(
+        metavar="PORT",
+        rich_help_panel=SETTINGS,
+        help="Port of the HTTP server. 0 picks a free port. If this is not set and the default port is taken, "
+        "the next free port is used.",
+    ),
+]
+LogLevel = Annotated[
+    str | None,
+    typer.Option(metavar="LEVEL", rich_help_panel=SETTINGS, help="DEBUG, INFO, WARNING or ERROR."),
+]
 KeepOutliers = Annotated[
     bool,
     typer.Option(

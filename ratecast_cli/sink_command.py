@@ -47,27 +47,9 @@ def postgres(
         typer.Option("--schema", metavar="NAME", rich_help_panel=SETTINGS, help="Schema of the tables."),
     ] = None,
     bootstrap_servers: parameters.BootstrapServers = None,
-    http_host: Annotated[
-        str | None,
-        typer.Option(
-            metavar="HOST",
-            rich_help_panel=SETTINGS,
-            help="Address of the HTTP server for metrics and health.",
-        ),
-    ] = None,
-    http_port: Annotated[
-        int | None,
-        typer.Option(
-            metavar="PORT",
-            rich_help_panel=SETTINGS,
-            help="Port of the HTTP server. 0 picks a free port. If this is not set and the default port is taken, "
-            "the next free port is used.",
-        ),
-    ] = None,
-    log_level: Annotated[
-        str | None,
-        typer.Option(metavar="LEVEL", rich_help_panel=SETTINGS, help="DEBUG, INFO, WARNING or ERROR."),
-    ] = None,
+    http_host: parameters.HttpHost = None,
+    http_port: parameters.HttpPort = None,
+    log_level: parameters.LogLevel = None,
 ) -> None:
     """Read settings, create the sink, run it."""
     import asyncio

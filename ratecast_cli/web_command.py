@@ -56,10 +56,7 @@ def web(
         ),
     ] = None,
     models_dir: parameters.ModelsDir = None,
-    log_level: Annotated[
-        str | None,
-        typer.Option(metavar="LEVEL", rich_help_panel=SETTINGS, help="DEBUG, INFO, WARNING or ERROR."),
-    ] = None,
+    log_level: parameters.LogLevel = None,
 ) -> None:
     """Read settings, create the program, run it."""
     import asyncio

@@ -36,23 +36,8 @@ def worker(  # noqa: PLR0913 - each argument is an option of the command
     *,
     bootstrap_servers: parameters.BootstrapServers = None,
     models_dir: parameters.ModelsDir = None,
-    http_host: Annotated[
-        str | None,
-        typer.Option(
-            metavar="HOST",
-            rich_help_panel=SETTINGS,
-            help="Address of the HTTP server for metrics and health.",
-        ),
-    ] = None,
-    http_port: Annotated[
-        int | None,
-        typer.Option(
-            metavar="PORT",
-            rich_help_panel=SETTINGS,
-            help="Port of the HTTP server. 0 picks a free port. If this is not set and the default port is taken, "
-            "the next free port is used.",
-        ),
-    ] = None,
+    http_host: parameters.HttpHost = None,
+    http_port: parameters.HttpPort = None,
     group_id: Annotated[
         str | None,
         typer.Option(metavar="NAME", rich_help_panel=SETTINGS, help="Consumer group of the workers."),
@@ -65,10 +50,7 @@ def worker(  # noqa: PLR0913 - each argument is an option of the command
             help="exactly-once, or at-least-once for brokers without transactions.",
         ),
     ] = None,
-    log_level: Annotated[
-        str | None,
-        typer.Option(metavar="LEVEL", rich_help_panel=SETTINGS, help="DEBUG, INFO, WARNING or ERROR."),
-    ] = None,
+    log_level: parameters.LogLevel = None,
 ) -> None:
     """Read settings, create the worker, run it."""
     import asyncio

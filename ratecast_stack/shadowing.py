@@ -21,6 +21,7 @@ PACKAGES = (
     "training",
     "monitoring",
     "web",
+    "sink",
 )
 
 

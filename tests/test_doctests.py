@@ -8,18 +8,12 @@ import pkgutil
 
 import pytest
 
-import consumer
-import monitoring
-import producer
-import ratecast
-import training
-import web
+from ratecast_stack.shadowing import PACKAGES
 
-PACKAGES = (ratecast, monitoring, consumer, producer, training, web)
 MODULES = [
     module.name
     for package in PACKAGES
-    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
+    for module in pkgutil.walk_packages(importlib.import_module(package).__path__, f"{package}.")
     # Dashboards as code are built by a development tool, and a __main__ starts a program.
     if not module.name.startswith("monitoring.grafana") and not module.name.endswith("__main__")
 ]

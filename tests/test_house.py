@@ -9,19 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from ratecast_stack import shadowing
+
 ROOT = Path(__file__).parents[1]
-PACKAGES = (
-    "ratecast",
-    "ratecast_cli",
-    "ratecast_stack",
-    "consumer",
-    "producer",
-    "training",
-    "monitoring",
-    "sink",
-    "tools",
-    "web",
-)
+PACKAGES = (*shadowing.PACKAGES, "tools")
 MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 SHARED = {"__init__.py", "__main__.py"}
 

@@ -17,19 +17,9 @@ import pytest
 import yaml
 
 from ratecast import __version__
+from ratecast_stack.shadowing import PACKAGES
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = (
-    "ratecast",
-    "ratecast_cli",
-    "ratecast_stack",
-    "producer",
-    "consumer",
-    "training",
-    "monitoring",
-    "web",
-    "sink",
-)
 
 
 @pytest.fixture(scope="module")

@@ -61,9 +61,8 @@ class _Undecoded(Message, kw_only=True, gc=False):
 
 
 _decode = msgspec.json.Decoder(_Undecoded).decode
-_Decoded = tuple[
-    Message | RecordError, bytes | None
-]  # a message with the JSON of its rates, or an error and None
+# A message with the JSON of its rates, or an error and None.
+_Decoded = tuple[Message | RecordError, bytes | None]
 
 
 @dataclass(frozen=True, slots=True)
