@@ -6,11 +6,13 @@ import os
 import shutil
 import socket
 import time
+import uuid
 import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ratecast.errors import RatecastError, UsageError
+from ratecast.settings import Settings
 from ratecast_stack.children import free_port
 from ratecast_stack.embedded import EmbeddedBroker
 from ratecast_stack.jvm.cluster import JvmCluster
@@ -29,6 +31,32 @@ _CONTAINER_LIMIT_SECONDS = 60
 
 class NotHereError(Exception):
     """This machine cannot offer that broker; the message says why."""
+
+
+def settings_of_its_own(bootstrap_servers: str, models_dir: Path, **others: object) -> Settings:
+    """Settings with topics and a group that no other test uses.
+
+    Args:
+        bootstrap_servers: the brokers.
+        models_dir: directory of the model.
+        others: further settings.
+    """
+    tag = uuid.uuid4().hex[:12]
+    names = {
+        "input_topic": f"histories-{tag}",
+        "output_topic": f"predictions-{tag}",
+        "dead_letter_topic": f"dead-letters-{tag}",
+        "group_id": f"workers-{tag}",
+    }
+    return Settings(
+        **{
+            "bootstrap_servers": bootstrap_servers,
+            "models_dir": models_dir,
+            "http_port": 0,
+            **names,
+            **others,
+        }
+    )
 
 
 def outlook() -> str:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import uuid
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ratecast.settings import Settings
 from ratecast_stack.jvm.jars import KAFKA_VERSION
 from tests import brokers
 
@@ -16,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from ratecast.settings import Settings
     from ratecast_stack.jvm.cluster import JvmCluster
 
 
@@ -93,16 +92,7 @@ def kafka_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JvmClust
 @pytest.fixture
 def settings(bootstrap_servers: str, models_dir: Path) -> Settings:
     """Settings with topics and a group of their own."""
-    tag = uuid.uuid4().hex[:12]
-    return Settings(
-        bootstrap_servers=bootstrap_servers,
-        input_topic=f"histories-{tag}",
-        output_topic=f"predictions-{tag}",
-        dead_letter_topic=f"dead-letters-{tag}",
-        group_id=f"workers-{tag}",
-        models_dir=models_dir,
-        http_port=0,
-    )
+    return brokers.settings_of_its_own(bootstrap_servers, models_dir)
 
 
 @pytest.fixture(scope="session")

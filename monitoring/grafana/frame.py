@@ -1,4 +1,4 @@
-"""The frame of both dashboards: variables, links, annotations and panel numbers."""
+"""The frame of the dashboards on Prometheus: variables, links, annotations and panel numbers."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from grafana_foundation_sdk.cog.builder import Builder
+    from grafana_foundation_sdk.models.common import DataSourceRef
     from grafana_foundation_sdk.models.dashboard import DashboardLink, VariableModel
 
     from monitoring.grafana.panels import Row
@@ -96,18 +97,29 @@ def _variables(*, partitions: bool) -> list[Builder[VariableModel]]:
 
 
 def _choice(name: str, label: str, values: str) -> dashboard.QueryVariable:
+    # Without a value of its own, "All" is the list of values at load time, without workers that join later.
+    return choice(name, label, DATASOURCE, values).all_value(".*")
+
+
+def choice(name: str, label: str, datasource: DataSourceRef, values: str) -> dashboard.QueryVariable:
+    """Returns a variable of which one, several or all values can be chosen.
+
+    Args:
+        name: name in queries.
+        label: name on the page.
+        datasource: where the values come from.
+        values: the query for them.
+    """
     return (
         dashboard.QueryVariable(name)
         .label(label)
-        .datasource(DATASOURCE)
+        .datasource(datasource)
         .query(values)
         .definition(values)
         .refresh(VariableRefresh.ON_TIME_RANGE_CHANGED)
         .sort(VariableSort.ALPHABETICAL_ASC)
         .multi(True)
         .include_all(True)
-        # Otherwise "All" is the list of values at load time, without workers that join later.
-        .all_value(".*")
         .current(VariableOption(selected=True, text=["All"], value=["$__all"]))
     )
 

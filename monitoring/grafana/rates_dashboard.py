@@ -11,12 +11,9 @@ from grafana_foundation_sdk.models.dashboard import (
     DashboardCursorSync,
     DashboardLinkType,
     DynamicConfigValue,
-    VariableOption,
-    VariableRefresh,
-    VariableSort,
 )
 
-from monitoring.grafana.frame import MODEL_UID, OVERVIEW_UID, SCHEMA_VERSION, TAGS
+from monitoring.grafana.frame import MODEL_UID, OVERVIEW_UID, SCHEMA_VERSION, TAGS, choice
 from monitoring.grafana.panels import about, bars, lines, titled, with_lines_at
 from monitoring.grafana.sql_query import POSTGRES, SqlTarget
 
@@ -103,18 +100,7 @@ def _link(title: str, uid: str) -> builders.DashboardLink:
 
 def _pair() -> builders.QueryVariable:
     values = "SELECT DISTINCT pair FROM ratecast.predictions ORDER BY pair"
-    return (
-        builders.QueryVariable("pair")
-        .label("Pair")
-        .datasource(POSTGRES)
-        .query(values)
-        .definition(values)
-        .refresh(VariableRefresh.ON_TIME_RANGE_CHANGED)
-        .sort(VariableSort.ALPHABETICAL_ASC)
-        .multi(True)
-        .include_all(True)
-        .current(VariableOption(selected=True, text=["All"], value=["$__all"]))
-    )
+    return choice("pair", "Pair", POSTGRES, values)
 
 
 def _lines(title: str, description: str, unit: str, *statements: str) -> timeseries.Panel:

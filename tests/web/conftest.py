@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import TYPE_CHECKING
 
 import pytest
 
-from ratecast.settings import Settings
+from tests import brokers
 from tests.web.served import Served, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from ratecast.settings import Settings
+
 
 @pytest.fixture(scope="module")
 def web_settings(bootstrap_servers: str, models_dir: Path) -> Settings:
-    tag = uuid.uuid4().hex[:12]
-    return Settings(
-        bootstrap_servers=bootstrap_servers,
-        input_topic=f"histories-{tag}",
-        output_topic=f"predictions-{tag}",
-        dead_letter_topic=f"dead-letters-{tag}",
-        group_id=f"workers-{tag}",
-        models_dir=models_dir,
-        http_port=0,
+    return brokers.settings_of_its_own(
+        bootstrap_servers,
+        models_dir,
         topic_partitions=2,
         horizons="2,5",
         web_fault_injection=True,
