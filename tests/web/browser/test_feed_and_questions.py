@@ -57,6 +57,8 @@ def test_the_feed_can_be_filtered(server, open_page):
     page.get_by_role("searchbox").fill("empty value")
     expect(page.locator(".entry")).to_have_count(1)
     page.get_by_role("button", name="Alerts").click()
+    kinds = page.get_by_role("group", name="Which entries")
+    expect(kinds.get_by_role("button", pressed=True)).to_have_text(["Alerts"])
     expect(page.locator(".empty")).to_have_text("No entry matches.")
 
 

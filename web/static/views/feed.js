@@ -4,6 +4,7 @@ import { el, icon, reconcile, setText } from "../dom.js";
 import { ago, bytes, count, day, slug, timeOf, toldBy, words } from "../format.js";
 import { getJson } from "../live/api.js";
 import { throttled } from "../live/store.js";
+import { segments } from "../segments.js";
 import { copyButton } from "./copy.js";
 
 const REFRESH_MS = 2_000;
@@ -32,21 +33,17 @@ export class FeedView {
   constructor(store, wanted) {
     this.#store = store;
     this.#wanted = wanted;
-    const kinds = [["all", "All"], ["dead_letter", "Dead letters"], ["alert", "Alerts"]].map(([value, text]) => {
-      const button = el("button", { type: "button", text, "aria-pressed": String(value === this.#kind) });
-      button.addEventListener("click", () => {
-        this.#kind = value;
-        for (const other of kinds) other.setAttribute("aria-pressed", String(other === button));
-        this.#draw();
-      });
-      return button;
+    const kinds = [["all", "All"], ["dead_letter", "Dead letters"], ["alert", "Alerts"]];
+    const chooser = segments("Which entries", kinds, this.#kind, (value) => {
+      this.#kind = value;
+      this.#draw();
     });
     this.node = el(
       "div",
       { class: "feed-view" },
       el("h1", { text: "Feed" }),
       el("p", { class: "lead", text: "Records that could not be scored, and rates that look wrong. Nothing is lost: a dead letter keeps the bytes that came in, and can be delivered again." }),
-      el("div", { class: "tools" }, el("div", { class: "segments", role: "group", "aria-label": "Which entries" }, kinds), this.#search, this.#count),
+      el("div", { class: "tools" }, chooser, this.#search, this.#count),
       this.#message,
       this.#list,
       this.#older,

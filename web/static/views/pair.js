@@ -5,6 +5,7 @@ import { el, icon, setText } from "../dom.js";
 import { day, percent, range, rate, signedPercent, slug, toldBy, words } from "../format.js";
 import { getJson } from "../live/api.js";
 import { throttled } from "../live/store.js";
+import { segments } from "../segments.js";
 import { Held } from "./held.js";
 import { driftPanel, horizonsPanel, modelPanel, quantilesPanel } from "./paircards.js";
 import { RateTable } from "./ratetable.js";
@@ -65,14 +66,9 @@ export class PairView {
   }
 
   #chartPanel() {
-    const spans = SPANS.map(([value, text]) => {
-      const button = el("button", { type: "button", text, "aria-pressed": String(value === this.#span) });
-      button.addEventListener("click", () => {
-        this.#span = value;
-        for (const other of spans) other.setAttribute("aria-pressed", String(other === button));
-        this.#drawChart();
-      });
-      return button;
+    const spans = segments("How many rates", SPANS, this.#span, (value) => {
+      this.#span = value;
+      this.#drawChart();
     });
     const legend = [
       ["band-95", "95 % range of the day before"], ["band-80", "80 % range"], ["miss-95", "outside 95 %"],
@@ -81,7 +77,7 @@ export class PairView {
     return el(
       "section",
       { class: "panel chart-panel", "aria-labelledby": "chart-title" },
-      el("div", { class: "panel-head" }, el("h2", { id: "chart-title", text: "Rates, ranges and the fan ahead" }), el("div", { class: "segments", role: "group", "aria-label": "How many rates" }, spans)),
+      el("div", { class: "panel-head" }, el("h2", { id: "chart-title", text: "Rates, ranges and the fan ahead" }), spans),
       this.#explorer.node,
       el("ul", { class: "legend" }, legend),
       this.#caption,
