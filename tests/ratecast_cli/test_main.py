@@ -39,6 +39,7 @@ NEEDED = {
     "predict": ("0.85", "0.86", "0.87"),
     "dead-letters redeliver": ("--all",),
     "dead-letters replay": ("--all",),
+    "export": ("predictions",),
 }
 
 
