@@ -1,0 +1,1 @@
+"""Polls public sources of rates and publishes a history for each pair and new rate."""
