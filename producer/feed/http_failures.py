@@ -19,10 +19,12 @@ MAX_RETRY_AFTER_SECONDS = 24 * 3600.0
 _LONGEST_SHOWN = 120  # characters of a library's message
 
 _REMEDIES = {
+    400: "it does not accept the question; check address and pairs",
     401: "it wants credentials, which this program does not send",
     403: "it refuses this client; ask its operator, or use another source",
     404: "check the address; the path may have moved",
     410: "the path has moved; look up the new address",
+    422: "it does not accept the question; check address and pairs",
     429: "it was asked too often; the next attempt waits",
 }
 

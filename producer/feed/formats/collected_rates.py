@@ -41,11 +41,16 @@ class CollectedRates:
         self._refusals: list[Refusal] = []
         self._unnamed = 0
         self._days: dict[str, dt.date | None] = {}
+        self._file = ""
+
+    def reading(self, file: str) -> None:
+        """Name the file that is read from now on. Refusals begin with it."""
+        self._file = f"{file}: "
 
     def refuse(self, reason: Reason, detail: str) -> None:
         """Record something that is not taken."""
         if len(self._refusals) < MAX_REFUSALS:
-            self._refusals.append(Refusal(reason, detail))
+            self._refusals.append(Refusal(reason, self._file + detail))
         else:
             self._unnamed += 1
 
@@ -81,15 +86,20 @@ class CollectedRates:
         if known != rate:
             self.refuse(Reason.TWICE, f"{where}: {pair} of {day} is {known:.10g} above and {rate:.10g} here")
 
-    def answer(self) -> Answer:
-        """Return what was taken, days ascending, and what was not. The table is None if nothing was taken."""
+    def answer(self, *, may_be_empty: bool = False) -> Answer:
+        """Return what was taken, days ascending, and what was not. The table is None if nothing was taken.
+
+        Args:
+            may_be_empty: whether an answer without any rate or fault is usual; otherwise it is refused.
+        """
         refusals = tuple(self._refusals)
         if self._unnamed:
             detail = f"{self._unnamed:,} more faults like these"
             refusals += (Refusal(refusals[-1].reason, detail),)
         days = sorted({day for column in self._rates.values() for day in column})
         if not days:
-            return Answer(None, refusals)
+            nothing = (Refusal(Reason.EMPTY, "there is not one rate in it"),)
+            return Answer(None, refusals if refusals or may_be_empty else nothing)
         nan = float("nan")
         columns = {
             pair: np.array([column.get(day, nan) for day in days])

@@ -131,9 +131,10 @@ def bank_of_england_csv(days: Days, codes: list[str]) -> bytes:
     quoted = {code: name for name, code in SERIES_OF_BANK.items()}
     lines = [f"DATE,{','.join(codes)}"]
     for day, rates in days.items():
+        per_euro = {"EUR": "1", **rates}
         pound = float(rates["GBP"])
         cells = [
-            f"{round((1.0 if quoted[code] == 'EUR' else float(rates[quoted[code]])) / pound, 4):g}"
+            f"{round(float(per_euro[quoted[code]]) / pound, 4):g}" if quoted[code] in per_euro else ""
             for code in codes
         ]
         lines.append(f"{day:%d %b %Y},{','.join(cells)}")

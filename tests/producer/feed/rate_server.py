@@ -237,8 +237,9 @@ class RateServer:
         }
         if path == "/v1/latest":
             return documents.frankfurter_latest(asked)
-        if path.startswith("/v1/") and path.endswith(".."):
-            span = {day: rates for day, rates in asked.items() if str(day) >= path[4:14]}
+        if path.startswith("/v1/") and ".." in path:
+            first, _, last = path.removeprefix("/v1/").partition("..")
+            span = {day: rates for day, rates in asked.items() if first <= str(day) <= (last or "9999")}
             return documents.frankfurter_span(span) if span else None
         if path in {"/v2/rates", "/v2/rates.csv"}:
             span = {
@@ -255,5 +256,5 @@ class RateServer:
             day: rates
             for day, rates in days.items()
             if (first is None or str(day) >= first)
-            and (instant is None or self._updated.get(day, instant) > instant)
+            and (instant is None or day not in self._updated or self._updated[day] > instant)
         }
