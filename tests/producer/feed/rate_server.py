@@ -208,7 +208,7 @@ class RateServer:
     def _body(self, path: str, request: web.Request) -> bytes | None:
         days = self.distortion(self.days)
         newest = max(days)
-        ninety = {day: rates for day, rates in days.items() if (newest - day).days < 90}
+        ninety = {day: rates for day, rates in days.items() if (max(self.days) - day).days < 90}
         match path.removeprefix(DIRECTORY):
             case "eurofxref-daily.xml":
                 return documents.ecb_xml({newest: days[newest]}, self.quote)
