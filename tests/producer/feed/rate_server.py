@@ -184,7 +184,7 @@ class RateServer:
             status, content, headers = plain[fault]
             return web.Response(status=status, body=content, headers=headers)
         if fault is Fault.BOMB:
-            bomb = gzip.compress(b"0" * 64 * 1024 * 1024, 9)
+            bomb = gzip.compress(b"0" * 36 * 1024 * 1024, 9)
             return web.Response(body=bomb, headers={"Content-Encoding": "gzip"})
         return await self._on_the_wire(request, body, fault)
 
