@@ -179,15 +179,16 @@ async def test_an_empty_folder_is_no_fault_and_one_that_is_not_there_is_an_outag
         await poll(CsvSource(tmp_path / "nowhere"))
 
 
-async def test_a_refusal_is_reported_once_although_the_file_is_read_again(tmp_path) -> None:
+async def test_a_row_keeps_its_refusal_when_the_file_grows(tmp_path) -> None:
     path = tmp_path / "rates.csv"
     write(path, HEADER + FIRST + "2026-04-09,x\n")
     source = CsvSource(path)
-    assert reasons(await poll(source)) == ["invalid_rate"]
-    write(path, HEADER + FIRST + "2026-04-09,x\n" + SECOND + "2026-04-08,y\n")
-    assert [detail for _, detail in (await poll(source)).refusals] == [
-        "rates.csv: line 5: EUR/USD of 2026-04-08: 'y' is no positive number"
+    first = (await poll(source)).refusals
+    assert [detail for _, detail in first] == [
+        "rates.csv: line 3: EUR/USD of 2026-04-09: 'x' is no positive number"
     ]
+    write(path, HEADER + FIRST + "2026-04-09,x\n" + SECOND)
+    assert (await poll(source)).refusals == first
 
 
 async def test_a_rate_of_the_future_is_taken_when_its_day_has_come(tmp_path) -> None:
