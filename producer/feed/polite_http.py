@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 USER_AGENT = f"ratecast/{__version__} (+https://github.com/ratecast/ratecast)"
-MAX_BODY_BYTES = 32 * 1024 * 1024
+MAX_BODY_BYTES = 16 * 1024 * 1024
 TIMEOUT_SECONDS = 60.0
 CONNECT_SECONDS = 15.0
 MAX_REDIRECTS = 5

@@ -139,3 +139,8 @@ def test_many_faults_are_counted_and_only_the_first_are_named() -> None:
     answer = ecb_csv.parse(b"Date,USD,JPY,\n" + lines.encode(), TODAY)
     assert len(answer.refusals) == 201
     assert answer.refusals[-1].detail == "800 more faults like these"
+
+
+def test_a_line_of_endless_cells_is_refused_unread() -> None:
+    answer = ecb_csv.parse(HISTORY + b"2026-04-09" + b"," * 1_000_000 + b"\n", TODAY)
+    assert (reasons(answer), rates(answer)) == (["malformed"], READ)
