@@ -6,6 +6,7 @@ import asyncio
 import datetime as dt
 from typing import TYPE_CHECKING
 
+import aiohttp
 import pytest
 
 from producer.feed.source import SourceUnavailableError
@@ -201,10 +202,11 @@ async def test_what_lay_in_the_future_is_taken_when_its_day_has_come(server, sou
 
 
 @every_source
-async def test_a_picky_server_is_satisfied(server, source) -> None:
-    assert server.picky
+async def test_a_server_that_refuses_unnamed_programs_is_satisfied(server, source) -> None:
+    async with aiohttp.ClientSession() as session, session.get(f"{server.url}{DIRECTORY}x") as answer:
+        assert answer.status == 403
     await source.poll(None, FRIDAY)
-    assert {seen.status for seen in server.seen} == {200}
+    assert [seen.status for seen in server.seen] == [403, 200]
 
 
 @every_source
