@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import ipaddress
+import re
 import ssl
 from typing import TYPE_CHECKING
 
@@ -132,9 +133,10 @@ async def test_the_wish_to_wait_is_read_in_seconds_or_as_a_date_of_the_servers_c
     assert raised.value.retry_after_seconds == seconds
 
 
-async def test_a_host_that_is_not_there_is_named(client) -> None:
-    with pytest.raises(SourceUnavailableError, match=r"there is no host nowhere\.invalid") as raised:
-        await client.get(URL("https://nowhere.invalid/"), "*/*")
+@pytest.mark.parametrize("host", ["nowhere.invalid", "a..b", "a" * 300])
+async def test_a_host_that_is_not_there_is_named(client, host) -> None:
+    with pytest.raises(SourceUnavailableError, match=f"there is no host {re.escape(host)}") as raised:
+        await client.get(URL(f"https://{host}/"), "*/*")
     assert raised.value.outcome == "no_host"
 
 
@@ -147,7 +149,16 @@ async def test_a_port_without_a_server_is_named(client) -> None:
 
 @pytest.mark.parametrize(
     "address",
-    ["", "ecb", "ftp://host/x", "file:///etc/passwd", "https://", "http://[::1", "http://host:99999/"],
+    [
+        "",
+        "ecb",
+        "ftp://host/x",
+        "file:///etc/passwd",
+        "https://",
+        "http://[::1",
+        "http://host:99999/",
+        "https://xn--/",
+    ],
 )
 def test_what_is_no_address_is_refused(address) -> None:
     with pytest.raises(UsageError, match="is no address"):
