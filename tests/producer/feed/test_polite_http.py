@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import ipaddress
 import re
+import socket
 import ssl
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 from aiohttp import web
@@ -134,7 +136,12 @@ async def test_the_wish_to_wait_is_read_in_seconds_or_as_a_date_of_the_servers_c
 
 
 @pytest.mark.parametrize("host", ["nowhere.invalid", "a..b", "a" * 300])
-async def test_a_host_that_is_not_there_is_named(client, host) -> None:
+async def test_a_host_that_is_not_there_is_named(client, host, monkeypatch) -> None:
+    async def no_name_server(name: str, *_: object, **__: object) -> NoReturn:
+        name.encode("idna")  # as the real one does first
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", no_name_server)
     with pytest.raises(SourceUnavailableError, match=f"there is no host {re.escape(host)}") as raised:
         await client.get(URL(f"https://{host}/"), "*/*")
     assert raised.value.outcome == "no_host"
