@@ -31,7 +31,7 @@ COMING = frozenset(
     f"{ENV_PREFIX}{name}"
     for name in (
         "SASL_PASSWORD_FILE",
-        "OAUTH_PROVIDER",
+        "OAUTH_AWS_REGION",
         "OAUTH_TOKEN_URL",
         "OAUTH_CLIENT_ID",
         "OAUTH_CLIENT_SECRET_FILE",
@@ -230,7 +230,7 @@ def table_of_rights() -> dict[str, set[Right]]:
 
 def test_the_users_of_strimzi_have_the_rights_of_the_table() -> None:
     table = table_of_rights()
-    worker = {right for right in rights_of_user("ratecast-worker") if right.resource == "topic"}
-    assert table["worker"] == worker
-    assert table["replay"] == rights_of_user("ratecast-publisher")
-    assert table["web"] >= rights_of_user("ratecast-reader")
+    for program in ("worker", "feed"):
+        user = rights_of_user(f"ratecast-{program}")
+        assert table[program] == {right for right in user if right.resource == "topic"}
+    assert table["web"] > rights_of_user("ratecast-reader")
