@@ -12,6 +12,7 @@ import numpy as np
 
 from ratecast.contract import inputs
 from ratecast.errors import RecordError
+from ratecast.rates.tables import MAX_GAP_DAYS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -110,14 +111,24 @@ class PublishedRates:
         if known is None or (day, revision) >= (known.day, known.revision):
             self.newest[pair] = Newest(days, np.array(history.history), revision, source)
 
+    def note(self, value: bytes, source: str, today: dt.date) -> None:
+        """Take a message that this feed has just committed; readers may not see it yet."""
+        (history,) = inputs.decode_histories([value], self._max_bytes)
+        if not isinstance(history, RecordError) and history.pair is not None:
+            self._take(history.pair, history, source, today)
+
     def next_mark(self, pair: str, day: dt.date) -> str:
         """Return how the id of a day's next message ends: nothing for the first, then ``+r1``, ``+r2`` and so on."""
         revision = self._revisions.get(pair, {}).get(day)
         return "" if revision is None else f"+r{revision + 1}"
 
-    def newest_day(self) -> dt.date | None:
-        """Return the newest day of any pair; None if nothing was published."""
-        return max((newest.day for newest in self.newest.values()), default=None)
+    def complete_day(self) -> dt.date | None:
+        """Return the day up to which every pair is published; None if none is.
+
+        A pair does not count if its newest rate is more than ten days older than another's: its currency has ended.
+        """
+        days = [newest.day for newest in self.newest.values()]
+        return min((day for day in days if (max(days) - day).days <= MAX_GAP_DAYS), default=None)
 
 
 def _source(record: Record) -> str | None:

@@ -34,7 +34,7 @@ def test_the_newest_day_counts_even_if_older_days_were_published_after_it() -> N
         "EUR/USD": "2026-03-20",
         "EUR/GBP": "2026-03-19",
     }
-    assert rates.newest_day() == TODAY
+    assert rates.complete_day() == TODAY - dt.timedelta(days=1)
     assert rates.newest["EUR/USD"].source == "ecb"
 
 
@@ -46,6 +46,12 @@ def test_the_highest_revision_of_a_day_counts_whatever_the_order() -> None:
         assert rates.next_mark("EUR/USD", TODAY) == "+r3"
     assert taken().next_mark("EUR/USD", TODAY) == ""
     assert taken(message()).next_mark("EUR/USD", TODAY) == "+r1"
+
+
+def test_a_pair_whose_currency_ended_does_not_hold_up_the_complete_day() -> None:
+    assert taken().complete_day() is None
+    assert taken(message(), message("EUR/GBP", "2026-03-10")).complete_day() == dt.date(2026, 3, 10)
+    assert taken(message(), message("EUR/GBP", "2026-03-09")).complete_day() == TODAY
 
 
 @pytest.mark.parametrize(
