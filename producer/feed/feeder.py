@@ -38,7 +38,7 @@ _STOP_SECONDS = (
     10.0  # for a transaction; another feed, or the brokers after a minute, end one that is left open
 )
 _PAUSE_SECONDS = (0.5, 1.0, 2.0, 5.0)  # after failures of the brokers
-_FENCED_SECONDS = 2.0  # at most; random, so that two feeds do not fence each other again and again
+_FENCED_SECONDS = (0.2, 2.0)  # random, so that two feeds do not fence each other again and again
 _UNUSABLE = "unusable"  # outcome of a poll of a source that was usable at the start
 
 
@@ -181,7 +181,7 @@ class Feeder:
                     self.work.source.name,
                     self._settings.input_topic,
                 )
-                pause = random.uniform(0.2, _FENCED_SECONDS)  # noqa: S311
+                pause = random.uniform(*_FENCED_SECONDS)  # noqa: S311
             except (OperationError, KafkaError) as error:
                 words = with_remedy(error) if isinstance(error, KafkaError) else str(error)
                 silence, limit = time.monotonic() - began, self._settings.give_up_seconds
