@@ -113,6 +113,12 @@ class FeedWork:
             return 0.0
         return self.timetable.late_seconds(self.complete_day, self.clock.now())
 
+    def missing_day(self) -> dt.date | None:
+        """Return the newest day whose rates are due and not all published; None if there is none."""
+        due = self.timetable.newest_due(self.clock.now())
+        complete = self.complete_day
+        return due if due is not None and (complete is None or complete < due) else None
+
     async def read_topic(self) -> None:
         """Read what the topic has.
 
@@ -191,8 +197,8 @@ class FeedWork:
         for pair, reason in self.plan().unknown:
             raise UsageError(f"the source has no {pair}: {reason}")
 
-    async def publish(self, stop: asyncio.Event) -> int:
-        """Publish what the topic lacks, a transaction for each day, and return the number of messages.
+    async def publish(self, stop: asyncio.Event) -> list[NextMessage]:
+        """Publish what the topic lacks, a transaction for each day, and return the messages.
 
         Raises:
             FencedError: another feed publishes now. Call this again after a while.
@@ -200,8 +206,8 @@ class FeedWork:
         """
         expected = self.plan()
         if not expected.messages:
-            return 0
-        count = 0
+            return []
+        done: list[NextMessage] = []
         async with open_transactions(self.settings, self.source.name) as transactions:
             await self._state.refresh(self.clock.now(), expected.revised_from)
             for day, messages in self.plan().by_day():
@@ -213,9 +219,9 @@ class FeedWork:
                 finally:
                     self.is_committing = False
                 self._published(day, messages)
-                count += len(messages)
+                done += messages
         self._show_newest()
-        return count
+        return done
 
     def _published(self, day: str, messages: Sequence[NextMessage]) -> None:
         self._on_progress()

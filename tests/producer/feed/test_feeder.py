@@ -10,8 +10,8 @@ import pytest
 
 from producer.feed.ecb_source import EcbSource
 from producer.feed.feeder import Feeder
-from producer.feed.published_rates import SOURCE_HEADER
 from producer.feed.publication_times import Timetable
+from producer.feed.published_rates import SOURCE_HEADER
 from ratecast.contract.messages import RateHistory
 from ratecast.kafka.reader import read_topic
 from tests import brokers
