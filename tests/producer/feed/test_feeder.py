@@ -1,78 +1,33 @@
+"""``ratecast feed`` against a local server and the embedded broker, on a sped-up clock."""
+
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
 import json
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from producer.feed.ecb_source import EcbSource
-from producer.feed.feeder import Feeder
-from producer.feed.publication_times import Timetable
 from producer.feed.published_rates import SOURCE_HEADER
 from ratecast.contract.messages import RateHistory
-from ratecast.kafka.reader import read_topic
+from ratecast.errors import OperationError, UsageError
+from ratecast_stack.children import free_port
 from tests import brokers
-from tests.producer.feed.rate_server import DIRECTORY, Fault, RateServer
+from tests.producer.feed.feeds import PAIRS, at, day, feeder, feeds, ids, rate_server, topic, value
+from tests.producer.feed.rate_faults import multiplied
+from tests.producer.feed.rate_server import Fault
 from tests.producer.feed.sped_up_clock import SpedUpClock
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from ratecast.settings import Settings
-
-PAIRS = ("EUR/USD", "EUR/GBP", "USD/JPY")
-CURRENCIES = ("USD", "GBP", "JPY")
 
 
 @pytest.fixture
 def settings(bootstrap_servers: str, tmp_path: Path) -> Settings:
     """Settings with topics of their own. A feed needs no model."""
     return brokers.settings_of_its_own(bootstrap_servers, tmp_path)
-
-
-def at(text: str) -> dt.datetime:
-    return dt.datetime.fromisoformat(text).replace(tzinfo=dt.UTC)
-
-
-def day(text: str) -> dt.date:
-    return dt.date.fromisoformat(text)
-
-
-def rate_server(until: str) -> RateServer:
-    return RateServer(day(until), since=day("2025-09-01"), currencies=CURRENCIES)
-
-
-@asynccontextmanager
-async def feeds(
-    settings: Settings, server: RateServer, clock: SpedUpClock
-) -> AsyncIterator[list[tuple[Feeder, asyncio.Task[Any]]]]:
-    """As many feeds as the clock has, stopped in order at the end."""
-    running = []
-    for _ in range(clock.feeds):
-        source = EcbSource(server.url + DIRECTORY)
-        feeder = Feeder(settings, source, PAIRS, Timetable(poll_seconds=1800), clock)
-        running.append((feeder, asyncio.create_task(feeder.run())))
-    try:
-        await clock.all_wait(*(task for _, task in running))
-        yield running
-    finally:
-        for feeder, _ in running:
-            feeder.stop()
-        await asyncio.gather(*(task for _, task in running))
-
-
-async def topic(settings: Settings) -> list[Any]:
-    reading = read_topic(settings, settings.input_topic, from_beginning=True, follow=False)
-    async with asyncio.timeout(20):
-        return [record async for record in reading]
-
-
-async def ids(settings: Settings) -> list[str]:
-    return sorted(json.loads(record.value)["message_id"] for record in await topic(settings))
 
 
 async def test_a_fortnight_of_two_feeds(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,3 +82,117 @@ async def test_a_fortnight_of_two_feeds(settings: Settings, monkeypatch: pytest.
     last = next(json.loads(r.value) for r in reversed(records) if r.key == b"EUR/GBP")
     assert last["history"][last["times"].index("2026-03-27")] == 0.867
     assert all(record.headers == ((SOURCE_HEADER, b"ecb"),) for record in records)
+
+
+async def test_a_suspicious_rate_waits_for_the_next_one_and_counts_once(settings: Settings) -> None:
+    clock = SpedUpClock(at("2026-03-25 11:00"))
+    async with rate_server("2026-03-24") as server, feeds(settings, server, clock) as [(one, task)]:
+        server.publish(day("2026-03-25"))
+        server.distortion = multiplied("GBP", 1.1)
+        await clock.go_to("2026-03-25 22:00", task)
+        assert "EUR/USD@2026-03-25" in await ids(settings)
+        assert "EUR/GBP@2026-03-25" not in await ids(settings)
+        assert value(one, "feed_refused_total", reason="screened") == 1
+        assert one.work.late_seconds() > 6 * 3600
+        server.recover()
+        server.publish(day("2026-03-26"))
+        await clock.go_to("2026-03-26 15:40", task)
+        assert one.work.late_seconds() == 0
+        assert {"EUR/GBP@2026-03-25", "EUR/GBP@2026-03-26"} <= set(await ids(settings))
+        assert (
+            value(one, "feed_last_rate_timestamp_seconds", pair="EUR/GBP")
+            == at("2026-03-26 00:00").timestamp()
+        )
+
+
+async def test_a_restart_continues_after_what_is_on_the_topic(settings: Settings) -> None:
+    async with rate_server("2026-03-24") as server:
+        async with feeds(settings, server, SpedUpClock(at("2026-03-24 18:00"))):
+            pass
+        for text in ("2026-03-25", "2026-03-26"):
+            server.publish(day(text))
+        async with feeds(settings, server, SpedUpClock(at("2026-03-26 18:00"))) as [(one, _)]:
+            assert value(one, "feed_published_total") == 2 * len(PAIRS)
+    assert await ids(settings) == sorted(f"{pair}@2026-03-{d}" for pair in PAIRS for d in (24, 25, 26))
+
+
+@pytest.mark.parametrize("fault", [Fault.NOT_FOUND, Fault.FORBIDDEN, Fault.ERROR_PAGE, Fault.CIRCLE])
+async def test_a_wrong_address_ends_the_start_in_one_line(settings: Settings, fault: Fault) -> None:
+    async with rate_server("2026-03-24") as server:
+        server.fail(fault)
+        with pytest.raises(UsageError) as raised:
+            await feeder(settings, server, SpedUpClock(at("2026-03-25 11:00"))).run()
+    assert server.url in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+async def test_a_pair_that_the_source_lacks_ends_the_start(settings: Settings) -> None:
+    async with rate_server("2026-03-24") as server:
+        one = feeder(settings, server, SpedUpClock(at("2026-03-25 11:00")))
+        one.work.pairs = ("EUR/USD", "EUR/CHF")
+        with pytest.raises(
+            UsageError, match="the source has no EUR/CHF: ecb has no CHF; it has EUR, GBP, JPY, USD"
+        ):
+            await one.run()
+    assert await ids(settings) == []
+
+
+async def test_a_source_that_is_down_at_the_start_is_asked_again_and_its_wait_is_respected(
+    settings: Settings,
+) -> None:
+    clock = SpedUpClock(at("2026-03-25 11:00"))
+    async with rate_server("2026-03-24") as server:
+        server.retry_after = "7000"
+        server.fail(Fault.TOO_OFTEN)
+        async with feeds(settings, server, clock) as [(one, task)]:
+            assert not one.readiness()["ready"]
+            assert "429" in one.readiness()["fault"]
+            assert one.unhealthy() is None
+            assert value(one, "feed_polls_total", outcome="status_429") == 1
+            assert one.failing_seconds() > 0
+            server.recover()
+            await clock.go_to("2026-03-25 12:56", task)
+            assert len(server.seen) == 1
+            await clock.go_to("2026-03-25 12:57", task)
+            assert one.readiness()["ready"]
+            assert one.failing_seconds() == 0
+    assert len(await ids(settings)) == len(PAIRS)
+
+
+async def test_what_was_right_at_the_start_is_only_retried_later(settings: Settings) -> None:
+    clock = SpedUpClock(at("2026-03-25 11:00"))
+    async with rate_server("2026-03-24") as server, feeds(settings, server, clock) as [(one, task)]:
+        for fault in (Fault.NOT_FOUND, Fault.ERROR_PAGE, Fault.EMPTY, Fault.HALF, Fault.DISCONNECT):
+            server.fail(fault, times=1)
+            await one._turn()
+            assert "fault" in one.readiness(), fault
+            await one._turn()
+            assert "fault" not in one.readiness(), fault
+    assert value(one, "feed_polls_total", outcome="refused") == 3
+
+
+async def test_brokers_that_stay_away_end_a_feed_with_the_cause(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("producer.feed.feeder._PAUSE_SECONDS", (0.05,))
+    clock = SpedUpClock(at("2026-03-25 11:00"))
+    limits = {"give_up_seconds": 0.5, "connect_timeout_seconds": 0.2}
+    async with rate_server("2026-03-24") as server:
+        one = feeder(settings.model_copy(update=limits), server, clock)
+        running = asyncio.create_task(one.run())
+        await clock.all_wait(running)
+        away = f"127.0.0.1:{free_port()}"
+        one.work.settings = one.work.settings.model_copy(update={"bootstrap_servers": away})
+        server.publish(day("2026-03-25"))
+        with pytest.raises(OperationError, match=f"nothing could be published for . s: no broker at {away}"):
+            await clock.go_to("2026-03-25 16:00", running)
+    assert await ids(settings) == sorted(f"{pair}@2026-03-24" for pair in PAIRS)
+
+
+async def test_a_feed_without_brokers_ends_at_once_with_one_line(settings: Settings) -> None:
+    lost = settings.model_copy(
+        update={"bootstrap_servers": f"127.0.0.1:{free_port()}", "connect_timeout_seconds": 0.2}
+    )
+    async with rate_server("2026-03-24") as server:
+        with pytest.raises(OperationError, match="no broker at"):
+            await feeder(lost, server, SpedUpClock(at("2026-03-25 11:00"))).run()
