@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from producer.feed.next_histories import NextMessage
     from ratecast.settings import Settings
 
-_LIMIT_SECONDS = (
-    30.0  # for a transaction; afterwards it is unknown whether it was committed, and the topic is read again
-)
+_COORDINATOR_SECONDS = 30.0  # beyond the time for reaching a broker at all
+# For a transaction. Afterwards it is unknown whether it was committed, and the topic is read again.
+_LIMIT_SECONDS = 30.0
 
 
 class FeedTransactions:
@@ -88,7 +88,7 @@ async def open_transactions(settings: Settings, source: str) -> AsyncIterator[Fe
     """
     identity = transactional_id(settings, source)
     try:
-        async with asyncio.timeout(settings.connect_timeout_seconds):
+        async with asyncio.timeout(settings.connect_timeout_seconds + _COORDINATOR_SECONDS):
             producer = await started(
                 lambda: AIOKafkaProducer(
                     **client_options(settings),
@@ -103,8 +103,7 @@ async def open_transactions(settings: Settings, source: str) -> AsyncIterator[Fe
             )
     except TimeoutError:
         raise BrokerUnavailableError(
-            f"no coordinator of transactions at {settings.bootstrap_servers} answered within "
-            f"{settings.connect_timeout_seconds:g} s"
+            f"no coordinator of transactions at {settings.bootstrap_servers} has answered for {_COORDINATOR_SECONDS:g} s"
         ) from None
     except TransactionalIdAuthorizationFailed:
         raise OperationError(

@@ -140,7 +140,7 @@ class FeedWork:
         since = self._wanted(day)
         answer = await self.source.poll(since, day)
         self._on_progress()
-        self._refusals.take(answer.refusals)
+        self._refusals.take(answer.refusals, is_logged=answer.table is not None)
         if answer.table is None and answer.refusals:
             first = answer.refusals[0]
             raise NothingTakenError(

@@ -31,11 +31,13 @@ class RefusalLog:
         self._metrics = metrics
         self._known: OrderedDict[object, None] = OrderedDict()
 
-    def take(self, refusals: Iterable[Refusal]) -> None:
-        """Log and count what of an answer was not taken."""
+    def take(self, refusals: Iterable[Refusal], *, is_logged: bool) -> None:
+        """Count what of an answer was not taken, and log it unless the caller reports it as a failure."""
         fresh = [refusal for refusal in refusals if self._is_new(refusal)]
         for refusal in fresh:
             self._metrics.refused(refusal.reason)
+        if not is_logged:
+            return
         for refusal in fresh[:_LOGGED_AT_ONCE]:
             log.warning("not taken (%s): %s", refusal.reason, refusal.detail)
         if len(fresh) > _LOGGED_AT_ONCE:

@@ -161,8 +161,8 @@ async def test_a_source_that_is_down_at_the_start_is_asked_again_and_its_wait_is
 
 async def test_what_was_right_at_the_start_is_only_retried_later(settings: Settings) -> None:
     clock = SpedUpClock(at("2026-03-25 11:00"))
-    async with rate_server("2026-03-24") as server, feeds(settings, server, clock) as [(one, task)]:
-        for fault in (Fault.NOT_FOUND, Fault.ERROR_PAGE, Fault.EMPTY, Fault.HALF, Fault.DISCONNECT):
+    async with rate_server("2026-03-24") as server, feeds(settings, server, clock) as [(one, _)]:
+        for fault in (Fault.NOT_FOUND, Fault.ERROR_PAGE, Fault.EMPTY, Fault.HALF, Fault.UNAVAILABLE):
             server.fail(fault, times=1)
             await one._turn()
             assert "fault" in one.readiness(), fault
