@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 SETTLED_SECONDS = 5.0
 MAX_FILE_BYTES = 32 * 1024 * 1024
 MAX_FILES = 1_000
-_MOST_REMEMBERED = 10_000  # refusals
+_MOST_NAMED = 10_000  # files that are left alone
 _log = logging.getLogger(__name__)
 
 
@@ -56,7 +56,6 @@ class CsvSource:
         self._read: tuple[dict[Path, _State], dt.date] | None = None
         self._unread = False  # whether a file of the folder could not be read at the last poll
         self._has_rates = False
-        self._refused: dict[Refusal, None] = {}
         self._ignored: set[str] = set()
 
     @property
@@ -65,10 +64,7 @@ class CsvSource:
         return str(self._path)
 
     async def poll(self, since: dt.date | None, today: dt.date) -> Answer:  # noqa: ARG002 - a file is read as a whole
-        """Read all rates, whatever ``since`` is.
-
-        A refusal that was reported before is not reported again, although the file is read as a whole.
-        """
+        """Read all rates, whatever ``since`` is."""
         return await asyncio.to_thread(self._poll, today)
 
     async def close(self) -> None:
@@ -93,7 +89,7 @@ class CsvSource:
         answer = collected.answer(may_be_empty=True)
         self._has_rates = self._has_rates or answer.table is not None
         self._read = None if self._unread else (states, today)
-        return Answer(answer.table, self._new(answer.refusals))
+        return answer
 
     def _states(self) -> dict[Path, _State]:
         """Return the files of the folder to read, by name."""
@@ -145,16 +141,9 @@ class CsvSource:
         return published_csv.read(body, collected) if body.strip() else None
 
     def _ignore(self, name: str, why: str) -> None:
-        if name not in self._ignored and len(self._ignored) < _MOST_REMEMBERED:
+        if name not in self._ignored and len(self._ignored) < _MOST_NAMED:
             self._ignored.add(name)
             _log.info("%s: %r is left alone: %s", self._path, name, why)
-
-    def _new(self, refusals: tuple[Refusal, ...]) -> tuple[Refusal, ...]:
-        new = tuple(refusal for refusal in refusals if refusal not in self._refused)
-        self._refused.update(dict.fromkeys(new))
-        while len(self._refused) > _MOST_REMEMBERED:
-            del self._refused[next(iter(self._refused))]
-        return new
 
 
 def _content(path: Path) -> tuple[bytes, os.stat_result]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from producer.feed.formats.day_rules import DayRules
 
 MAX_REFUSALS = 200  # named one by one; the others are counted
+_MOST_DAYS = 50_000  # remembered; more would let a hostile answer fill the memory
 
 
 class CollectedRates:
@@ -56,15 +57,17 @@ class CollectedRates:
 
     def day(self, text: str, where: str) -> dt.date | None:
         """Return the day of a text; None if it is refused. A day that occurs in many rows is refused once."""
-        if text not in self._days:
-            day = notation.day(text)
-            if day is None:
-                self.refuse(Reason.INVALID_DAY, f"{where}: {notation.shown(text)} is no date")
-            elif fault := self._rules.fault(day):
-                self.refuse(fault.reason, f"{where}: {fault.detail}")
-                day = None
+        if text in self._days:
+            return self._days[text]
+        day = notation.day(text)
+        if day is None:
+            self.refuse(Reason.INVALID_DAY, f"{where}: {notation.shown(text)} is no date")
+        elif fault := self._rules.fault(day):
+            self.refuse(fault.reason, f"{where}: {fault.detail}")
+            day = None
+        if len(self._days) < _MOST_DAYS:
             self._days[text] = day
-        return self._days[text]
+        return day
 
     def add(self, pair: str, day: dt.date | None, text: str, where: str) -> None:
         """Take the rate of a pair and day, or refuse it.

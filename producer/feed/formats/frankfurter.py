@@ -55,9 +55,9 @@ def parse(body: bytes, today: dt.date, source: str = "frankfurter") -> Answer:
     except (ValueError, RecursionError) as error:
         if text.startswith(b"{") and b"\n{" in text:
             return _lines(body, collected)
-        whole = text.endswith((b"}", b"]"))
-        reason = Reason.MALFORMED if whole else Reason.TRUNCATED
-        return refused(reason, f"{'no JSON' if whole else 'the JSON ends too early'}: {error}")
+        if text.endswith(b"]" if text.startswith(b"[") else b"}"):
+            return refused(Reason.MALFORMED, f"no JSON: {error}")
+        return refused(Reason.TRUNCATED, f"the JSON ends too early: {error}")
     return _list(value, collected) if isinstance(value, list) else _object(value, text, collected)
 
 

@@ -71,6 +71,7 @@ class RateServer:
         fault: what the next answers suffer from.
         faults_left: how many more answers suffer from it; None for all.
         retry_after: value of that header with `Fault.TOO_OFTEN` and `Fault.UNAVAILABLE`; "" for none.
+        date: value of the header Date of such an answer; "" for this machine's clock.
         conditional: whether ETag and Last-Modified are sent, and 304 where nothing has changed.
         picky: whether a request without Accept, or from an unknown program, is refused with 403.
         quote: quotation mark of the XML.
@@ -90,7 +91,7 @@ class RateServer:
         self.distortion: Distortion = dict
         self.fault: Fault | None = None
         self.faults_left: int | None = None
-        self.retry_after = ""
+        self.retry_after = self.date = ""
         self.conditional = True
         self.picky = True
         self.quote = "'"
@@ -164,7 +165,8 @@ class RateServer:
         return web.Response(body=body, headers=headers)
 
     async def _faulty(self, request: web.Request, body: bytes, fault: Fault) -> web.StreamResponse:
-        wait = {"Retry-After": self.retry_after} if self.retry_after else {}
+        found = {"Retry-After": self.retry_after, "Date": self.date}
+        wait = {name: text for name, text in found.items() if text}
         plain: dict[Fault, tuple[int, bytes, dict[str, str]]] = {
             Fault.NOT_FOUND: (404, b"not found", {}),
             Fault.FORBIDDEN: (403, b"forbidden", {}),
@@ -182,7 +184,7 @@ class RateServer:
             status, content, headers = plain[fault]
             return web.Response(status=status, body=content, headers=headers)
         if fault is Fault.BOMB:
-            bomb = gzip.compress(b"0" * 64 * 1024 * 1024, 9)
+            bomb = gzip.compress(b"0" * 36 * 1024 * 1024, 9)
             return web.Response(body=bomb, headers={"Content-Encoding": "gzip"})
         return await self._on_the_wire(request, body, fault)
 
@@ -206,7 +208,7 @@ class RateServer:
     def _body(self, path: str, request: web.Request) -> bytes | None:
         days = self.distortion(self.days)
         newest = max(days)
-        ninety = {day: rates for day, rates in days.items() if (newest - day).days < 90}
+        ninety = {day: rates for day, rates in days.items() if (max(self.days) - day).days < 90}
         match path.removeprefix(DIRECTORY):
             case "eurofxref-daily.xml":
                 return documents.ecb_xml({newest: days[newest]}, self.quote)
