@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import datetime as dt
 
 SETTLED_SECONDS = 5.0
-MAX_FILE_BYTES = 32 * 1024 * 1024
+MAX_FILE_BYTES = 16 * 1024 * 1024
 MAX_FILES = 1_000
 _MOST_NAMED = 10_000  # files that are left alone
 _log = logging.getLogger(__name__)

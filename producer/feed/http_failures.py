@@ -32,7 +32,7 @@ _REMEDIES = {
 # What the client raises -> outcome for the metric, and what to say. The first that fits counts.
 _FAILURES: tuple[tuple[tuple[type[BaseException], ...], str, str], ...] = (
     (
-        (aiohttp.ClientConnectorDNSError,),
+        (aiohttp.ClientConnectorDNSError, UnicodeError),
         "no_host",
         "there is no host {host}; check the address and the name server",
     ),
@@ -88,7 +88,7 @@ def without_credentials(address: str) -> str:
         url = URL(address)
     except ValueError:
         return "the address"
-    if not url.host:
+    if not url.raw_host:
         return ascii(address.partition("?")[0].rpartition("@")[2][:_LONGEST_SHOWN])
     return shown(url)
 
@@ -123,7 +123,7 @@ def of_error(url: URL, error: Exception, timeout_seconds: float | None) -> Sourc
     outcome, sentence = next(
         (outcome, sentence) for kinds, outcome, sentence in _FAILURES if isinstance(error, kinds)
     )
-    what = sentence.format(host=url.host, port=url.port, said=one_line(cause), seconds=timeout_seconds)
+    what = sentence.format(host=url.raw_host, port=url.port, said=one_line(cause), seconds=timeout_seconds)
     return SourceUnavailableError(f"{shown(url)}: {what}", outcome)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from producer.feed.formats import sdmx_csv
 from producer.feed.formats.day_rules import ECB_FIRST_DAY
 from producer.feed.page_source import PageSource
+from producer.feed.source import Reason
 
 if TYPE_CHECKING:
     from yarl import URL
@@ -44,5 +45,6 @@ class SdmxSource(PageSource):
 
     def _parse(self, body: bytes, today: dt.date) -> Answer:
         answer = sdmx_csv.parse(body, today)
-        self._answered = self._answered or answer.table is not None
+        if answer.table is not None and all(reason is not Reason.TRUNCATED for reason, _ in answer.refusals):
+            self._answered = True
         return answer

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import ipaddress
+import re
+import socket
 import ssl
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 from aiohttp import web
@@ -132,9 +135,15 @@ async def test_the_wish_to_wait_is_read_in_seconds_or_as_a_date_of_the_servers_c
     assert raised.value.retry_after_seconds == seconds
 
 
-async def test_a_host_that_is_not_there_is_named(client) -> None:
-    with pytest.raises(SourceUnavailableError, match=r"there is no host nowhere\.invalid") as raised:
-        await client.get(URL("https://nowhere.invalid/"), "*/*")
+@pytest.mark.parametrize("host", ["nowhere.invalid", "a..b", "a" * 300])
+async def test_a_host_that_is_not_there_is_named(client, host, monkeypatch) -> None:
+    async def no_name_server(name: str, *_: object, **__: object) -> NoReturn:
+        name.encode("idna")  # as the real one does first
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", no_name_server)
+    with pytest.raises(SourceUnavailableError, match=f"there is no host {re.escape(host)}") as raised:
+        await client.get(URL(f"https://{host}/"), "*/*")
     assert raised.value.outcome == "no_host"
 
 
@@ -147,7 +156,16 @@ async def test_a_port_without_a_server_is_named(client) -> None:
 
 @pytest.mark.parametrize(
     "address",
-    ["", "ecb", "ftp://host/x", "file:///etc/passwd", "https://", "http://[::1", "http://host:99999/"],
+    [
+        "",
+        "ecb",
+        "ftp://host/x",
+        "file:///etc/passwd",
+        "https://",
+        "http://[::1",
+        "http://host:99999/",
+        "https://xn--/",
+    ],
 )
 def test_what_is_no_address_is_refused(address) -> None:
     with pytest.raises(UsageError, match="is no address"):

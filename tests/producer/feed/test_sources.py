@@ -13,7 +13,7 @@ from producer.feed.sdmx_source import SdmxSource
 from producer.feed.sources import ADDRESSES, Kind, source_of
 from ratecast.errors import UsageError
 from tests.producer.feed.formats.answers import rates
-from tests.producer.feed.rate_server import BANK, DIRECTORY, SDMX, RateServer
+from tests.producer.feed.rate_server import BANK, DIRECTORY, SDMX, Fault, RateServer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -84,6 +84,15 @@ async def test_the_data_service_is_asked_for_days_first_and_for_revisions_of_any
     ]
     assert brought[str(old)]["EUR/USD"] == 1.2
     assert set(brought) == {str(old), "2026-04-09", str(FRIDAY)}
+
+
+async def test_the_data_service_is_asked_for_days_again_after_an_answer_that_was_cut_off(server) -> None:
+    source = SdmxSource(server.url + SDMX)
+    server.fail(Fault.HALF, times=1)
+    assert rates(await source.poll(FRIDAY, FRIDAY)).keys() == {str(FRIDAY)}
+    assert len(rates(await source.poll(FRIDAY, FRIDAY))[str(FRIDAY)]) == 29
+    await source.close()
+    assert ["startPeriod" in seen.query for seen in server.seen] == [True, True]
 
 
 @pytest.mark.parametrize(
