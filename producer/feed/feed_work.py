@@ -15,7 +15,7 @@ from monitoring.feed_metrics import READ, REFUSED, UNCHANGED
 from producer.feed.feed_transactions import open_transactions
 from producer.feed.next_histories import NextHistories, next_histories
 from producer.feed.publication_times import today
-from producer.feed.rate_book import with_answer
+from producer.feed.rate_book import from_day, with_answer
 from producer.feed.refusal_log import RefusalLog
 from producer.feed.source import Reason, SourceUnavailableError
 from producer.feed.topic_state import TopicState
@@ -172,8 +172,16 @@ class FeedWork:
         if self._book is None:
             return NextHistories()
         day = today(self.clock.now())
+        # A file may hold decades. Screening needs the rates around those that are new.
+        newest: dt.date = self._book.dates[-1].item()
+        first = min(newest, self.complete_day or newest) - dt.timedelta(days=_FIRST_LOOK_DAYS)
         found = next_histories(
-            self._book, self._state.published, self.pairs, day, self.source.name, screened=self._screened
+            from_day(self._book, first),
+            self._state.published,
+            self.pairs,
+            day,
+            self.source.name,
+            screened=self._screened,
         )
         self._refusals.held_back(found.held)
         for pair, reason in found.unknown:

@@ -111,7 +111,10 @@ class Feeder:
             if self.work.is_committing:
                 await asyncio.wait({working}, timeout=_STOP_SECONDS)
             if working.done():
-                working.result()
+                try:
+                    working.result()
+                except KafkaError as error:
+                    raise OperationError(f"Kafka: {with_remedy(error)}") from error
         finally:
             for task in (working, stopping):
                 task.cancel()

@@ -39,3 +39,10 @@ def with_answer(book: RateTable | None, answer: RateTable, since: dt.date) -> Ra
             is_there = ~np.isnan(found)
             columns[pair][at[is_there]] = found[is_there]
     return replace(answer, dates=days, columns=columns)
+
+
+def from_day(table: RateTable, day: dt.date) -> RateTable:
+    """Return the rates of a table from a day on."""
+    first = int(np.searchsorted(table.dates, np.datetime64(day)))
+    columns = {pair: column[first:] for pair, column in table.columns.items()}
+    return replace(table, dates=table.dates[first:], columns=columns)

@@ -7,9 +7,12 @@ import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from aiokafka.errors import KafkaError
+
 from producer.feed.feed_work import is_wrong_use
 from producer.feed.source import SourceUnavailableError
 from ratecast.errors import FencedError, OperationError, UsageError
+from ratecast.kafka.broker_errors import with_remedy
 from ratecast.kafka.topics import ensure_topics
 
 if TYPE_CHECKING:
@@ -58,6 +61,8 @@ async def take_turn(work: FeedWork, *, dry_run: bool) -> Turn:
         plan = work.plan()
         messages = plan.messages if dry_run else tuple(await _publish(work))
         return Turn(messages, plan.held, work.missing_day())
+    except KafkaError as error:
+        raise OperationError(f"Kafka: {with_remedy(error)}") from error
     except SourceUnavailableError as error:
         raise (UsageError if is_wrong_use(error) else OperationError)(str(error)) from None
     finally:
