@@ -18,6 +18,7 @@ from aiokafka.errors import (
 from producer.delivery import Outbox
 from producer.feed.published_rates import SOURCE_HEADER
 from ratecast.errors import BrokerUnavailableError, FencedError, OperationError
+from ratecast.kafka.aiokafka_seams import forgotten_futures
 from ratecast.kafka.broker_errors import with_remedy
 from ratecast.kafka.client import client_options, started
 from ratecast.kafka.closing import stop_producer
@@ -118,6 +119,14 @@ async def open_transactions(settings: Settings, source: str) -> AsyncIterator[Fe
         yield FeedTransactions(settings, source, producer)
     finally:
         await stop_producer(producer)
+        _retrieve_errors(producer)
+
+
+def _retrieve_errors(producer: Any) -> None:
+    """Retrieve the errors of a fenced producer; `FeedTransactions.publish` has reported them."""
+    for future in forgotten_futures(producer):
+        if future.done() and not future.cancelled():
+            future.exception()
 
 
 def in_words(error: Exception) -> str:
