@@ -37,7 +37,7 @@ class Fault(Enum):
     ERROR_PAGE = auto()  # HTML with status 200
     ERROR_OBJECT = auto()  # a JSON message with status 200
     EMPTY = auto()  # status 200
-    HALF = auto()  # the first half, as if it were all
+    HALF = auto()  # the first half, with the headers of the whole
     CUT_OFF = auto()  # the connection ends in the middle
     MOVED = auto()  # a redirect to the same page elsewhere
     MOVED_AWAY = auto()  # a redirect to a file of the machine
@@ -155,14 +155,19 @@ class RateServer:
         return self._conditional(request, body)
 
     def _conditional(self, request: web.Request, body: bytes) -> web.Response:
-        if not self.conditional:
-            return web.Response(body=body)
-        tag = f'"{hashlib.sha256(body).hexdigest()[:16]}"'
-        newest = max(self._updated.values())
-        headers = {"ETag": tag, "Last-Modified": format_datetime(newest, usegmt=True)}
-        if request.headers.get("If-None-Match") == tag:
+        headers = self._validators(body)
+        if headers and request.headers.get("If-None-Match") == headers["ETag"]:
             return web.Response(status=304, headers=headers)
         return web.Response(body=body, headers=headers)
+
+    def _validators(self, body: bytes) -> dict[str, str]:
+        if not self.conditional:
+            return {}
+        newest = max(self._updated.values())
+        return {
+            "ETag": f'"{hashlib.sha256(body).hexdigest()[:16]}"',
+            "Last-Modified": format_datetime(newest, usegmt=True),
+        }
 
     async def _faulty(self, request: web.Request, body: bytes, fault: Fault) -> web.StreamResponse:
         found = {"Retry-After": self.retry_after, "Date": self.date}
@@ -175,7 +180,7 @@ class RateServer:
             Fault.ERROR_PAGE: (200, _ERROR_PAGE, {"Content-Type": "text/html"}),
             Fault.ERROR_OBJECT: (200, b'{"status": 500, "message": "invented"}', {}),
             Fault.EMPTY: (200, b"", {}),
-            Fault.HALF: (200, body[: len(body) // 2], {}),
+            Fault.HALF: (200, body[: len(body) // 2], self._validators(body)),
             Fault.MOVED: (301, b"", {"Location": f"/moved{request.path_qs}"}),
             Fault.MOVED_AWAY: (302, b"", {"Location": "file:///etc/hostname"}),
             Fault.CIRCLE: (302, b"", {"Location": request.path_qs}),

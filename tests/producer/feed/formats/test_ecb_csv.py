@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+import tracemalloc
 import zipfile
 
 import numpy as np
@@ -128,9 +129,14 @@ def test_a_zip_with_two_lists_or_an_encrypted_one_is_refused() -> None:
 
 def test_a_zip_bomb_is_not_unpacked(monkeypatch) -> None:
     monkeypatch.setattr(ecb_csv, "MAX_BYTES", 1_000_000)
-    bomb = documents.zipped("eurofxref-hist.csv", b"0" * 1_000_001)
-    assert len(bomb) < 10_000
-    answer = ecb_csv.parse(bomb, TODAY)
+    bomb = documents.zipped("eurofxref-hist.csv", b"0" * 20_000_000)
+    assert len(bomb) < 25_000
+    tracemalloc.start()
+    try:
+        answer = ecb_csv.parse(bomb, TODAY)
+        assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    finally:
+        tracemalloc.stop()
     assert (answer.table, reasons(answer)) == (None, ["too_large"])
 
 
