@@ -168,27 +168,40 @@ class FeedWork:
         return first if newest is None else min(first, newest - dt.timedelta(days=_BEFORE_NEWEST_DAYS))
 
     def plan(self) -> NextHistories:
-        """Return what the topic lacks, as far as is known."""
-        if self._book is None:
-            return NextHistories()
-        day = today(self.clock.now())
-        # A file may hold decades. Screening needs the rates around those that are new.
-        newest: dt.date = self._book.dates[-1].item()
-        first = min(newest, self.complete_day or newest) - dt.timedelta(days=_FIRST_LOOK_DAYS)
-        found = next_histories(
-            from_day(self._book, first),
-            self._state.published,
-            self.pairs,
-            day,
-            self.source.name,
-            screened=self._screened,
-        )
+        """Return what the topic lacks, as far as is known, and log what is left out."""
+        found = self._found()
         self._refusals.held_back(found.held)
         for pair, reason in found.unknown:
             self._note(pair, f"{pair} is left out: {reason}")
         for pair, count in found.short:
             self._note(pair, f"{pair} has {count} rates in a row: its first message comes when it has 61")
         return found
+
+    async def plan_with_revisions(self) -> NextHistories:
+        """Return what the topic lacks, after reading how often its revised days were published.
+
+        Raises:
+            OperationError: the topic cannot be read.
+        """
+        revised_from = self._found().revised_from
+        if revised_from is not None:
+            await self._state.refresh(self.clock.now(), revised_from)
+        return self.plan()
+
+    def _found(self) -> NextHistories:
+        if self._book is None:
+            return NextHistories()
+        # A file may hold decades. Screening needs the rates around those that are new.
+        newest: dt.date = self._book.dates[-1].item()
+        first = min(newest, self.complete_day or newest) - dt.timedelta(days=_FIRST_LOOK_DAYS)
+        return next_histories(
+            from_day(self._book, first),
+            self._state.published,
+            self.pairs,
+            today(self.clock.now()),
+            self.source.name,
+            screened=self._screened,
+        )
 
     def _note(self, pair: str, text: str) -> None:
         kind = text.partition(":")[2]
@@ -202,8 +215,8 @@ class FeedWork:
         Raises:
             UsageError: it lacks one.
         """
-        for pair, reason in self.plan().unknown:
-            raise UsageError(f"the source has no {pair}: {reason}")
+        for pair, reason in self._found().unknown:
+            raise UsageError(f"{pair} cannot be published: {reason}")
 
     async def publish(self, stop: asyncio.Event) -> list[NextMessage]:
         """Publish what the topic lacks, a transaction for each day, and return the messages.
@@ -238,15 +251,8 @@ class FeedWork:
         self.metrics.published(len(messages))
         names = ", ".join(message.pair for message in messages[:3])
         more = f" and {len(messages) - 3} more" if len(messages) > 3 else ""
-        revised = sum("+r" in message.message_id for message in messages)
-        log.info(
-            "published %s: %d messages%s (%s%s)",
-            day,
-            len(messages),
-            f", {revised} of them for a revision" if revised else "",
-            names,
-            more,
-        )
+        marked = " (a revision)" if any("+r" in message.message_id for message in messages) else ""
+        log.info("published %s%s: %s%s", day, marked, names, more)
 
     def _show_newest(self) -> None:
         for pair, newest in self._state.published.newest.items():

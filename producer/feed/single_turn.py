@@ -58,7 +58,7 @@ async def take_turn(work: FeedWork, *, dry_run: bool) -> Turn:
         await work.read_topic()
         await work.poll()
         work.check_pairs()
-        plan = work.plan()
+        plan = await work.plan_with_revisions()
         messages = plan.messages if dry_run else tuple(await _publish(work))
         return Turn(messages, plan.held, work.missing_day())
     except KafkaError as error:

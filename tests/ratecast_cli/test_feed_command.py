@@ -91,7 +91,7 @@ def test_wrong_use_is_one_line(settings: Settings, arguments: tuple[str, ...], m
 
 def test_a_pair_that_the_file_lacks_is_named(settings: Settings, rates: Path) -> None:
     _, _, error = feed("--once", "--source", "csv", "--address", rates, "--pair", "EUR/CHF")
-    assert error.startswith("the source has no EUR/CHF")
+    assert error.startswith("EUR/CHF cannot be published")
 
 
 def test_once_fails_while_the_source_is_down(settings: Settings) -> None:

@@ -131,7 +131,7 @@ async def test_a_pair_that_the_source_lacks_ends_the_start(settings: Settings) -
         one = feeder(settings, server, SpedUpClock(at("2026-03-25 11:00")))
         one.work.pairs = ("EUR/USD", "EUR/CHF")
         with pytest.raises(
-            UsageError, match="the source has no EUR/CHF: ecb has no CHF; it has EUR, GBP, JPY, USD"
+            UsageError, match="EUR/CHF cannot be published: ecb has no CHF; it has EUR, GBP, JPY, USD"
         ):
             await one.run()
     assert await ids(settings) == []
