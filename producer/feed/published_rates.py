@@ -84,11 +84,11 @@ class PublishedRates:
         decoded = inputs.decode_histories([record.value for record in records], self._max_bytes)
         for record, history in zip(records, decoded, strict=True):
             if isinstance(history, RecordError):
-                self.left_aside["no history"] += 1
+                self.left_aside["that are no histories"] += 1
             elif history.pair in self._pairs:
                 self._take(history.pair, history, _source(record), today)
             else:
-                self.left_aside["other pair"] += 1
+                self.left_aside["of other pairs"] += 1
 
     def _take(self, pair: str, history: History, source: str | None, today: dt.date) -> None:
         found = _ID.fullmatch(history.message_id or "")
@@ -100,7 +100,7 @@ class PublishedRates:
         days = np.array(times, dtype="datetime64[D]")
         is_ascending = bool((np.diff(days) > np.timedelta64(0, "D")).all())
         if not is_ascending or not found["day"] == history.as_of == day.isoformat() or day > today + _ONE_DAY:
-            self.left_aside["wrong dates"] += 1
+            self.left_aside["with wrong dates"] += 1
             return
         revision = int(found["revision"] or 0)
         revisions = self._revisions.setdefault(pair, {})

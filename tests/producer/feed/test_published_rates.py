@@ -57,10 +57,10 @@ def test_a_pair_whose_currency_ended_does_not_hold_up_the_complete_day() -> None
 @pytest.mark.parametrize(
     ("record", "reason"),
     [
-        (PublishedRecord(b"\xff\xfe"), "no history"),
-        (PublishedRecord(b'{"history": [1, 2, 3]}'), "other pair"),
-        (PublishedRecord(b"x" * 20_000), "no history"),
-        (message("USD/JPY"), "other pair"),
+        (PublishedRecord(b"\xff\xfe"), "that are no histories"),
+        (PublishedRecord(b'{"history": [1, 2, 3]}'), "of other pairs"),
+        (PublishedRecord(b"x" * 20_000), "that are no histories"),
+        (message("USD/JPY"), "of other pairs"),
         (message(message_id="predict-1"), "not by a feed"),
         (message(message_id="EUR/GBP@2026-03-20"), "not by a feed"),
         (message(mark="+lap2"), "not by a feed"),
@@ -68,10 +68,10 @@ def test_a_pair_whose_currency_ended_does_not_hold_up_the_complete_day() -> None
         (message(mark="+r" + "9" * 40), "not by a feed"),
         (message(mark="+r\u0661"), "not by a feed"),
         (message(times=None), "not by a feed"),
-        (message(message_id="EUR/USD@2026-03-19"), "wrong dates"),
-        (message(as_of="2026-03-20T00:00:00Z"), "wrong dates"),
-        (message(times=["2026-03-19", "2026-03-18", "2026-03-20"]), "wrong dates"),
-        (message(day="2099-01-05"), "wrong dates"),
+        (message(message_id="EUR/USD@2026-03-19"), "with wrong dates"),
+        (message(as_of="2026-03-20T00:00:00Z"), "with wrong dates"),
+        (message(times=["2026-03-19", "2026-03-18", "2026-03-20"]), "with wrong dates"),
+        (message(day="2099-01-05"), "with wrong dates"),
     ],
 )
 def test_what_no_feed_wrote_is_left_aside_and_counted(record: PublishedRecord, reason: str) -> None:

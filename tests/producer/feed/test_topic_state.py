@@ -71,7 +71,7 @@ async def test_a_long_topic_is_read_from_its_end_only_as_far_as_needed(settings:
     assert state.published.left_aside == {}
     whole = TopicState(settings, (*PAIRS, "EUR/CHF"))
     await whole.refresh(NOW)
-    assert whole.published.left_aside["no history"] == FOREIGN
+    assert whole.published.left_aside["that are no histories"] == FOREIGN
 
 
 async def test_a_replay_of_old_days_at_the_end_does_not_hide_a_newer_day(settings: Settings) -> None:
@@ -94,7 +94,7 @@ async def test_later_readings_take_what_was_added_and_a_revision_reads_further_b
     await publish(settings, [b"garbage", message("EUR/USD", "2026-03-20")], "2026-03-20")
     await state.refresh(NOW)
     assert str(state.published.newest["EUR/USD"].day) == "2026-03-20"
-    assert state.published.left_aside == {"no history": 1}
+    assert state.published.left_aside == {"that are no histories": 1}
     assert state.published.next_mark("EUR/USD", dt.date(2026, 3, 2)) == ""
     await state.refresh(NOW, back_to=dt.date(2026, 3, 2))
     assert state.published.next_mark("EUR/USD", dt.date(2026, 3, 2)) == "+r2"
