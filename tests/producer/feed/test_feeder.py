@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from producer.feed.feed_transactions import FeedTransactions
 from producer.feed.published_rates import SOURCE_HEADER
 from ratecast.contract.messages import RateHistory
 from ratecast.errors import OperationError, UsageError
@@ -19,8 +20,10 @@ from tests.producer.feed.rate_server import Fault
 from tests.producer.feed.sped_up_clock import SpedUpClock
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
+    from producer.feed.next_histories import NextMessage
     from ratecast.settings import Settings
 
 
@@ -196,3 +199,43 @@ async def test_a_feed_without_brokers_ends_at_once_with_one_line(settings: Setti
     async with rate_server("2026-03-24") as server:
         with pytest.raises(OperationError, match="no broker at"):
             await feeder(lost, server, SpedUpClock(at("2026-03-25 11:00"))).run()
+
+
+async def test_a_commit_whose_answer_is_lost_is_not_repeated(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("producer.feed.feeder._PAUSE_SECONDS", (0.05,))
+    really_publish, lost = FeedTransactions.publish, []
+
+    async def publish(self: FeedTransactions, messages: Sequence[NextMessage]) -> None:
+        await really_publish(self, messages)
+        if not lost:
+            lost.append(messages[0].day)
+            raise OperationError("the answer was lost")
+
+    monkeypatch.setattr(FeedTransactions, "publish", publish)
+    clock = SpedUpClock(at("2026-03-24 18:00"))
+    async with rate_server("2026-03-24") as server, feeds(settings, server, clock) as [(one, _)]:
+        assert one.readiness()["ready"]
+    assert lost == ["2026-03-24"]
+    assert await ids(settings) == sorted(f"{pair}@2026-03-24" for pair in PAIRS)
+
+
+async def test_a_stop_lets_the_day_at_hand_be_committed_and_no_other(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with rate_server("2026-03-24") as server:
+        async with feeds(settings, server, SpedUpClock(at("2026-03-24 18:00"))):
+            pass
+        for text in ("2026-03-25", "2026-03-26", "2026-03-27"):
+            server.publish(day(text))
+        one = feeder(settings, server, SpedUpClock(at("2026-03-27 18:00")))
+        really_publish = FeedTransactions.publish
+
+        async def publish(self: FeedTransactions, messages: Sequence[NextMessage]) -> None:
+            one.stop()
+            await really_publish(self, messages)
+
+        monkeypatch.setattr(FeedTransactions, "publish", publish)
+        await one.run()
+    assert await ids(settings) == sorted(f"{pair}@2026-03-{d}" for pair in PAIRS for d in (24, 25))
