@@ -7,16 +7,22 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
+from prometheus_client import CollectorRegistry
 
+from monitoring.feed_metrics import FeedMetrics
 from producer.feed.feed_transactions import FeedTransactions
+from producer.feed.feed_work import FeedWork
+from producer.feed.publication_times import Timetable
 from producer.feed.published_rates import SOURCE_HEADER
+from producer.feed.single_turn import take_turn
+from producer.feed.sources import source_of
 from ratecast.contract.messages import RateHistory
 from ratecast.errors import OperationError, UsageError
 from ratecast_stack.children import free_port
 from tests import brokers
 from tests.producer.feed.feeds import PAIRS, at, day, feeder, feeds, ids, rate_server, topic, value
 from tests.producer.feed.rate_faults import multiplied
-from tests.producer.feed.rate_server import Fault
+from tests.producer.feed.rate_server import BANK, DIRECTORY, SDMX, Fault
 from tests.producer.feed.sped_up_clock import SpedUpClock
 
 if TYPE_CHECKING:
@@ -239,3 +245,31 @@ async def test_a_stop_lets_the_day_at_hand_be_committed_and_no_other(
         monkeypatch.setattr(FeedTransactions, "publish", publish)
         await one.run()
     assert await ids(settings) == sorted(f"{pair}@2026-03-{d}" for pair in PAIRS for d in (24, 25))
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "pairs"),
+    [
+        ("ecb", DIRECTORY, PAIRS),
+        ("ecb-sdmx", SDMX, PAIRS),
+        ("frankfurter", "/v1", PAIRS),
+        ("frankfurter", "/v2", PAIRS),
+        ("bank-of-england", BANK, ("GBP/USD", "GBP/JPY")),
+    ],
+)
+async def test_every_source_over_http_is_published_and_caught_up(
+    settings: Settings, kind: str, path: str, pairs: tuple[str, ...]
+) -> None:
+    async with rate_server("2026-03-24") as server:
+        for now, new in (("2026-03-24 20:00", 1), ("2026-03-26 20:00", 2)):
+            source = source_of(kind, server.url + path, pairs)
+            metrics = FeedMetrics(CollectorRegistry(), source.name, ())
+            clock = SpedUpClock(at(now))
+            turn = await take_turn(
+                FeedWork(settings, source, pairs, Timetable(), clock, metrics), dry_run=False
+            )
+            assert len(turn.messages) == new * len(pairs)
+            assert (turn.held, turn.missing_day) == ((), None)
+            for text in ("2026-03-25", "2026-03-26"):
+                server.publish(day(text))
+    assert await ids(settings) == sorted(f"{pair}@2026-03-{d}" for pair in pairs for d in (24, 25, 26))
