@@ -84,7 +84,7 @@ def freshest(path: Path, today: dt.date) -> EcbRates:
     try:
         table = load_local(path, package, today)
     except UsageError as fault:
-        return EcbRates(package, unused=f"not used: {fault}")
+        return EcbRates(package, unused=f"{fault}; the file is not used")
     return EcbRates(table, path) if table.dates[-1] > package.dates[-1] else EcbRates(package)
 
 
