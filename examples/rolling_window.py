@@ -23,7 +23,9 @@ def main() -> None:
     """Read to the end of the input, and wait until every message is on the topic."""
     if len(sys.argv) != 2:
         sys.exit("usage: python examples/rolling_window.py FIRST_DAY < RATES")
-    producer = Producer({"bootstrap.servers": BROKER, "enable.idempotence": True, "message.timeout.ms": 30_000})
+    producer = Producer(
+        {"bootstrap.servers": BROKER, "enable.idempotence": True, "message.timeout.ms": 30_000}
+    )
     windows = defaultdict(lambda: deque(maxlen=WINDOW))
     errors = []
     for date, pair, text in csv.reader(sys.stdin):
@@ -48,7 +50,9 @@ def main() -> None:
             "message_id": f"{pair}@{date}",
         }
         # The key keeps a pair on one partition, and so in order.
-        producer.produce(TOPIC, json.dumps(history), key=pair, on_delivery=lambda error, _: errors.append(error))
+        producer.produce(
+            TOPIC, json.dumps(history), key=pair, on_delivery=lambda error, _: errors.append(error)
+        )
         producer.poll(0 if len(producer) < 10_000 else 1)
     producer.flush()
     if failed := [error.str() for error in errors if error is not None]:

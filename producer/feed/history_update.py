@@ -17,9 +17,8 @@ from typing import TYPE_CHECKING
 from producer.feed.polite_http import Validators
 from producer.feed.source import SourceUnavailableError
 from ratecast.errors import OperationError, UsageError
-from ratecast.rates.freshest import EcbRates, freshest, load_local, missing_days
+from ratecast.rates.freshest import Copies, EcbRates, copies, load_local, missing_days
 from ratecast.rates.succession import Succession, compare
-from ratecast.rates.tables import load_ecb
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -69,7 +68,8 @@ async def update(path: Path, fetch: Fetch, today: dt.date, *, force: bool = Fals
         UsageError: the file cannot be written.
         OperationError: nothing could be fetched, or it is not the ECB's history. The file is as it was.
     """
-    before = freshest(path, today)
+    found = copies(path, today)
+    before = found.fresher(path)
     with _scratch_beside(path) as scratch:
         try:
             fetched = await fetch(_known(path, before, today))
@@ -83,7 +83,7 @@ async def update(path: Path, fetch: Fetch, today: dt.date, *, force: bool = Fals
             )
         _write(scratch, fetched.content)
         try:
-            new = load_local(scratch, load_ecb(), today)
+            new = load_local(scratch, found.package, today)
         except UsageError as fault:
             # The name of the scratch file means nothing to the user.
             raise OperationError(str(fault).replace(str(scratch), "what was fetched")) from None
@@ -93,7 +93,7 @@ async def update(path: Path, fetch: Fetch, today: dt.date, *, force: bool = Fals
             return Update(Outcome.REFUSED, before, succession, notes)
         _date(scratch, fetched.validators)
         scratch.replace(path)
-    return Update(Outcome.UPDATED, freshest(path, today), succession, notes)
+    return Update(Outcome.UPDATED, Copies(found.package, new, None).fresher(path), succession, notes)
 
 
 def _known(path: Path, before: EcbRates, today: dt.date) -> Validators | None:

