@@ -113,6 +113,7 @@ def backtest(  # noqa: PLR0913 - each argument is an option of the command
     ecb = ecb_rates.load(settings) if csv is None else None
     histories, skipped, source = _histories(csv, ecb, pairs, keep_outliers=keep_outliers)
     folds = _folds(histories, until, first_year)
+    ecb_rates.announce(ecb)
     with interruptible("no table is printed, and nothing was changed"), stage_bar() as progress:
         result = run(histories, folds, ForestSettings(seed=seed), chosen, progress)
     if json:

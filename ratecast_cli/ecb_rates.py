@@ -12,21 +12,20 @@ if TYPE_CHECKING:
     from ratecast.settings import Settings
 
 
-def load(settings: Settings, *, announce: bool = True) -> EcbRates:
-    """Returns the rates, and writes to stderr which they are, and why a file is not used.
-
-    Args:
-        settings: where the file is.
-        announce: also write which rates they are; a command that shows it in its result does not need it.
-    """
+def load(settings: Settings) -> EcbRates:
+    """Returns the rates; a file that cannot be used is named on stderr."""
     from ratecast.rates.freshest import freshest
 
     rates = freshest(settings.rates_file, today())
     if rates.unused is not None:
         console.warn(rates.unused)
-    if announce:
-        console.note(f"rates     {rates.describe(today())}")
     return rates
+
+
+def announce(rates: EcbRates | None, name: str = "rates") -> None:
+    """Write to stderr which rates a command uses; nothing if it uses a user's file."""
+    if rates is not None:
+        console.note(f"{name:<10}{rates.describe(today())}")
 
 
 def as_json(rates: EcbRates | None) -> dict[str, object]:

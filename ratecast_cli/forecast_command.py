@@ -86,7 +86,7 @@ def forecast(  # noqa: PLR0913 - each argument is an option of the command
     model = ForecastModel(load(settings.models_dir), settings.drift_std_threshold)
     today = ecb_rates.today()
     if csv is None:
-        ecb = ecb_rates.load(settings, announce=False)
+        ecb = ecb_rates.load(settings)
         source, origin = Screened(ecb.table), ecb.describe(today)
     else:
         ecb, source = None, newest_rates.load(Path(csv), today, keep_outliers=keep_outliers)

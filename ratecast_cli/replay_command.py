@@ -119,6 +119,7 @@ def replay(  # noqa: PLR0913 - each argument is an option of the command
         table = rates.load_csv(csv)
     pairs = parameters.parse_pairs(pair) or (rates.DEFAULT_PAIRS if csv is None else tuple(table.columns))
     plan = histories.plan(table, pairs, first, last, window, faults)
+    ecb_rates.announce(ecb)
     if plan.left_out:
         console.note(f"left out, with fewer than {window} rates: {', '.join(plan.left_out)}")
     for line in describe_holes(plan):

@@ -147,6 +147,7 @@ def retrain(  # noqa: PLR0913 - each argument is an option of the command
     today, day = dt.datetime.now(dt.UTC).date(), parse_day("--until", until)
     settings = prepare(models_dir=models_dir, bootstrap_servers=bootstrap_servers)
     ecb = ecb_rates.load(settings) if base == "ecb" else None
+    ecb_rates.announce(ecb, "base")
     source = _base(base, ecb, today, day, keep_outliers=keep_outliers)
 
     from training.model_comparison import Limits

@@ -85,6 +85,7 @@ def train(  # noqa: PLR0913, PLR0917 - each argument is an option of the command
 
     pairs = parameters.parse_pairs(pair)
     ecb = ecb_rates.load(settings) if csv is None else None
+    ecb_rates.announce(ecb)
     options = TrainOptions(
         models_dir=directory,
         until=day,

@@ -186,15 +186,17 @@ def test_what_cannot_be_fetched_is_one_line_and_exit_code_1(serve, answer):
 def test_commands_say_which_rates_they_use_and_programs_read_it(capsys):
     put(packed(NEWER))
     rates = ecb_rates.load(Settings())
+    ecb_rates.announce(rates, "base")
+    ecb_rates.announce(None)
     assert capsys.readouterr().err == (
-        f"rates     the ECB's rates until 2026-11-03 ({(ecb_rates.today() - later(2)).days} days old), "
+        f"base      the ECB's rates until 2026-11-03 ({(ecb_rates.today() - later(2)).days} days old), "
         "from rates/eurofxref-hist.zip\n"
     )
     assert ecb_rates.as_json(rates)["rates"] == rates.as_json(ecb_rates.today())
     assert ecb_rates.as_json(None) == {}
 
 
-def test_a_broken_file_is_remarked_also_where_the_rates_are_shown_in_the_result(capsys):
+def test_commands_name_a_file_that_is_not_used(capsys):
     FILE.mkdir(parents=True)
-    assert ecb_rates.load(Settings(), announce=False).table is PACKAGE
+    assert ecb_rates.load(Settings()).table is PACKAGE
     assert capsys.readouterr().err == "rates/eurofxref-hist.zip: not a file; the file is not used\n"
