@@ -132,6 +132,8 @@ def _envelope(document: Mapping[str, Any]) -> str | None:
     for key, value in document.items():
         if isinstance(value, dict) and _HISTORY in value:
             return f"an envelope: the history is inside {_quoted(key)}; send that object alone"
+        if isinstance(value, str) and value.lstrip()[:1] == "{" and f'"{_HISTORY}"' in value:
+            return f"an envelope: the history is inside {_quoted(key)}, as text; send that text alone"
     return None
 
 
@@ -141,8 +143,8 @@ def _rates(document: Mapping[str, Any]) -> str | None:
     for table in _TABLES:
         base = next((field for field in _TABLE_BASES if isinstance(lowered.get(field), str)), None)
         if base is not None and isinstance(lowered.get(table), dict):
-            days = any(isinstance(value, dict) for value in list(lowered[table].values())[:1])
-            when = "of several days" if days else "of one day"
+            first = next(iter(lowered[table].values()), None)
+            when = "of several days" if isinstance(first, dict) else "of one day"
             return f"many currencies' rates {when} (`{base}` and `{table}`): {_WINDOW}"
     if any(lowered.keys() >= bar for bar in _BARS):
         return f"a bar (open, high, low, close): {_WINDOW}; use the closing rates"

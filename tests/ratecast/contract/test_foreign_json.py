@@ -39,6 +39,7 @@ KINDS: dict[str, object] = {
     "a list of 2 histories": [MESSAGE, MESSAGE],
     "the rates alone": [1.1534, 1.1541, 1.1529],
     "an envelope: the history is inside `value`": {"key": "EUR/USD", "value": MESSAGE},
+    "an envelope: the history is inside `message`, as text": {"message": json.dumps(MESSAGE)},
     "many currencies' rates of one day (`base` and `rates`)": FRANKFURTER,
     "many currencies' rates of one day (`base` and `rates`): keep": OPEN_EXCHANGE_RATES,
     "many currencies' rates of several days": {**FRANKFURTER, "rates": {"2026-11-27": {"USD": 1.1534}}},
