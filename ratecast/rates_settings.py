@@ -30,5 +30,7 @@ class RatesSettings(BaseSettings):
     @classmethod
     def _url_is_a_url(cls, text: str) -> str:
         if not _URL.fullmatch(text):
-            raise ValueError(f"must be an address that begins with https:// or http://, got {shown(text)}")
+            # An address with a user may contain a password, which belongs in no log.
+            got = "one with a user" if "@" in text else shown(text)
+            raise ValueError(f"must be an address like https://host/path, got {got}")
         return text

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from producer.feed.polite_http import Validators
     from ratecast.rates.tables import RateTable
 
-_FRANKFURT = ZoneInfo("Europe/Berlin")
 
 RatesFile = Annotated[
     str | None,
@@ -54,6 +53,11 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="rates")
 
 
+def _today() -> dt.date:
+    """Returns the day at the ECB, which has begun earlier than in UTC."""
+    return dt.datetime.now(ZoneInfo("Europe/Berlin")).date()
+
+
 def _help(context: typer.Context) -> None:
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
@@ -77,7 +81,7 @@ def update(
     from ratecast_cli.session import prepare
 
     settings = prepare(uses_broker=False, rates_file=rates_file)
-    today = dt.datetime.now(_FRANKFURT).date()
+    today = _today()
 
     async def fetch(known: Validators | None) -> HistoryFile | None:
         return await fetch_history(settings.rates_url, today=today, known=known)
@@ -111,7 +115,7 @@ def show(
 
     pairs = parameters.parse_pairs(pair)
     settings = prepare(uses_broker=False, rates_file=rates_file)
-    today = dt.datetime.now(_FRANKFURT).date()
+    today = _today()
     found = copies(settings.rates_file, today)
     used = found.fresher(settings.rates_file)
     newest = {name: _newest(used.table, name, days) for name in dict.fromkeys(pairs)}

@@ -119,12 +119,19 @@ def test_wrong_use_is_one_line(arguments, words, serve):
     assert asked == []
 
 
-def test_another_address_is_checked_before_it_is_asked(serve, monkeypatch):
+@pytest.mark.parametrize(
+    ("address", "got"),
+    [
+        ("ftp://ecb", "'ftp://ecb'"),
+        ("ecb.europa.eu", "'ecb.europa.eu'"),
+        ("https://me:hush@ecb/", "one with a user"),
+    ],
+)
+def test_another_address_is_checked_before_it_is_asked(serve, monkeypatch, address, got):
     asked = serve(packed(NEWER))
-    monkeypatch.setenv("RATECAST_RATES_URL", "ftp://ecb")
-    assert str(run("update").exception) == (
-        "RATECAST_RATES_URL must be an address that begins with https:// or http://, got 'ftp://ecb'"
-    )
+    monkeypatch.setenv("RATECAST_RATES_URL", address)
+    expected = f"RATECAST_RATES_URL must be an address like https://host/path, got {got}"
+    assert str(run("update").exception) == expected
     assert asked == []
 
 
