@@ -147,7 +147,6 @@ def retrain(  # noqa: PLR0913 - each argument is an option of the command
     today, day = dt.datetime.now(dt.UTC).date(), parse_day("--until", until)
     settings = prepare(models_dir=models_dir, bootstrap_servers=bootstrap_servers)
     ecb = ecb_rates.load(settings) if base == "ecb" else None
-    ecb_rates.announce(ecb, "base")
     source = _base(base, ecb, today, day, keep_outliers=keep_outliers)
 
     from training.model_comparison import Limits
@@ -174,6 +173,7 @@ def retrain(  # noqa: PLR0913 - each argument is an option of the command
         shadow=shadow,
         notes=_notes(source, overlay),
     )
+    ecb_rates.announce(ecb, "base")
     if not json:
         unknown = set(feed.pairs) - set(pairs)
         for line in retrain_view.remarks(settings, feed, overlay, source, unknown):

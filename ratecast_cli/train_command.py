@@ -85,7 +85,6 @@ def train(  # noqa: PLR0913, PLR0917 - each argument is an option of the command
 
     pairs = parameters.parse_pairs(pair)
     ecb = ecb_rates.load(settings) if csv is None else None
-    ecb_rates.announce(ecb)
     options = TrainOptions(
         models_dir=directory,
         until=day,
@@ -98,6 +97,7 @@ def train(  # noqa: PLR0913, PLR0917 - each argument is an option of the command
     )
     with interruptible("no model was saved, and the current model is unchanged"), stage_bar() as progress:
         result = run(options, progress)
+    ecb_rates.announce(ecb)  # not before it, so that an error is one line
     if json:
         console.print_json({**as_json(result), **ecb_rates.as_json(ecb)})
     else:
