@@ -1,8 +1,8 @@
-"""Publishes the history of each new rate: reads lines `date,pair,rate`, oldest first, and keeps the last 61 of each pair.
+"""Publishes the history of each new rate: reads CSV with `date,pair,rate`, oldest first, and keeps the last 61 of each pair.
 
     python examples/rolling_window.py 2026-11-27 < last_three_months.csv
 
-Lines before the date only fill the windows. It needs confluent-kafka.
+Rates before the date only fill the windows. It needs confluent-kafka.
 """
 
 import csv
@@ -28,8 +28,9 @@ def main() -> None:
     )
     windows = defaultdict(lambda: deque(maxlen=WINDOW))
     errors = []
-    for date, pair, text in csv.reader(sys.stdin):
-        day, rate, window = dt.date.fromisoformat(date), float(text), windows[pair]
+    for line in csv.DictReader(sys.stdin):
+        date, pair, rate = line["date"], line["pair"], float(line["rate"])
+        day, window = dt.date.fromisoformat(date), windows[pair]
         last = window[-1][0] if window else day
         if day < last:
             sys.exit(f"{pair}: {day} comes after {last}: sort the lines by date")
@@ -44,8 +45,8 @@ def main() -> None:
             continue
         history = {
             "pair": pair,
-            "history": [rate for _, rate in window],
-            "times": [str(day) for day, _ in window],
+            "history": [number for _, number in window],
+            "times": [str(date) for date, _ in window],
             "as_of": date,
             "message_id": f"{pair}@{date}",
         }

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ratecast.settings import Settings
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "rolling_window.py"
+HEADER = "date,pair,rate"
 PAIRS = ("EUR/GBP", "EUR/USD")
 FILL, FIRST, LAST = dt.date(2026, 6, 1), dt.date(2026, 10, 1), dt.date(2026, 10, 30)
 
@@ -38,7 +39,7 @@ def published(settings: Settings, first: str, lines: Iterable[str]) -> str:
     """Run the example as a user does; returns what it wrote to stderr."""
     done = subprocess.run(
         [sys.executable, str(EXAMPLE), first],
-        input="\n".join(lines),
+        input="\n".join([HEADER, *lines]),
         env={**os.environ, **variables(settings)},
         capture_output=True,
         text=True,
@@ -125,7 +126,7 @@ def histories_of(monkeypatch, failing):
     def _histories(*lines: str) -> list[dict]:
         monkeypatch.setattr(confluent_kafka, "Producer", Remembers)
         monkeypatch.setattr(sys, "argv", ["rolling_window.py", "2026-01-01"])
-        monkeypatch.setattr(sys, "stdin", io.StringIO("\n".join(lines)))
+        monkeypatch.setattr(sys, "stdin", io.StringIO("\n".join([HEADER, *lines])))
         runpy.run_path(str(EXAMPLE), run_name="__main__")
         return sent
 
