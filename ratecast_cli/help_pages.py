@@ -68,7 +68,9 @@ def of_setting(name: str) -> str:
     """Returns the environment variable and the default of a setting, as help texts show them."""
     from ratecast.settings import ENV_PREFIX, Settings
 
-    return rf"\[env: {ENV_PREFIX}{name.upper()}] \[default: {Settings.model_fields[name].default}]"
+    default = Settings.model_fields[name].default
+    shown = "" if default is None else rf" \[default: {default}]"
+    return rf"\[env: {ENV_PREFIX}{name.upper()}]{shown}"
 
 
 def without_colours() -> None:

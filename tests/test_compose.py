@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from ratecast import __version__
+from ratecast.feed_settings import FeedSettings
 from ratecast.settings import ENV_PREFIX, Settings
 from ratecast.web_settings import WebSettings
 from ratecast_stack.jvm.jars import KAFKA_VERSION
@@ -27,6 +28,8 @@ PINNED = re.compile(
 )  # PostgreSQL's versions have two numbers
 # Only the sink gets settings of the database; its connection comes from libpq's variables.
 OF_THE_SINK = {"RATECAST_POSTGRES_DSN", "RATECAST_POSTGRES_SCHEMA"}
+# And only the feed gets its own.
+OF_THE_FEED = {ENV_PREFIX + field.upper() for field in FeedSettings.model_fields}
 VARIABLE = re.compile(r"(?<!\$)\$\{(\w+)")
 
 every_service = pytest.mark.parametrize("name", sorted(SERVICES))
@@ -118,7 +121,7 @@ def test_services_have_a_health_check(name):
     service = SERVICES[name]
     if name in ONE_SHOT | UNCHECKED:
         assert service.get("healthcheck", {"disable": True}) == {"disable": True}
-    elif name == "worker":
+    elif name in {"worker", "feed"}:
         assert "healthcheck" not in service  # the image's
         assert re.search(r'^HEALTHCHECK .*\\\n  CMD \["python", .*/health', DOCKERFILE, re.MULTILINE)
     else:
@@ -206,7 +209,7 @@ def test_the_example_of_settings_names_every_variable_and_its_default():
     }  # written into the volume once and never changed
     passed_on = {
         name
-        for service in ("worker", "web", "sink")
+        for service in ("worker", "web", "sink", "feed")
         for name, value in SERVICES[service]["environment"].items()
         if value is None
     }
@@ -229,7 +232,7 @@ def test_every_setting_can_be_set_in_the_stack_but_those_of_the_image(name):
     assert fixed & of_web == {"RATECAST_WEB_HOST", "RATECAST_WEB_PORT"}
     known = {ENV_PREFIX + field.upper() for field in Settings.model_fields}
     environment = {key: value for key, value in SERVICES[name]["environment"].items() if ENV_PREFIX in key}
-    known -= OF_THE_SINK
+    known -= OF_THE_SINK | OF_THE_FEED
     assert environment.keys() | fixed == (known if name == "web" else known - of_web | (fixed & of_web))
     assert environment.keys().isdisjoint(fixed)
     for key, value in environment.items():  # passed on, or with a default for the stack
@@ -245,6 +248,13 @@ def test_the_sink_gets_the_settings_of_the_workers_and_the_schema():
     )
     assert sink["PGUSER"] == SERVICES["postgres"]["environment"]["POSTGRES_USER"]
     assert sink["PGPASSWORD"] == "${POSTGRES_PASSWORD-}"
+
+
+def test_the_feed_gets_the_settings_of_the_workers_and_its_own_and_reaches_its_source():
+    feed, worker = SERVICES["feed"], SERVICES["worker"]["environment"]
+    assert set(feed["environment"]) == {*worker, *OF_THE_FEED}
+    assert feed["profiles"] == ["feed"]
+    assert set(feed["networks"]) == {"stream", "scrape", "edge"}
 
 
 def test_the_database_is_a_profile_that_nothing_else_waits_for():

@@ -13,6 +13,7 @@ TOO_SLOW_TO_COMMIT = 1.0  # seconds until its transaction is committed
 DRIFTED = 0.30  # share of messages
 LATE, TOO_LATE = 60.0, 600.0  # seconds of lag: warning, critical
 SINK_LATE = 300.0  # seconds that the oldest message which is not in the database is old
+FEED_LATE = 1_800.0  # seconds that a rate which is due has been late
 BEHIND = 1_000.0  # records of lag in a partition; growing lag above this fires an alert
 DEAD_LETTERS = 0.01  # share of outcomes, by code
 ABORTED = 0.05  # share of a worker's transactions

@@ -8,6 +8,7 @@ from monitoring.grafana.firing_panels import active_alerts
 from monitoring.grafana.frame import OVERVIEW_UID, board
 from monitoring.grafana.lag_row import lag
 from monitoring.grafana.latency_row import latency
+from monitoring.grafana.live_feed_row import live_feed
 from monitoring.grafana.message_drift_row import drift
 from monitoring.grafana.now_row import flow, state
 from monitoring.grafana.sink_row import sink
@@ -32,6 +33,7 @@ def dashboard() -> Dashboard:
             ("Drift", drift()),
             ("Workers", workers()),
             ("Sink", sink()),
+            ("Feed", live_feed()),
         ],
         partitions=True,
     )

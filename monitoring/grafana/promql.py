@@ -8,6 +8,7 @@ WORKERS = 'job=~"ratecast-worker.*"'
 CLUSTER = 'cluster=~"$cluster"'
 JOB = f'{CLUSTER},{WORKERS},job=~"$job"'
 SINK = f'{CLUSTER},job=~"ratecast-sink.*"'
+FEED = f'{CLUSTER},job=~"ratecast-feed.*"'
 INSTANCE = f'{JOB},instance=~"$instance"'
 PAIR = f'pair=~"$pair",{INSTANCE}'
 PARTITION = f'partition=~"$partition",{INSTANCE}'
@@ -20,7 +21,7 @@ LAG_SECONDS = f"ratecast:consumer_lag_seconds:max_30s{{{PARTITION}}}"
 # are shown for every job of the workers.
 FIRING = (
     'ALERTS{alertstate="firing",alertname=~"Ratecast.+",cluster=~"$cluster|",'
-    'job=~"$job|ratecast-sink.*|kafka-lag|prometheus|alertmanager|",pair=~"$pair|",instance=~"$instance|"}'
+    'job=~"$job|ratecast-sink.*|ratecast-feed.*|kafka-lag|prometheus|alertmanager|",pair=~"$pair|",instance=~"$instance|"}'
 )
 SENT = FIRING.replace("}", ',severity!="info"}')  # alerts for information are not sent
 

@@ -19,10 +19,12 @@ MAX_RETRY_AFTER_SECONDS = 24 * 3600.0
 _LONGEST_SHOWN = 120  # characters of a library's message
 
 _REMEDIES = {
+    400: "it does not accept the question; check address and pairs",
     401: "it wants credentials, which this program does not send",
     403: "it refuses this client; ask its operator, or use another source",
     404: "check the address; the path may have moved",
     410: "the path has moved; look up the new address",
+    422: "it does not accept the question; check address and pairs",
     429: "it was asked too often; the next attempt waits",
 }
 
@@ -30,7 +32,7 @@ _REMEDIES = {
 # What the client raises -> outcome for the metric, and what to say. The first that fits counts.
 _FAILURES: tuple[tuple[tuple[type[BaseException], ...], str, str], ...] = (
     (
-        (aiohttp.ClientConnectorDNSError,),
+        (aiohttp.ClientConnectorDNSError, UnicodeError),
         "no_host",
         "there is no host {host}; check the address and the name server",
     ),
@@ -86,7 +88,7 @@ def without_credentials(address: str) -> str:
         url = URL(address)
     except ValueError:
         return "the address"
-    if not url.host:
+    if not url.raw_host:
         return ascii(address.partition("?")[0].rpartition("@")[2][:_LONGEST_SHOWN])
     return shown(url)
 
@@ -121,7 +123,7 @@ def of_error(url: URL, error: Exception, timeout_seconds: float | None) -> Sourc
     outcome, sentence = next(
         (outcome, sentence) for kinds, outcome, sentence in _FAILURES if isinstance(error, kinds)
     )
-    what = sentence.format(host=url.host, port=url.port, said=one_line(cause), seconds=timeout_seconds)
+    what = sentence.format(host=url.raw_host, port=url.port, said=one_line(cause), seconds=timeout_seconds)
     return SourceUnavailableError(f"{shown(url)}: {what}", outcome)
 
 

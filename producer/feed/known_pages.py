@@ -49,6 +49,10 @@ class KnownPages:
         while len(self._known) > _MOST_PAGES:
             self._known.popitem(last=False)
 
+    def forget(self) -> None:
+        """Fetch and read every page again."""
+        self._known.clear()
+
     async def close(self) -> None:
         """Close the connections."""
         await self._client.close()

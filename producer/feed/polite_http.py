@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 USER_AGENT = f"ratecast/{__version__} (+https://github.com/ratecast/ratecast)"
-MAX_BODY_BYTES = 32 * 1024 * 1024
+MAX_BODY_BYTES = 16 * 1024 * 1024
 TIMEOUT_SECONDS = 60.0
 CONNECT_SECONDS = 15.0
 MAX_REDIRECTS = 5
@@ -93,14 +93,7 @@ class PoliteClient:
         max_body_bytes: int = MAX_BODY_BYTES,
         timeout_seconds: float = TIMEOUT_SECONDS,
     ) -> None:
-        self._tls = ssl.create_default_context()
-        if ca_file is not None:
-            try:
-                self._tls.load_verify_locations(ca_file)
-            except (OSError, ssl.SSLError) as error:
-                raise UsageError(
-                    f"{ca_file}: no file of certificates in PEM: {http_failures.one_line(error)}"
-                ) from None
+        self._tls = _trusting(ca_file) if ca_file else True
         self._max_body_bytes = max_body_bytes
         self._timeout = aiohttp.ClientTimeout(timeout_seconds, connect=CONNECT_SECONDS)
         self._session: aiohttp.ClientSession | None = None
@@ -166,3 +159,15 @@ class PoliteClient:
                 )
             chunks.append(chunk)
         return b"".join(chunks)
+
+
+def _trusting(ca_file: Path) -> ssl.SSLContext:
+    """Return a context that trusts the system's certificates and those of a file."""
+    context = ssl.create_default_context()
+    try:
+        context.load_verify_locations(ca_file)
+    except (OSError, ssl.SSLError) as error:
+        raise UsageError(
+            f"{ca_file}: no file of certificates in PEM: {http_failures.one_line(error)}"
+        ) from None
+    return context

@@ -39,6 +39,18 @@ def sender_task(producer: Any) -> asyncio.Task[None] | None:
     return task
 
 
+def forgotten_futures(producer: Any) -> list[asyncio.Future[Any]]:
+    """Returns the futures in which a fenced AIOKafkaProducer keeps its error besides the deliveries.
+
+    They are the end of its transaction and the waiters of batches that were never sent. Nobody awaits them, and asyncio
+    logs such an error when the future is collected, which may be much later and in the middle of any other code.
+    """
+    batches = [batch for queue in producer._message_accumulator._batches.values() for batch in queue]  # noqa: SLF001
+    futures = [batch._drain_waiter for batch in batches]  # noqa: SLF001
+    end = producer._txn_manager.wait_for_transaction_end()  # noqa: SLF001
+    return futures if end is None else [*futures, end]
+
+
 def raise_group_error(consumer: Any) -> None:
     """Raise the error that the group coordinator last reported to an AIOKafkaConsumer, and clear it.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
+from monitoring.feed_metrics import READ, FeedMetrics
 from monitoring.http import HttpServer
 from monitoring.lag import PartitionLag
 from monitoring.sink_metrics import SinkMetrics
@@ -24,6 +25,21 @@ async def metrics_of_a_sink() -> AsyncIterator[str]:
     metrics = SinkMetrics(registry := CollectorRegistry(), lambda: lags)
     metrics.committed({"predictions": 3}, {}, 0.01)
     metrics.failed()
+    server = HttpServer(registry, metrics.http_requests, lambda: {"ready": True}, lambda: None)
+    await server.start("127.0.0.1", 0)
+    try:
+        yield f"127.0.0.1:{server.port}"
+    finally:
+        await server.stop()
+
+
+@asynccontextmanager
+async def metrics_of_a_feed() -> AsyncIterator[str]:
+    """Serves the metrics of a feed that has polled once and refused a rate, and yields its address."""
+    metrics = FeedMetrics(registry := CollectorRegistry(), "ecb", ("screened",))
+    metrics.watch(lambda: 60.0, lambda: 0.0)
+    metrics.polled(READ)
+    metrics.refused("screened")
     server = HttpServer(registry, metrics.http_requests, lambda: {"ready": True}, lambda: None)
     await server.start("127.0.0.1", 0)
     try:

@@ -28,7 +28,7 @@ from tests import brokers, dashboards, drifting_inputs
 from tests.bad_records import BAD
 from tests.bundles import LEVELS, SIGMA, training_stats, write_bundle, write_manifest
 from tests.dashboards import Query, metric_names
-from tests.integration.exporters import kminion, metrics_of_a_sink
+from tests.integration.exporters import kminion, metrics_of_a_feed, metrics_of_a_sink
 from tests.integration.prometheus import running_prometheus
 from tests.integration.workers import publish, running_worker
 
@@ -136,8 +136,15 @@ async def observed(settings, directory):
     async with (
         running_worker(settings) as worker,
         metrics_of_a_sink() as sink,
+        metrics_of_a_feed() as feed,
         running_prometheus(
-            directory, {"ratecast-worker": f"127.0.0.1:{worker.http.port}", "ratecast-sink": sink}, copies
+            directory,
+            {
+                "ratecast-worker": f"127.0.0.1:{worker.http.port}",
+                "ratecast-sink": sink,
+                "ratecast-feed": feed,
+            },
+            copies,
         ) as prometheus,
     ):
         await prometheus_has_seen(

@@ -12,6 +12,7 @@ import pytest
 from prometheus_client import CollectorRegistry, Metric, generate_latest
 
 from monitoring.exposition import exposition
+from monitoring.feed_metrics import FeedMetrics
 from monitoring.lag import PartitionLag
 from monitoring.metrics import WorkerMetrics
 from monitoring.sink_metrics import SinkMetrics
@@ -56,11 +57,12 @@ def test_every_metric_of_the_contract_is_there(metrics, registry) -> None:
 
 
 def of_all_programs(of_a_worker: CollectorRegistry) -> list[Metric]:
-    """Returns the families of a worker, the page and the sink."""
+    """Returns the families of a worker, the page, the sink and the feed."""
     of_web, of_sink = CollectorRegistry(), CollectorRegistry()
     WebMetrics(of_web)
     SinkMetrics(of_sink, list)
-    return [*of_a_worker.collect(), *of_web.collect(), *of_sink.collect()]
+    FeedMetrics(of_feed := CollectorRegistry(), "ecb", ())
+    return [*of_a_worker.collect(), *of_web.collect(), *of_sink.collect(), *of_feed.collect()]
 
 
 def test_the_reference_lists_every_metric_and_no_other(metrics, registry) -> None:

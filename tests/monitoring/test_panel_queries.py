@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.gc_collector import GCCollector
 from prometheus_client.process_collector import ProcessCollector
 
+from monitoring.feed_metrics import FeedMetrics
 from monitoring.grafana import build, frame
 from monitoring.metrics import WorkerMetrics
 from monitoring.sink_metrics import SinkMetrics
@@ -44,6 +45,9 @@ OF_ALL_WORKERS = {
     "ratecast-overview / Rows written by table / A",
     "ratecast-overview / Lag of the sink / A",
     "ratecast-overview / Failures of the sink's database / A",
+    "ratecast-overview / Late rates of the feed / A",
+    "ratecast-overview / Polls by outcome / A",
+    "ratecast-overview / Refused by the feed / A",
 }
 # Variables that a part of a query ignores: whether any worker publishes, whether any worker reads a partition, and sinks.
 IGNORED = {
@@ -53,6 +57,9 @@ IGNORED = {
         "instance",
     },
     ("ratecast-overview / Lag of the sink / A", "ratecast:sink_lag_seconds:max_30s"): {"partition"},
+    ("ratecast-overview / Late rates of the feed / A", "feed_late_seconds"): {"job", "instance"},
+    ("ratecast-overview / Polls by outcome / A", "feed_polls_total"): {"job", "instance"},
+    ("ratecast-overview / Refused by the feed / A", "feed_refused_total"): {"job", "instance"},
     ("ratecast-overview / Predictions flowing / A", "predictions_published_total"): {"job", "instance"},
     ("ratecast-overview / Predictions flowing / A", "ratecast:consumer_lag_records:max"): {"partition"},
     ("ratecast-overview / Partitions without owner / A", "consumer_lag_records"): {
@@ -81,10 +88,11 @@ def labels() -> dict[str, set[str]]:
     registry = CollectorRegistry()
     WorkerMetrics(registry, list)
     SinkMetrics(sinks := CollectorRegistry(), list)
+    FeedMetrics(feeds := CollectorRegistry(), "ecb", ())
     ProcessCollector(registry=registry)
     GCCollector(registry=registry)
     found: dict[str, set[str]] = dict(RECORDED)
-    for collector in [*registry._collector_to_names, *sinks._collector_to_names]:
+    for collector in [*registry._collector_to_names, *sinks._collector_to_names, *feeds._collector_to_names]:
         for family in getattr(collector, "describe", collector.collect)():
             names = set(getattr(family, "_labelnames", None) or getattr(collector, "_labelnames", None) or ())
             endings = {"counter": ["_total"], "histogram": ["_bucket", "_sum", "_count"]}.get(

@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.process_collector import ProcessCollector
 
 from monitoring import metrics, newest_collector
+from monitoring.feed_metrics import FeedMetrics
 from monitoring.grafana import runbooks
 from monitoring.sink_metrics import SinkMetrics
 from ratecast.contract.alerts import MARKET_ALERTS
@@ -90,10 +91,11 @@ def series_of_programs() -> set[str]:
     metrics.WorkerMetrics(registry, list)
     ProcessCollector(registry=registry)
     SinkMetrics(of_sinks := CollectorRegistry(), list)
+    FeedMetrics(of_feeds := CollectorRegistry(), "ecb", ())
     suffixes = {"counter": ["_total"], "histogram": ["_bucket", "_count", "_sum"]}
     return {
         family.name + suffix
-        for family in (*registry.collect(), *of_sinks.collect())
+        for family in (*registry.collect(), *of_sinks.collect(), *of_feeds.collect())
         for suffix in suffixes.get(family.type, [""])
     }
 
@@ -248,7 +250,14 @@ def test_prometheus_scrapes_every_ten_seconds_what_the_stack_runs() -> None:
     config = load(PROMETHEUS / "prometheus.yml")
     assert config["global"]["scrape_interval"] == "10s"
     jobs = {job["job_name"]: job for job in config["scrape_configs"]}
-    assert set(jobs) == {"prometheus", "alertmanager", "ratecast-worker", "ratecast-sink", "kafka-lag"}
+    assert set(jobs) == {
+        "prometheus",
+        "alertmanager",
+        "ratecast-worker",
+        "ratecast-sink",
+        "ratecast-feed",
+        "kafka-lag",
+    }
     (dns,) = jobs["ratecast-worker"]["dns_sd_configs"]
     assert (dns["names"], dns["type"], dns["port"]) == (["worker"], "A", 8000)
     selected = {

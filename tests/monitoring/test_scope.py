@@ -30,6 +30,7 @@ RULES = [
 JOBS = {
     ("=~", "ratecast-worker.*"),
     ("=~", "ratecast-sink.*"),
+    ("=~", "ratecast-feed.*"),
     ("=", "kafka-lag"),
     ("=", "prometheus"),
     ("=", "alertmanager"),
@@ -58,7 +59,8 @@ def test_a_panel_shows_the_chosen_clusters_and_jobs_only(expr: str) -> None:
         elif not is_budget(selector):
             assert ("=~", "$cluster") in selector.of("cluster"), selector
             # A recorded series of a whole cluster has no job.
-            job = ("=~", "ratecast-sink.*" if selector.metric.startswith("sink_") else "ratecast-worker.*")
+            program = selector.metric.partition("_")[0]
+            job = ("=~", f"ratecast-{program if program in {'sink', 'feed'} else 'worker'}.*")
             assert ":" in selector.metric or job in selector.of("job"), selector
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry
 
+from monitoring.feed_metrics import FeedMetrics
 from monitoring.metrics import WorkerMetrics
 from monitoring.sink_metrics import SinkMetrics
 from monitoring.web_metrics import WebMetrics
@@ -38,9 +39,17 @@ _SINK_HEAD = """## `ratecast sink postgres`
 and 503 with the fault in words while the database or the brokers fail. Its `/health` answers 503 when a step hangs."""
 
 
+_FEED_HEAD = """## `ratecast feed`
+
+`ratecast feed` serves these on `/metrics`. Its `/ready` answers 200 while the last poll and the last publication worked, and 503 with the
+fault in words otherwise. It also says up to which day every pair is published, and when the next poll is. Its `/health` answers 503 when a
+step hangs. To wait for the next rate is healthy."""
+
+
 def metrics_page() -> str:
     """Return a table of every metric with its type, labels and meaning, for each program."""
     of_worker, of_web, of_sink = CollectorRegistry(), CollectorRegistry(), CollectorRegistry()
+    FeedMetrics(of_feed := CollectorRegistry(), "ecb", ())
     WorkerMetrics(of_worker, list)
     WebMetrics(of_web)
     SinkMetrics(of_sink, list)
@@ -52,6 +61,8 @@ def metrics_page() -> str:
         table(heads, sorted(_rows(of_web, {}))),
         _SINK_HEAD,
         table(heads, sorted(_rows(of_sink, {}))),
+        _FEED_HEAD,
+        table(heads, sorted(_rows(of_feed, {}))),
     ]
     return "\n\n".join(parts) + "\n"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Literal, get_args, get_origin
 
+from ratecast.feed_settings import FeedSettings
 from ratecast.settings import ENV_PREFIX, Settings
 from ratecast.web_settings import WebSettings
 from tools.reference.markdown import code, sentences, table
@@ -27,7 +28,8 @@ def settings_page() -> str:
         (code(f"{ENV_PREFIX}{name.upper()}"), code(default_text(field)), _meaning(field))
         # Those of one program stand after those of all.
         for name, field in sorted(
-            Settings.model_fields.items(), key=lambda item: item[0] in WebSettings.model_fields
+            Settings.model_fields.items(),
+            key=lambda item: (item[0] in FeedSettings.model_fields, item[0] in WebSettings.model_fields),
         )
     ]
     return f"{_HEAD}\n\n{table(('variable', 'default', 'meaning'), rows)}\n"

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from producer.feed.formats.day_rules import DayRules
 
 MAX_REFUSALS = 200  # named one by one; the others are counted
+_MOST_DAYS = 50_000  # remembered; more would let a hostile answer fill the memory
 
 
 class CollectedRates:
@@ -41,25 +42,32 @@ class CollectedRates:
         self._refusals: list[Refusal] = []
         self._unnamed = 0
         self._days: dict[str, dt.date | None] = {}
+        self._file = ""
+
+    def reading(self, file: str) -> None:
+        """Name the file that is read from now on. Refusals begin with it."""
+        self._file = f"{file}: "
 
     def refuse(self, reason: Reason, detail: str) -> None:
         """Record something that is not taken."""
         if len(self._refusals) < MAX_REFUSALS:
-            self._refusals.append(Refusal(reason, detail))
+            self._refusals.append(Refusal(reason, self._file + detail))
         else:
             self._unnamed += 1
 
     def day(self, text: str, where: str) -> dt.date | None:
         """Return the day of a text; None if it is refused. A day that occurs in many rows is refused once."""
-        if text not in self._days:
-            day = notation.day(text)
-            if day is None:
-                self.refuse(Reason.INVALID_DAY, f"{where}: {notation.shown(text)} is no date")
-            elif fault := self._rules.fault(day):
-                self.refuse(fault.reason, f"{where}: {fault.detail}")
-                day = None
+        if text in self._days:
+            return self._days[text]
+        day = notation.day(text)
+        if day is None:
+            self.refuse(Reason.INVALID_DAY, f"{where}: {notation.shown(text)} is no date")
+        elif fault := self._rules.fault(day):
+            self.refuse(fault.reason, f"{where}: {fault.detail}")
+            day = None
+        if len(self._days) < _MOST_DAYS:
             self._days[text] = day
-        return self._days[text]
+        return day
 
     def add(self, pair: str, day: dt.date | None, text: str, where: str) -> None:
         """Take the rate of a pair and day, or refuse it.
@@ -81,15 +89,20 @@ class CollectedRates:
         if known != rate:
             self.refuse(Reason.TWICE, f"{where}: {pair} of {day} is {known:.10g} above and {rate:.10g} here")
 
-    def answer(self) -> Answer:
-        """Return what was taken, days ascending, and what was not. The table is None if nothing was taken."""
+    def answer(self, *, may_be_empty: bool = False) -> Answer:
+        """Return what was taken, days ascending, and what was not. The table is None if nothing was taken.
+
+        Args:
+            may_be_empty: whether an answer without any rate or fault is usual; otherwise it is refused.
+        """
         refusals = tuple(self._refusals)
         if self._unnamed:
             detail = f"{self._unnamed:,} more faults like these"
             refusals += (Refusal(refusals[-1].reason, detail),)
         days = sorted({day for column in self._rates.values() for day in column})
         if not days:
-            return Answer(None, refusals)
+            nothing = (Refusal(Reason.EMPTY, "there is not one rate in it"),)
+            return Answer(None, refusals if refusals or may_be_empty else nothing)
         nan = float("nan")
         columns = {
             pair: np.array([column.get(day, nan) for day in days])

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from producer.feed.formats.collected_rates import CollectedRates
 
 
+_LONGEST_LINE = 64 * 1024  # bytes; a hundred pairs need two thousand
+
+
 def rows(body: bytes, collected: CollectedRates) -> Iterator[tuple[int, list[str]]]:
     """Yield number and cells, without blanks around them, of each line that has any.
 
@@ -27,6 +30,9 @@ def rows(body: bytes, collected: CollectedRates) -> Iterator[tuple[int, list[str
     """
     for number, line in enumerate(io.BytesIO(body.removeprefix(codecs.BOM_UTF8)), 1):
         if not line.strip():
+            continue
+        if len(line) > _LONGEST_LINE:
+            collected.refuse(Reason.MALFORMED, f"line {number}: it is longer than {_LONGEST_LINE:,} bytes")
             continue
         if not line.endswith(b"\n"):
             collected.refuse(

