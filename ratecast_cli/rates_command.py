@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 from typing import TYPE_CHECKING, Annotated
-from zoneinfo import ZoneInfo
 
 import typer
 
@@ -54,8 +53,10 @@ def register(app: typer.Typer) -> None:
 
 
 def _today() -> dt.date:
-    """Returns the day at the ECB, which has begun earlier than in UTC."""
-    return dt.datetime.now(ZoneInfo("Europe/Berlin")).date()
+    """Returns the day at the ECB, which begins earlier than in UTC."""
+    from producer.feed.publication_times import FRANKFURT
+
+    return dt.datetime.now(FRANKFURT).date()
 
 
 def _help(context: typer.Context) -> None:
@@ -84,7 +85,9 @@ def update(
     today = _today()
 
     async def fetch(known: Validators | None) -> HistoryFile | None:
-        return await fetch_history(settings.rates_url, today=today, known=known)
+        return await fetch_history(
+            settings.rates_url, today=today, ca_file=settings.feed_ca_file, known=known
+        )
 
     with interruptible(f"{settings.rates_file} is unchanged"):
         result = asyncio.run(run(settings.rates_file, fetch, today, force=force))

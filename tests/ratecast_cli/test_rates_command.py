@@ -38,8 +38,8 @@ def serve(monkeypatch):
     asked: list[str] = []
 
     def _serve(content: bytes | Exception | None, *refusals: Refusal) -> list[str]:
-        async def fetch(address: str, **_: object) -> HistoryFile | None:
-            asked.append(address)
+        async def fetch(address: str, *, ca_file: Path | None, **_: object) -> HistoryFile | None:
+            asked.append(address if ca_file is None else f"{address}, {ca_file}")
             if isinstance(content, Exception):
                 raise content
             table = None if content == b"" else PACKAGE
@@ -148,9 +148,10 @@ def test_update_keeps_the_file_and_says_what_it_brought(serve, monkeypatch):
     ]
     assert asked == [Settings.model_fields["rates_url"].default]
     monkeypatch.setenv("RATECAST_RATES_URL", "http://127.0.0.1:1/x.zip")
+    monkeypatch.setenv("RATECAST_FEED_CA_FILE", "own.pem")
     again = run("update", "--json")
     assert json.loads(again.stdout)["outcome"] == "unchanged"
-    assert asked[1:] == ["http://127.0.0.1:1/x.zip"]
+    assert asked[1:] == ["http://127.0.0.1:1/x.zip, own.pem"]
 
 
 def test_a_worse_copy_is_refused_with_exit_code_1_and_the_file_stays(serve):
