@@ -135,8 +135,14 @@ def test_a_few_revised_rates_do_not_make_a_file_foreign(path):
 
 
 def test_a_copy_of_the_packages_file_is_the_same_history(tmp_path):
-    """The real file of the ECB is read by the same code as the package's."""
-    real = load_ecb()
+    """All 41 currencies of the ECB, with their holes."""
+    whole = load_ecb()
+    newest = whole.dates >= np.datetime64("2022-01-01")
+    real = replace(
+        whole,
+        dates=whole.dates[newest],
+        columns={pair: column[newest] for pair, column in whole.columns.items()},
+    )
     path = tmp_path / "copy.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(ecb_zip.MEMBER, csv_text(real))
