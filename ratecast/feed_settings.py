@@ -32,7 +32,9 @@ class FeedSettings(BaseSettings):
         "reference rates, or all pairs that the Bank of England or the CSV quotes.",
     )
     feed_ca_file: Path | None = Field(
-        None, description="File of CA certificates to trust besides the system's when the source is polled."
+        None,
+        description="File of CA certificates to trust besides the system's when the source is polled, and by "
+        "`ratecast rates update`.",
     )
     feed_poll_seconds: float = Field(
         300.0,

@@ -15,6 +15,7 @@ from ratecast.errors import UsageError
 from ratecast.feed_settings import FeedSettings
 from ratecast.field_faults import first_fault, predicate, shown
 from ratecast.optional_fields import OptionalFields, parse_horizons, parse_quantiles
+from ratecast.rates_settings import RatesSettings
 from ratecast.sink_settings import SinkSettings
 from ratecast.web_settings import WebSettings
 
@@ -35,7 +36,7 @@ _SERVICE = re.compile(
 _SERVICE_ADDRESS = re.compile(r"(tcp|udp|sctp)://.*")  # value of a Service's variable ..._PORT
 
 
-class Settings(WebSettings, SinkSettings, FeedSettings):
+class Settings(WebSettings, SinkSettings, FeedSettings, RatesSettings):
     """Every setting of every program; each is also documented for users, and a test compares the two."""
 
     model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, frozen=True, extra="ignore")

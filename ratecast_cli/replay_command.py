@@ -13,7 +13,7 @@ import typer
 
 from producer.plan.faults import NATURES, SYNTAX, TAKES_RATES_AWAY, FaultKind, parse_fault
 from ratecast.signals import on_stop_signal
-from ratecast_cli import console, parameters, progress
+from ratecast_cli import console, ecb_rates, parameters, progress
 from ratecast_cli.interruption import INTERRUPTED
 from ratecast_cli.wording import counted
 
@@ -111,9 +111,15 @@ def replay(  # noqa: PLR0913 - each argument is an option of the command
     faults = [parse_fault(text) for text in inject or ()]
     # A loop runs as a service, which may start before the brokers have names.
     settings = prepare(bootstrap_servers=bootstrap_servers, waits_for_names=loop)
-    table = rates.load_ecb() if csv is None else rates.load_csv(csv)
+    ecb = None
+    if csv is None:
+        ecb = ecb_rates.load(settings)
+        table = ecb.table
+    else:
+        table = rates.load_csv(csv)
     pairs = parameters.parse_pairs(pair) or (rates.DEFAULT_PAIRS if csv is None else tuple(table.columns))
     plan = histories.plan(table, pairs, first, last, window, faults)
+    ecb_rates.announce(ecb)
     if plan.left_out:
         console.note(f"left out, with fewer than {window} rates: {', '.join(plan.left_out)}")
     for line in describe_holes(plan):
@@ -122,7 +128,7 @@ def replay(  # noqa: PLR0913 - each argument is an option of the command
         console.note(describe(fault, plan.injected))
     summary = asyncio.run(_run(settings, plan, pace, loop))
     if json:
-        console.print_json(as_json(summary, plan.injected))
+        console.print_json({**as_json(summary, plan.injected), **ecb_rates.as_json(ecb)})
     else:
         show(summary)
     if summary.resume_from is not None:

@@ -11,10 +11,11 @@ import typer
 
 from ratecast.errors import OperationError, UsageError
 from ratecast.rates import left_out
-from ratecast_cli import console, estimator_options, parameters, retrain_view
+from ratecast_cli import console, ecb_rates, estimator_options, parameters, retrain_view
 from ratecast_cli.interruption import interruptible
 
 if TYPE_CHECKING:
+    from ratecast.rates.freshest import EcbRates
     from ratecast.rates.gathered import TopicRates
     from ratecast.rates.overlay import Overlay
     from ratecast.rates.table_screening import Screened
@@ -145,7 +146,8 @@ def retrain(  # noqa: PLR0913 - each argument is an option of the command
         raise UsageError("--dry-run changes nothing, so there would be no shadow model: leave out --shadow")
     today, day = dt.datetime.now(dt.UTC).date(), parse_day("--until", until)
     settings = prepare(models_dir=models_dir, bootstrap_servers=bootstrap_servers)
-    source = _base(base, today, day, keep_outliers=keep_outliers)
+    ecb = ecb_rates.load(settings) if base == "ecb" else None
+    source = _base(base, ecb, today, day, keep_outliers=keep_outliers)
 
     from training.model_comparison import Limits
     from training.retrain import RetrainOptions
@@ -171,6 +173,7 @@ def retrain(  # noqa: PLR0913 - each argument is an option of the command
         shadow=shadow,
         notes=_notes(source, overlay),
     )
+    ecb_rates.announce(ecb, "base")
     if not json:
         unknown = set(feed.pairs) - set(pairs)
         for line in retrain_view.remarks(settings, feed, overlay, source, unknown):
@@ -178,7 +181,7 @@ def retrain(  # noqa: PLR0913 - each argument is an option of the command
     with interruptible(_UNCHANGED), stage_bar() as progress:
         result = run(champion, options, progress)
     if json:
-        console.print_json(retrain_view.as_json(result, feed, overlay, source))
+        console.print_json({**retrain_view.as_json(result, feed, overlay, source), **ecb_rates.as_json(ecb)})
     else:
         retrain_view.show(result, pairs)
     _require_better(result, tolerance, pair_tolerance)
@@ -198,15 +201,17 @@ def _require_better(result: RetrainResult, tolerance: float, pair_tolerance: flo
         )
 
 
-def _base(text: str, today: dt.date, until: dt.date | None, *, keep_outliers: bool) -> Screened | None:
+def _base(
+    text: str, ecb: EcbRates | None, today: dt.date, until: dt.date | None, *, keep_outliers: bool
+) -> Screened | None:
     """Returns the base; faulty rates of a file are left out."""
     from ratecast.rates.table_screening import Screened, screened
-    from ratecast.rates.tables import load_csv, load_ecb
+    from ratecast.rates.tables import load_csv
 
     if text == "none":
         return None
-    if text == "ecb":
-        return Screened(load_ecb())
+    if ecb is not None:
+        return Screened(ecb.table)
     return screened(load_csv(Path(text)), today, until, keep_outliers=keep_outliers)
 
 

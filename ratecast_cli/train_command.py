@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ratecast.rates import left_out
-from ratecast_cli import console, estimator_options, parameters
+from ratecast_cli import console, ecb_rates, estimator_options, parameters
 from ratecast_cli.interruption import interruptible
 from ratecast_cli.progress import stage_bar
 from ratecast_stack.directories import require_writable
@@ -76,16 +76,20 @@ def train(  # noqa: PLR0913, PLR0917 - each argument is an option of the command
 
     require_modules("training")
     day = parameters.parse_day("--until", until)
-    directory = load_settings(models_dir=models_dir).models_dir
+    settings = load_settings(models_dir=models_dir)
+    directory = settings.models_dir
     require_writable(directory)
 
     from training.train import train as run
     from training.train_options import TrainOptions
 
+    pairs = parameters.parse_pairs(pair)
+    ecb = ecb_rates.load(settings) if csv is None else None
     options = TrainOptions(
         models_dir=directory,
         until=day,
-        pairs=parameters.parse_pairs(pair),
+        pairs=pairs,
+        ecb=None if ecb is None else ecb.table,
         csv=None if csv is None else Path(csv),
         default_pair=None if default_pair is None else parameters.parse_pair(default_pair, "--default-pair"),
         forest=estimator_options.forest_settings(seed, estimator, centre_estimator),
@@ -93,8 +97,9 @@ def train(  # noqa: PLR0913, PLR0917 - each argument is an option of the command
     )
     with interruptible("no model was saved, and the current model is unchanged"), stage_bar() as progress:
         result = run(options, progress)
+    ecb_rates.announce(ecb)  # not before it, so that an error is one line
     if json:
-        console.print_json(as_json(result))
+        console.print_json({**as_json(result), **ecb_rates.as_json(ecb)})
     else:
         show(result)
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from ratecast.errors import ModelBundleError, UsageError
 from ratecast.kafka.topics import ensure_topics
 from ratecast.model.bundle import current_version, load
+from ratecast.rates.freshest import freshest
 from ratecast.stages import OnStage, silent
 from ratecast_stack.children import answers, free_port, running
 from ratecast_stack.directories import require_writable
@@ -95,7 +96,8 @@ def ensure_model(
     report(
         f"training a first model on the ECB's rates until {TRAIN_UNTIL} (it is kept in {settings.models_dir})"
     )
-    return train(TrainOptions(settings.models_dir, until=TRAIN_UNTIL), progress).stats
+    ecb = freshest(settings.rates_file, dt.datetime.now(dt.UTC).date())
+    return train(TrainOptions(settings.models_dir, until=TRAIN_UNTIL, ecb=ecb.table), progress).stats
 
 
 @contextmanager

@@ -26,6 +26,8 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith("RATECAST_") and not name.startswith("RATECAST_TEST_"):
             monkeypatch.delenv(name)
+    # Nor must the file that `ratecast rates update` keeps in a developer's checkout.
+    monkeypatch.setenv("RATECAST_RATES_FILE", "no-such-directory/eurofxref-hist.zip")
 
 
 def pytest_report_header() -> str:

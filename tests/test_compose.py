@@ -11,6 +11,7 @@ import yaml
 
 from ratecast import __version__
 from ratecast.feed_settings import FeedSettings
+from ratecast.rates_settings import RatesSettings
 from ratecast.settings import ENV_PREFIX, Settings
 from ratecast.web_settings import WebSettings
 from ratecast_stack.jvm.jars import KAFKA_VERSION
@@ -30,6 +31,8 @@ PINNED = re.compile(
 OF_THE_SINK = {"RATECAST_POSTGRES_DSN", "RATECAST_POSTGRES_SCHEMA"}
 # And only the feed gets its own.
 OF_THE_FEED = {ENV_PREFIX + field.upper() for field in FeedSettings.model_fields}
+# The stack trains on the rates of the package: its file systems are read-only, so nothing would keep newer ones.
+OF_THE_RATES = {ENV_PREFIX + field.upper() for field in RatesSettings.model_fields}
 VARIABLE = re.compile(r"(?<!\$)\$\{(\w+)")
 
 every_service = pytest.mark.parametrize("name", sorted(SERVICES))
@@ -232,7 +235,7 @@ def test_every_setting_can_be_set_in_the_stack_but_those_of_the_image(name):
     assert fixed & of_web == {"RATECAST_WEB_HOST", "RATECAST_WEB_PORT"}
     known = {ENV_PREFIX + field.upper() for field in Settings.model_fields}
     environment = {key: value for key, value in SERVICES[name]["environment"].items() if ENV_PREFIX in key}
-    known -= OF_THE_SINK | OF_THE_FEED
+    known -= OF_THE_SINK | OF_THE_FEED | OF_THE_RATES
     assert environment.keys() | fixed == (known if name == "web" else known - of_web | (fixed & of_web))
     assert environment.keys().isdisjoint(fixed)
     for key, value in environment.items():  # passed on, or with a default for the stack

