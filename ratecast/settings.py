@@ -13,6 +13,7 @@ from pydantic_settings import SettingsConfigDict
 
 from ratecast.errors import UsageError
 from ratecast.field_faults import first_fault, predicate, shown
+from ratecast.model_settings import ModelSettings
 from ratecast.optional_fields import OptionalFields, parse_horizons, parse_quantiles
 from ratecast.sink_settings import SinkSettings
 from ratecast.web_settings import WebSettings
@@ -34,7 +35,7 @@ _SERVICE = re.compile(
 _SERVICE_ADDRESS = re.compile(r"(tcp|udp|sctp)://.*")  # value of a Service's variable ..._PORT
 
 
-class Settings(WebSettings, SinkSettings):
+class Settings(WebSettings, SinkSettings, ModelSettings):
     """Every setting of every program; each is also documented for users, and a test compares the two."""
 
     model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, frozen=True, extra="ignore")

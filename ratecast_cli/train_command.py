@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ratecast.rates import left_out
-from ratecast_cli import console, estimator_options, parameters
+from ratecast_cli import console, estimator_options, parameters, signing_option
 from ratecast_cli.interruption import interruptible
 from ratecast_cli.progress import stage_bar
 from ratecast_stack.directories import require_writable
@@ -68,6 +68,7 @@ def train(  # noqa: PLR0913, PLR0917 - each argument is an option of the command
     estimator: estimator_options.Estimator = None,
     centre_estimator: estimator_options.CentreEstimator = None,
     keep_outliers: parameters.KeepOutliers = False,  # noqa: FBT002 - a flag of the command line
+    sign_key: signing_option.SignKey = None,
     models_dir: parameters.ModelsDir = None,
     json: parameters.Json = False,  # noqa: FBT002 - a flag of the command line
 ) -> None:
@@ -76,7 +77,9 @@ def train(  # noqa: PLR0913, PLR0917 - each argument is an option of the command
 
     require_modules("training")
     day = parameters.parse_day("--until", until)
-    directory = load_settings(models_dir=models_dir).models_dir
+    settings = load_settings(models_dir=models_dir)
+    directory = settings.models_dir
+    signer = signing_option.signing_key(settings, sign_key)
     require_writable(directory)
 
     from training.train import train as run
@@ -90,6 +93,7 @@ def train(  # noqa: PLR0913, PLR0917 - each argument is an option of the command
         default_pair=None if default_pair is None else parameters.parse_pair(default_pair, "--default-pair"),
         forest=estimator_options.forest_settings(seed, estimator, centre_estimator),
         keep_outliers=keep_outliers,
+        signing_key=signer,
     )
     with interruptible("no model was saved, and the current model is unchanged"), stage_bar() as progress:
         result = run(options, progress)

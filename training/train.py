@@ -129,7 +129,7 @@ def train(options: TrainOptions, progress: OnStage = silent) -> TrainingResult:
         notes=all_notes,
     )
     put = set_shadow if options.as_shadow else set_current
-    written = write_bundle(options.models_dir, content, dt.datetime.now(dt.UTC), put)
+    written = write_bundle(options.models_dir, content, dt.datetime.now(dt.UTC), put, options.signing_key)
     progress("done", total, total)
     not_pooled = {histories[position].pair: reason for position, reason in fitted.not_pooled.items()}
     return TrainingResult(written.directory, written.stats, evaluation, skipped, source, not_pooled, notes)

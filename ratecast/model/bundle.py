@@ -25,10 +25,12 @@ from ratecast.model.features import MODEL_INPUTS
 from ratecast.model.parity import Probes, Proof
 from ratecast.model.range_inputs import RANGE_INPUT_NAMES
 from ratecast.model.ranges import LEVELS
+from ratecast.model.signatures import MOST_SIGNATURE_BYTES, SIGNATURE
 from ratecast.model.training_stats import TrainingStats
 
 if TYPE_CHECKING:
     from ratecast.model.bundle_files import BundleDirectory
+    from ratecast.model.signatures import TrustedKeys
 
 MANIFEST = "manifest.json"
 STATS = "training_stats.json"
@@ -86,6 +88,7 @@ class Bundle(BaseModel):
     onnx: bytes
     centre: bytes | None = None
     digests: dict[str, str] = Field(description="File name -> SHA-256, hex, as in the manifest.")
+    manifest: bytes = Field(b"", description="The manifest's bytes, as they were verified.")
 
 
 def sha256(path: Path) -> str:
@@ -149,14 +152,14 @@ def write_pointer(path: Path, version: str) -> None:
     scratch.replace(path)
 
 
-def load(models_dir: Path, version: str | None = None) -> Bundle:
+def load(models_dir: Path, version: str | None = None, keys: TrustedKeys | None = None) -> Bundle:
     """Load a bundle, by default the current one, after verifying every checksum and the answers of its ONNX graph.
 
-    No file is unpickled: `JOBLIB` is read as bytes, for its checksum.
+    With keys, its signature is verified first. No file is unpickled: `JOBLIB` is read as bytes, for its checksum.
 
     Raises:
-        ModelBundleError: it is missing, incomplete or malformed, a checksum does not match, a file is not regular or too
-            large, or the ONNX graph does not give the answers of the scikit-learn forest.
+        ModelBundleError: it is missing, incomplete or malformed, none of the keys signed it, a checksum does not match, a
+            file is not regular or too large, or the ONNX graph does not give the answers of the scikit-learn forest.
     """
     version = version or current_version(models_dir)
     if not is_version(version):
@@ -164,7 +167,7 @@ def load(models_dir: Path, version: str | None = None) -> Bundle:
     path = models_dir / version
     try:
         with bundle_files.opened(path) as directory:
-            manifest = read_manifest(directory, version)
+            manifest, signed = read_manifest(directory, version, keys)
             contents = _verified_contents(directory, manifest)
     except FileNotFoundError as error:
         raise ModelBundleError(f"model {version} is incomplete: {error.filename} is missing") from None
@@ -194,25 +197,36 @@ def load(models_dir: Path, version: str | None = None) -> Bundle:
         onnx=contents[ONNX],
         centre=centre,
         digests=manifest.files,
+        manifest=signed,
     )
 
 
-def read_manifest(directory: BundleDirectory, version: str) -> Manifest:
-    """Return the manifest of a bundle.
+def read_manifest(
+    directory: BundleDirectory, version: str, keys: TrustedKeys | None = None
+) -> tuple[Manifest, bytes]:
+    """Return the manifest of a bundle, and its bytes. With keys, nothing of it is used before its signature was verified.
 
     Raises:
-        ModelBundleError: it is malformed, names files that no bundle has, or is that of another version.
+        ModelBundleError: it is malformed, not signed with one of the keys, names files that no bundle has, or is that of
+            another version.
         OSError: it cannot be read.
     """
     path = directory.path / MANIFEST
-    manifest = _parse(Manifest, path, directory.read(MANIFEST, MOST_MANIFEST_BYTES))
+    content = directory.read(MANIFEST, MOST_MANIFEST_BYTES)
+    if keys is not None:
+        if not directory.has(SIGNATURE):
+            raise ModelBundleError(f"model {version} is not signed, and RATECAST_MODEL_KEY wants a signature")
+        keys.check(
+            version, content, directory.read(SIGNATURE, MOST_SIGNATURE_BYTES), directory.path / SIGNATURE
+        )
+    manifest = _parse(Manifest, path, content)
     if manifest.model_version != version:
         raise ModelBundleError(
             f"the directory of model {version} holds model {manifest.model_version[:60]}: it was renamed"
         )
     if strange := sorted(manifest.files.keys() - MOST_BYTES.keys()):
         raise ModelBundleError(f"{path} lists {strange[0][:60]}, which is no file of a bundle")
-    return manifest
+    return manifest, content
 
 
 def _check_graph(onnx: bytes, probes: Probes, shape: tuple[int, int]) -> None:
