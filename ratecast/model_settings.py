@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from pathlib import Path  # noqa: TC003 - pydantic reads the annotation at run time
 
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings
 
+_URL = re.compile(r"[a-z][a-z0-9+.-]*://[^\s?#]+")
 _KEY_PREFIX = "ed25519:"
 _KEY_BYTES = 32
 
@@ -26,6 +28,22 @@ class ModelSettings(BaseSettings):
         description="File with public keys, one on a line. A model may be signed with any of them. The file is read again "
         "for each new model.",
     )
+
+    models_url: SecretStr | None = Field(
+        None,
+        description="Where the models are, such as `s3://bucket/models` or `https://host/models`. A worker copies what "
+        "`current` and `shadow` name there to `RATECAST_MODELS_DIR`.",
+    )
+    models_url_seconds: float = Field(
+        60.0, ge=1, description="How often a worker looks for another model at `RATECAST_MODELS_URL`."
+    )
+
+    @field_validator("models_url")
+    @classmethod
+    def _url_has_a_protocol(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None and not _URL.fullmatch(url.get_secret_value()):
+            raise ValueError("must be a URL like s3://bucket/models, without a question mark")
+        return url
 
     @field_validator("model_key")
     @classmethod

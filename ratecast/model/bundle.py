@@ -52,7 +52,7 @@ MOST_BYTES = {
 }
 MOST_MANIFEST_BYTES = 2**20
 _USED_BY_WORKERS = (ONNX, CENTRE, PARITY, STATS)
-_MOST_POINTER_BYTES = 2**10
+MOST_POINTER_BYTES = 2**10
 
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _Content = TypeVar("_Content", bound=BaseModel)
@@ -135,7 +135,7 @@ def read_pointer(path: Path) -> str | None:
         ModelBundleError: the file cannot be read, or does not name a version.
     """
     try:
-        version = bundle_files.read_regular(path, _MOST_POINTER_BYTES).decode().strip()
+        version = bundle_files.read_regular(path, MOST_POINTER_BYTES).decode().strip()
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError) as error:
