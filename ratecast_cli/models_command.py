@@ -1,4 +1,4 @@
-"""``ratecast models``: make a key, sign bundles, verify them, list them."""
+"""``ratecast models``: list bundles, verify them, sign them, and copy them from and to a URL."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ratecast.errors import ModelBundleError, OperationError
+from ratecast.errors import ModelBundleError, OperationError, UsageError
 from ratecast_cli import console, parameters
 from ratecast_cli.help_pages import App
 
 if TYPE_CHECKING:
     from ratecast.model.signatures import TrustedKeys
 
+_NO_URL = "RATECAST_MODELS_URL is not set: set it to where the models are, such as s3://bucket/models"
 Version = Annotated[
     str | None, typer.Argument(metavar="VERSION", help=r"Version of the model. \[default: the current one]")
 ]
@@ -22,7 +23,7 @@ Version = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Attach the commands."""
-    group = App(help="Show, verify and sign the models that workers load.")
+    group = App(help="Show, verify, sign, fetch and publish the models that workers load.")
     group.callback(invoke_without_command=True)(_help)
     group.command(
         "list",
@@ -52,6 +53,20 @@ def register(app: typer.Typer) -> None:
         short_help="Make a key pair for signing models.",
         epilog="Example: ratecast models keygen signing.pem",
     )(keygen)
+    group.command(
+        "pull",
+        help="Fetch the model that `current` names at RATECAST_MODELS_URL, and the one that `shadow` names, verify them, and "
+        "put them into use in the models directory. Workers do this by themselves.",
+        short_help="Fetch the models that a URL names.",
+        epilog="Example: RATECAST_MODELS_URL=https://models.example/fx ratecast models pull",
+    )(pull)
+    group.command(
+        "push",
+        help="Verify a model, copy it to RATECAST_MODELS_URL, and name it there in `current`. Workers with this URL then "
+        "load it. A version at the URL is never replaced by another model.",
+        short_help="Copy a model to a URL and put it into use there.",
+        epilog="Example: RATECAST_MODELS_URL=s3://bucket/fx ratecast models push",
+    )(push)
     app.add_typer(group, name="models")
 
 
@@ -227,3 +242,31 @@ def keygen(
     console.line(f"private key  {file}: keep it secret")
     console.line(f"public key   {key.public_key}")
     console.line(f"id           {key.id}")
+
+
+def pull(*, models_dir: parameters.ModelsDir = None) -> None:
+    """Fetch the current and the shadow model."""
+    from ratecast.remote.bundle_mirror import BundleMirror
+    from ratecast.settings import load_settings
+
+    mirror = BundleMirror.of(load_settings(models_dir=models_dir))
+    if mirror is None:
+        raise UsageError(_NO_URL)
+    console.line(f"model   {mirror.fetch_current()} (now current)")
+    if (shadow := mirror.fetch_shadow()) is not None:
+        console.line(f"shadow  {shadow}")
+
+
+def push(version: Version = None, *, models_dir: parameters.ModelsDir = None) -> None:
+    """Verify a model and publish it."""
+    from ratecast.model.signatures import TrustedKeys
+    from ratecast.remote.publishing_bundles import publish
+    from ratecast.remote.remote_files import RemoteFiles
+    from ratecast.settings import load_settings
+
+    settings = load_settings(models_dir=models_dir)
+    if settings.models_url is None:
+        raise UsageError(_NO_URL)
+    remote = RemoteFiles(settings.models_url.get_secret_value())
+    pushed = publish(settings.models_dir, version, TrustedKeys.of(settings), remote)
+    console.line(f"model   {pushed} (now current at {remote.shown})")

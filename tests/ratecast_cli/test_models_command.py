@@ -117,6 +117,21 @@ def test_keygen_prints_the_public_key_only(tmp_path):
     }
 
 
+def test_push_and_pull_carry_a_model_to_another_directory(models, tmp_path, monkeypatch, with_key):
+    for command in ("push", "pull"):
+        with pytest.raises(UsageError, match="RATECAST_MODELS_URL is not set"):
+            run("models", command)
+    monkeypatch.setenv("RATECAST_MODELS_URL", f"file://{tmp_path}/store")
+    assert f"signed (now current at file://{tmp_path}/store)" in run("models", "push")
+    there, here = tmp_path / "store", str(tmp_path / "here")
+    assert run("models", "pull", "--models-dir", here) == "model   signed (now current)\n"
+    set_shadow(there, "signed")
+    assert "shadow  signed" in run("models", "pull", "--models-dir", here)
+    assert "valid" in run("models", "verify", "--models-dir", here)
+    with pytest.raises(ModelBundleError, match="model unsigned is not signed"):
+        run("models", "push", "unsigned")
+
+
 def shadow_of(settings):
     set_current(settings.models_dir, "signed")
     set_shadow(settings.models_dir, "unsigned")
