@@ -131,6 +131,8 @@ def show(result: TrainingResult) -> None:
     for name, reason in result.skipped.items():
         console.line(f"left out: {name}, {reason}")
     console.line(f"model   {result.version} (now current)")
+    if result.signed_with is not None:
+        console.line(f"signed  with the key {result.signed_with}")
     console.line(f"report  {result.report}")
 
 
@@ -149,6 +151,7 @@ def as_json(result: TrainingResult) -> dict[str, Any]:
     evaluation = result.evaluation
     return {
         "version": result.version,
+        "signed_with": result.signed_with,
         "directory": str(result.directory),
         "report": str(result.report),
         "headline": result.headline,
