@@ -6,7 +6,7 @@ import re
 import time
 from typing import TYPE_CHECKING, Any
 
-from ratecast.errors import ModelBundleError, OperationError, UsageError
+from ratecast.errors import ModelBundleError, OperationError, UsageError, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -123,4 +123,4 @@ def without_credentials(text: str) -> str:
 
 
 def _reason(error: Exception) -> str:
-    return without_credentials(" ".join(str(error).split())) or type(error).__name__
+    return one_line(without_credentials(" ".join(str(error).split())), 500) or type(error).__name__

@@ -232,8 +232,8 @@ def test_a_directory_that_is_exchanged_while_it_is_read_does_no_harm(models, mon
     """The manifest is read, then the name is given to another directory: the open one is read on."""
     real = model.read_manifest
 
-    def exchanged(directory, version):
-        manifest = real(directory, version)
+    def exchanged(*arguments):
+        manifest = real(*arguments)
         (models / "one").rename(models / "away")
         shutil.copytree(models / "two", models / "one")
         return manifest
@@ -264,6 +264,37 @@ def test_statistics_with_a_field_twice_are_refused(models):
     write_manifest(models / "one", "one")
     with pytest.raises(ModelBundleError, match=r"training_stats\.json is malformed: Detected duplicate key"):
         load(models)
+
+
+FORGED = "x\n2026-11-28 12:00:00 INFO switched to model two\x1b[2J"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"model_version": FORGED},
+        {"files": {FORGED: "0"}},
+        {"files": {"A" * 5000: "0"}},
+        {"notes": [FORGED, 1]},
+    ],
+    ids=["a version", "a name", "a long name", "a note"],
+)
+def test_no_word_of_a_bundle_forges_a_line_of_the_log(models, changes):
+    with_manifest(models, **changes)
+    _is_one_line(models)
+
+
+def test_no_key_that_is_there_twice_forges_a_line_of_the_log(models):
+    entry = json.dumps({FORGED: 1})[1:-1]
+    (models / "one" / MANIFEST).write_text(f"{{{entry}, {entry}}}")
+    _is_one_line(models)
+
+
+def _is_one_line(models):
+    with pytest.raises(ModelBundleError) as refused:
+        load(models)
+    assert str(refused.value).isprintable()
+    assert len(str(refused.value)) <= ModelBundleError.MAX_LENGTH
 
 
 def test_a_pickle_is_verified_but_kept_nowhere(models):
