@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -29,17 +30,25 @@ if not app.registered_commands:  # once a process
     register()
 
 
-@pytest.fixture
-def key(tmp_path):
-    return SigningKey.make(tmp_path / "key.pem")
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("made")
+    signed = write_bundle(directory / "models", "signed")
+    SigningKey.make(directory / "key.pem").sign(signed, "signed", (signed / MANIFEST).read_bytes())
+    write_bundle(directory / "models", "unsigned", seed=1, make_current=False)
+    return directory
 
 
 @pytest.fixture
-def models(tmp_path, monkeypatch, key):
+def key(made, tmp_path):
+    shutil.copy(made / "key.pem", tmp_path)
+    return SigningKey.load(tmp_path / "key.pem")
+
+
+@pytest.fixture
+def models(made, tmp_path, monkeypatch, key):
     """A signed bundle that is current, and one that is not signed."""
-    directory = write_bundle(tmp_path / "models", "signed")
-    key.sign(directory, "signed", (directory / MANIFEST).read_bytes())
-    write_bundle(tmp_path / "models", "unsigned", seed=1, make_current=False)
+    shutil.copytree(made / "models", tmp_path / "models")
     monkeypatch.setenv("RATECAST_MODELS_DIR", str(tmp_path / "models"))
     return tmp_path / "models"
 
