@@ -173,13 +173,20 @@ def test_functions_and_training_are_refused():
         b"\x3b",
         b"\xff" * 20,
         b"\x08",
-        b"\x18\x00\x00\x00ORTM" + b"\0" * 30,
     ],
 )
 def test_what_is_not_onnx_is_refused(content):
     with pytest.raises(
         ModelBundleError, match=r"its ONNX model cannot be run: it is (not ONNX|in ONNX Runtime's)"
     ):
+        check_graph(content)
+
+
+def test_the_runtime_s_own_format_is_refused_though_it_reads_as_onnx():
+    """The runtime knows its format by the bytes 4 to 7, and these bytes are the name of the producer for ONNX."""
+    content = b"\x12\x06xxORTM" + graph_of(ADD, weights=[plain()]).SerializeToString()
+    assert onnx.ModelProto.FromString(content).graph.node
+    with pytest.raises(ModelBundleError, match="it is in ONNX Runtime's own format, not in ONNX's"):
         check_graph(content)
 
 
