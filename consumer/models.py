@@ -7,6 +7,7 @@ import logging
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from consumer.remote_models import RemoteModels
 from consumer.watched_bundle import WatchedBundle
 from ratecast.errors import ModelBundleError
 from ratecast.model import bundle as model
@@ -23,7 +24,9 @@ log = logging.getLogger(__name__)
 class Rejection:
     """A bundle that was rejected."""
 
-    version: str | None  # None if `current` itself cannot be read
+    version: (
+        str | None
+    )  # None if `current` itself cannot be read, or the bundle was refused before it was here
     reason: str
 
 
@@ -42,7 +45,9 @@ class CurrentModel:
         self._metrics = metrics
         self._scorer: Scorer | None = None
         self._rejected: Rejection | None = None
+        self._not_fetched: Rejection | None = None
         self._bundle = WatchedBundle(settings, model.current_version, settings.optional_fields)
+        self._remote = RemoteModels(settings, self._fetched)
 
     @property
     def version(self) -> str | None:
@@ -52,15 +57,25 @@ class CurrentModel:
     @property
     def refused(self) -> dict[str, Any] | None:
         """The bundle that ``current`` names and that was rejected, with the reason; None if there is none."""
-        return None if self._rejected is None else asdict(self._rejected)
+        rejected = self._not_fetched or self._rejected
+        return None if rejected is None else asdict(rejected)
 
     def scorer(self) -> Scorer:
         """Return the scorer of the current model."""
         assert self._scorer is not None  # noqa: S101 - loaded first thing at startup
         return self._scorer
 
+    async def start(self) -> None:
+        """Fetch the first model, if RATECAST_MODELS_URL says where from, and load it.
+
+        Raises:
+            OperationError: There is none, it cannot be fetched, or it was rejected.
+        """
+        await self._remote.start()
+        self.load()
+
     def load(self) -> None:
-        """Load the first model.
+        """Load the first model from the directory.
 
         Raises:
             ModelBundleError: There is none, or it was rejected.
@@ -69,7 +84,10 @@ class CurrentModel:
         log.info("model %s: %s", self.version, self.scorer().bundle.stats.headline)
 
     async def watch(self) -> None:
-        """Check for a new model every ``model_check_seconds``, until cancelled."""
+        """Check for a new model every ``model_check_seconds``, and at the URL as often as it says, until cancelled."""
+        await asyncio.gather(self._remote.watch(), self._watch_directory())
+
+    async def _watch_directory(self) -> None:
         while True:
             await asyncio.sleep(self._settings.model_check_seconds)
             await self.check()
@@ -82,9 +100,25 @@ class CurrentModel:
         elif found is not None:
             self._exchange(found)
 
+    def _fetched(self, refusal: ModelBundleError | None) -> None:
+        """Take note of whether the bundle that RATECAST_MODELS_URL names was refused, so that it did not arrive here."""
+        rejection = None if refusal is None else Rejection(None, str(refusal))
+        if rejection == self._not_fetched:
+            return
+        self._not_fetched = rejection
+        self._show_refused()
+        if rejection is None:
+            log.info("RATECAST_MODELS_URL names a sound model again; using %s", self.version)
+            return
+        self._metrics.model_reload("refused")
+        log.error("rejected a model: %s; still using %s", rejection.reason, self.version)
+
+    def _show_refused(self) -> None:
+        self._metrics.model_refused.set(self.refused is not None)
+
     def _exchange(self, found: Scorer) -> None:
         was_rejected, self._rejected = self._rejected, None
-        self._metrics.model_refused.set(0)
+        self._show_refused()
         if self._scorer is not None and _is_the_same(found.bundle, self._scorer.bundle):
             if was_rejected is not None:
                 log.info("`current` names model %s again, which is in use", self.version)
@@ -107,7 +141,7 @@ class CurrentModel:
         if rejection == self._rejected:
             return  # its files changed, but the error is the same
         self._rejected = rejection
-        self._metrics.model_refused.set(1)
+        self._show_refused()
         self._metrics.model_reload("refused")
         log.error("rejected a model: %s; still using %s", error, self.version)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ratecast.errors import ModelBundleError
 from ratecast.model import bundle as model
+from ratecast.model.signatures import TrustedKeys
 from ratecast.scoring.scorer import Scorer
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class WatchedBundle:
         self._settings = settings
         self._version = version
         self._optional = optional
+        self._keys = TrustedKeys.of(settings)
         self._seen: tuple[object, ...] | None = None
 
     def read(self) -> Scorer:
@@ -69,7 +71,7 @@ class WatchedBundle:
 
     def _read(self) -> Scorer:
         settings = self._settings
-        bundle = model.load(settings.models_dir, self._version(settings.models_dir))
+        bundle = model.load(settings.models_dir, self._version(settings.models_dir), self._keys)
         try:
             return Scorer(bundle, settings.max_message_bytes, settings.drift_std_threshold, self._optional)
         except (LookupError, ValueError) as error:
@@ -77,7 +79,7 @@ class WatchedBundle:
             raise ModelBundleError(f"model {bundle.version} cannot be used: {error!r}") from error
 
     def _fingerprint(self) -> tuple[object, ...]:
-        """Return a value that changes when the pointer names another version or a file of that version changes.
+        """Return a value that changes when the pointer names another version, or a file of that version or of the keys changes.
 
         Permissions count: a bundle that was rejected because it was unreadable is tried again once it is readable.
         """
@@ -87,6 +89,7 @@ class WatchedBundle:
             states = ((path.name, path.stat()) for path in sorted((models_dir / version).iterdir()))
             return (
                 version,
+                None if self._keys is None else self._keys.state(),
                 *(
                     (name, state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
                     for name, state in states

@@ -117,7 +117,7 @@ class Worker:
 
     async def startup(self) -> None:
         """Load the model, serve HTTP, connect to the broker, create missing topics and join the group."""
-        self.models.load()
+        await self.models.start()
         self._watch(self.models.watch(), "the task that checks for new models")
         self._watch(self.shadow.run(), "the task that scores with the shadow model")
         await self.http.start(self.settings.http_host, self.settings.http_port)

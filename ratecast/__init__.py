@@ -29,7 +29,8 @@ def load(models_dir: str | os.PathLike[str] = "models", version: str | None = No
         version: version of the model; the current one if None.
 
     Raises:
-        ModelBundleError: there is no such model, or its files are damaged.
+        ModelBundleError: there is no such model, its files are damaged, or ``RATECAST_MODEL_KEY`` is set and the model is
+            not signed with that key.
 
     Example: ``ratecast.load("models").forecast({"EUR/GBP": [0.8712, 0.8719, 0.8676]})["EUR/GBP"].range_95``
     """

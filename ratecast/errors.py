@@ -19,6 +19,20 @@ from __future__ import annotations
 from enum import StrEnum
 
 
+def one_line(text: str, most: int) -> str:
+    r"""Return a text as one line of at most so many printable characters.
+
+    >>> one_line("a\nb twice", 8)
+    'a\\nb tw…'
+    """
+    text = text[: most + 1]
+    if not text.isprintable():
+        text = "".join(
+            sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text
+        )
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
 class RatecastError(Exception):
     """Base of every error that ratecast raises on purpose."""
 
@@ -48,7 +62,15 @@ class ModelFailingError(OperationError):
 
 
 class ModelBundleError(OperationError):
-    """A model bundle is missing or incomplete, or a checksum does not match."""
+    """A model bundle is missing or incomplete, or a checksum does not match.
+
+    The message may quote a file of the bundle, and it goes into the log, so it is one line (`one_line`).
+    """
+
+    MAX_LENGTH = 1000
+
+    def __init__(self, message: str) -> None:
+        super().__init__(one_line(message, self.MAX_LENGTH))
 
 
 class MessageRejectedError(OperationError):
@@ -95,13 +117,7 @@ class RecordError(RatecastError):
     MAX_LENGTH = 500
 
     def __init__(self, code: ErrorCode, message: str) -> None:
-        message = message[: self.MAX_LENGTH + 1]
-        if not message.isprintable():
-            message = "".join(
-                sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in message
-            )
-        if len(message) > self.MAX_LENGTH:
-            message = f"{message[: self.MAX_LENGTH - 1]}…"
+        message = one_line(message, self.MAX_LENGTH)
         super().__init__(message)
         self.code = code
         self.message = message

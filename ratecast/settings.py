@@ -14,6 +14,7 @@ from pydantic_settings import SettingsConfigDict
 from ratecast.errors import UsageError
 from ratecast.feed_settings import FeedSettings
 from ratecast.field_faults import first_fault, predicate, shown
+from ratecast.model_settings import ModelSettings
 from ratecast.optional_fields import OptionalFields, parse_horizons, parse_quantiles
 from ratecast.rates_settings import RatesSettings
 from ratecast.sink_settings import SinkSettings
@@ -36,7 +37,7 @@ _SERVICE = re.compile(
 _SERVICE_ADDRESS = re.compile(r"(tcp|udp|sctp)://.*")  # value of a Service's variable ..._PORT
 
 
-class Settings(WebSettings, SinkSettings, FeedSettings, RatesSettings):
+class Settings(WebSettings, SinkSettings, FeedSettings, RatesSettings, ModelSettings):
     """Every setting of every program; each is also documented for users, and a test compares the two."""
 
     model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, frozen=True, extra="ignore")

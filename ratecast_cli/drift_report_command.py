@@ -142,6 +142,7 @@ def load_bundle(settings: Settings, version: str | None) -> Bundle:
         ModelBundleError: there is no model, or its bundle is damaged.
     """
     from ratecast.model import bundle as model
+    from ratecast.model.signatures import TrustedKeys
 
     if version is not None and not (settings.models_dir / version / model.MANIFEST).is_file():
         there = sorted(path.parent.name for path in settings.models_dir.glob(f"*/{model.MANIFEST}"))
@@ -149,7 +150,7 @@ def load_bundle(settings: Settings, version: str | None) -> Bundle:
             f"--model: {settings.models_dir} has no model {version}; it has {', '.join(there) or 'no model at all'}"
         )
     try:
-        return model.load(settings.models_dir, version)
+        return model.load(settings.models_dir, version, TrustedKeys.of(settings))
     except ModelBundleError as error:
         raise ModelBundleError(f"{error}; --models-dir sets the directory of the models") from None
 

@@ -78,12 +78,14 @@ def forecast(  # noqa: PLR0913 - each argument is an option of the command
     """Load model and rates, show a forecast of each pair, then report the pairs without one."""
     from ratecast.ask.forecast_model import ForecastModel
     from ratecast.model.bundle import load
+    from ratecast.model.signatures import TrustedKeys
     from ratecast.rates.table_screening import Screened
     from ratecast_cli.session import prepare
 
     pairs = tuple(dict.fromkeys(parameters.parse_pair(name, "AAA/BBB") for name in pair))
     settings = prepare(models_dir=models_dir, horizons=horizons, quantiles=quantiles, uses_broker=False)
-    model = ForecastModel(load(settings.models_dir), settings.drift_std_threshold)
+    bundle = load(settings.models_dir, keys=TrustedKeys.of(settings))
+    model = ForecastModel(bundle, settings.drift_std_threshold)
     today = ecb_rates.today()
     if csv is None:
         ecb = ecb_rates.load(settings)

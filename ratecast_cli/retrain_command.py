@@ -11,7 +11,7 @@ import typer
 
 from ratecast.errors import OperationError, UsageError
 from ratecast.rates import left_out
-from ratecast_cli import console, ecb_rates, estimator_options, parameters, retrain_view
+from ratecast_cli import console, ecb_rates, estimator_options, parameters, retrain_view, signing_option
 from ratecast_cli.interruption import interruptible
 
 if TYPE_CHECKING:
@@ -119,12 +119,14 @@ def retrain(  # noqa: PLR0913 - each argument is an option of the command
             help="With --promote: least number of forecasts to compare. The limits were measured on 1,200.",
         ),
     ] = 1200,
+    sign_key: signing_option.SignKey = None,
     models_dir: parameters.ModelsDir = None,
     json: parameters.Json = False,
     bootstrap_servers: parameters.BootstrapServers = None,
 ) -> None:
     """Read the topic, compare the models, promote the new one or report why not."""
     from ratecast.model.bundle import load
+    from ratecast.model.signatures import TrustedKeys
     from ratecast.rates.overlay import lay_over
     from ratecast_cli.parameters import parse_day
     from ratecast_cli.progress import stage_bar
@@ -146,6 +148,7 @@ def retrain(  # noqa: PLR0913 - each argument is an option of the command
         raise UsageError("--dry-run changes nothing, so there would be no shadow model: leave out --shadow")
     today, day = dt.datetime.now(dt.UTC).date(), parse_day("--until", until)
     settings = prepare(models_dir=models_dir, bootstrap_servers=bootstrap_servers)
+    signer = None if dry_run else signing_option.signing_key(settings, sign_key)
     ecb = ecb_rates.load(settings) if base == "ecb" else None
     source = _base(base, ecb, today, day, keep_outliers=keep_outliers)
 
@@ -154,7 +157,7 @@ def retrain(  # noqa: PLR0913 - each argument is an option of the command
     from training.retrain import retrain as run
 
     more = parameters.parse_pairs(pair)
-    champion = load(settings.models_dir)
+    champion = load(settings.models_dir, keys=TrustedKeys.of(settings))
     estimator_options.require_choice(champion.stats, estimator, centre_estimator)
     forest = estimator_options.forest_settings(seed, estimator, centre_estimator)
     with interruptible(_UNCHANGED):
@@ -172,6 +175,7 @@ def retrain(  # noqa: PLR0913 - each argument is an option of the command
         dry_run=dry_run,
         shadow=shadow,
         notes=_notes(source, overlay),
+        signing_key=signer,
     )
     ecb_rates.announce(ecb, "base")
     if not json:

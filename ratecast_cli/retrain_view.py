@@ -67,6 +67,8 @@ def show(result: RetrainResult, pairs: tuple[str, ...]) -> None:
         role = "now current" if result.shadow is None else "now the shadow model"
         console.out.print(f"\n[bold]{trained.headline}[/bold]\n", soft_wrap=True)
         console.line(f"model   {trained.version} ({role})")
+        if trained.signed_with is not None:
+            console.line(f"signed  with the key {trained.signed_with}")
         console.line(f"report  {trained.report}")
         for note in trained.notes:
             console.line(f"note    {note}")

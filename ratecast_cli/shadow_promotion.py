@@ -11,6 +11,7 @@ from ratecast.errors import OperationError, UsageError
 from ratecast.model.bundle import current_version, load, set_current
 from ratecast.model.ranges import LEVELS
 from ratecast.model.shadow_pointer import remove_shadow, shadow_version
+from ratecast.model.signatures import TrustedKeys
 from ratecast_cli import console, retrain_view
 from ratecast_cli.wording import counted
 
@@ -60,7 +61,7 @@ def promote(
     champion, shadow = current_version(settings.models_dir), shadow_version(settings.models_dir)
     if shadow is None:
         raise UsageError("there is no shadow model: `ratecast retrain --shadow` trains one")
-    load(settings.models_dir, shadow)  # a broken one must not become current
+    load(settings.models_dir, shadow, TrustedKeys.of(settings))  # a broken one must not become current
     urls = tuple(dict.fromkeys(urls)) or (_own_url(settings),)  # one worker must not count twice
     sums = _sums(urls, asyncio.run(_read_all(urls)), champion, shadow)
     trial = judge(sums, limits)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ratecast.rates import left_out
-from ratecast_cli import console, ecb_rates, estimator_options, parameters
+from ratecast_cli import console, ecb_rates, estimator_options, parameters, signing_option
 from ratecast_cli.interruption import interruptible
 from ratecast_cli.progress import stage_bar
 from ratecast_stack.directories import require_writable
@@ -68,6 +68,7 @@ def train(  # noqa: PLR0913, PLR0917 - each argument is an option of the command
     estimator: estimator_options.Estimator = None,
     centre_estimator: estimator_options.CentreEstimator = None,
     keep_outliers: parameters.KeepOutliers = False,  # noqa: FBT002 - a flag of the command line
+    sign_key: signing_option.SignKey = None,
     models_dir: parameters.ModelsDir = None,
     json: parameters.Json = False,  # noqa: FBT002 - a flag of the command line
 ) -> None:
@@ -78,6 +79,7 @@ def train(  # noqa: PLR0913, PLR0917 - each argument is an option of the command
     day = parameters.parse_day("--until", until)
     settings = load_settings(models_dir=models_dir)
     directory = settings.models_dir
+    signer = signing_option.signing_key(settings, sign_key)
     require_writable(directory)
 
     from training.train import train as run
@@ -94,6 +96,7 @@ def train(  # noqa: PLR0913, PLR0917 - each argument is an option of the command
         default_pair=None if default_pair is None else parameters.parse_pair(default_pair, "--default-pair"),
         forest=estimator_options.forest_settings(seed, estimator, centre_estimator),
         keep_outliers=keep_outliers,
+        signing_key=signer,
     )
     with interruptible("no model was saved, and the current model is unchanged"), stage_bar() as progress:
         result = run(options, progress)
@@ -132,6 +135,8 @@ def show(result: TrainingResult) -> None:
     for name, reason in result.skipped.items():
         console.line(f"left out: {name}, {reason}")
     console.line(f"model   {result.version} (now current)")
+    if result.signed_with is not None:
+        console.line(f"signed  with the key {result.signed_with}")
     console.line(f"report  {result.report}")
 
 
@@ -150,6 +155,7 @@ def as_json(result: TrainingResult) -> dict[str, Any]:
     evaluation = result.evaluation
     return {
         "version": result.version,
+        "signed_with": result.signed_with,
         "directory": str(result.directory),
         "report": str(result.report),
         "headline": result.headline,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from ratecast.errors import ModelBundleError, UsageError
 from ratecast.kafka.topics import ensure_topics
 from ratecast.model.bundle import current_version, load
+from ratecast.model.signatures import TrustedKeys
 from ratecast.rates.freshest import freshest
 from ratecast.stages import OnStage, silent
 from ratecast_stack.children import answers, free_port, running
@@ -82,12 +83,17 @@ def ensure_model(
         UsageError: training is needed, and its libraries or a writable directory are missing.
         ModelBundleError: there is a model, and it is damaged.
     """
+    keys = TrustedKeys.of(settings)
     try:
         version = current_version(settings.models_dir)
     except ModelBundleError:
         version = None
     if version is not None:
-        return load(settings.models_dir, version).stats
+        return load(settings.models_dir, version, keys).stats
+    if keys is not None:
+        raise UsageError(
+            "RATECAST_MODEL_KEY is set, so an unsigned first model would be refused: run `ratecast train --sign-key FILE`"
+        )
     require_modules("training")
     require_writable(settings.models_dir)
     from training.train import train

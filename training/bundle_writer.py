@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from ratecast.model.signing_key import SigningKey
     from ratecast.model.training_stats import TrainingStats
     from training.onnx_export import ExportedModel
 
@@ -74,19 +75,22 @@ def write_bundle(
     content: BundleContent,
     now: dt.datetime,
     put: Callable[[Path, str], None] = set_current,
+    signing_key: SigningKey | None = None,
 ) -> WrittenBundle:
     """Write ``models_dir/<version>/`` and make it the current bundle.
 
     All files are first written to a hidden directory, which is renamed when complete. An existing directory is never
     changed, so no reader can find an incomplete or mixed bundle, and a version never names two models. If a valid
     bundle with the same content exists, it is kept. If the existing one differs (other library versions gave another
-    forest) or is damaged, the new bundle gets the next free name, ``<version>.2``.
+    forest) or is damaged, the new bundle gets the next free name, ``<version>.2``. So it does if the existing one is not
+    signed with the key, because signing it would vouch for a pickle that somebody else may have put there.
 
     Args:
         models_dir: directory of all bundles.
         content: what to write.
         now: when the bundle was made.
         put: puts the version into use, in place of `set_current`.
+        signing_key: signs the bundle; None leaves it unsigned.
 
     Raises:
         OperationError: the directory cannot be written.
@@ -96,7 +100,7 @@ def write_bundle(
     try:
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir(parents=True)
-        written = _place(models_dir, scratch, content, now)
+        written = _place(models_dir, scratch, content, now, signing_key)
         put(models_dir, written.stats.model_version)
     except OSError as error:
         raise OperationError(
@@ -107,7 +111,9 @@ def write_bundle(
     return written
 
 
-def _place(models_dir: Path, scratch: Path, content: BundleContent, now: dt.datetime) -> WrittenBundle:
+def _place(
+    models_dir: Path, scratch: Path, content: BundleContent, now: dt.datetime, signing_key: SigningKey | None
+) -> WrittenBundle:
     """Put the bundle under the first name that is free or already has the same content."""
     _write_model(scratch, content)
     for number in itertools.count(1):
@@ -117,11 +123,13 @@ def _place(models_dir: Path, scratch: Path, content: BundleContent, now: dt.date
         stats = content.stats.model_copy(update={"model_version": version})
         (scratch / STATS).write_text(stats.model_dump_json(indent=1, by_alias=True) + "\n", encoding="utf-8")
         if directory.exists():
-            if _has_same_content(models_dir, version, scratch):
+            if _has_same_content(models_dir, version, scratch, signing_key):
                 break
             continue
         (scratch / REPORT).write_text(content.report(stats), encoding="utf-8")
         _write_manifest(scratch, version, content, now)
+        if signing_key is not None:
+            signing_key.sign(scratch, version, (scratch / MANIFEST).read_bytes())
         try:
             scratch.rename(directory)
         except OSError:
@@ -132,14 +140,15 @@ def _place(models_dir: Path, scratch: Path, content: BundleContent, now: dt.date
     return WrittenBundle(directory, stats)
 
 
-def _has_same_content(models_dir: Path, version: str, scratch: Path) -> bool:
+def _has_same_content(models_dir: Path, version: str, scratch: Path, signing_key: SigningKey | None) -> bool:
     """Whether a valid bundle gives the same forecasts; its report and its date may differ.
 
     The bytes of its pickle may differ too, because they depend on more than the forest. An equal graph means an equal
     forest.
     """
     try:
-        digests = load(models_dir, version).digests
+        keys = None if signing_key is None else signing_key.trusted
+        digests = load(models_dir, version, keys).digests
     except ModelBundleError:
         return False
     used_by_workers = (ONNX, PARITY, STATS)  # PARITY has the outputs of the centre's graph too

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ratecast.model.bundle import Bundle
+    from ratecast.model.signing_key import SigningKey
     from ratecast.rates.tables import RateTable
     from training.dataset import PairHistory
 
@@ -47,6 +48,7 @@ class RetrainOptions:
         dry_run: compare only.
         shadow: make the new model the shadow model, whatever the comparison says: a shadow model publishes nothing.
         notes: sentences on ``table`` for the report and the manifest.
+        signing_key: signs the new bundle; None leaves it unsigned.
     """
 
     models_dir: Path
@@ -57,6 +59,7 @@ class RetrainOptions:
     dry_run: bool = False
     shadow: bool = False
     notes: tuple[str, ...] = ()
+    signing_key: SigningKey | None = None
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,7 @@ def retrain(champion: Bundle, options: RetrainOptions, progress: OnStage = silen
         forest=options.forest,
         notes=options.notes,
         as_shadow=options.shadow,
+        signing_key=options.signing_key,
     )
     histories, _ = collect(training, options.table)
     if _is_made_from(champion, histories, options.forest):

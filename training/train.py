@@ -56,6 +56,7 @@ class TrainingResult:
         source: the rates, without those that were left out.
         not_pooled: pair -> why the common figures are fitted without it.
         notes: sentences on pairs that are not pooled and on figures that are missing.
+        signed_with: id of the key that signed the bundle; None if it is not signed.
     """
 
     directory: Path
@@ -65,6 +66,7 @@ class TrainingResult:
     source: Screened
     not_pooled: dict[str, str]
     notes: tuple[str, ...]
+    signed_with: str | None = None
 
     @property
     def version(self) -> str:
@@ -129,10 +131,13 @@ def train(options: TrainOptions, progress: OnStage = silent) -> TrainingResult:
         notes=all_notes,
     )
     put = set_shadow if options.as_shadow else set_current
-    written = write_bundle(options.models_dir, content, dt.datetime.now(dt.UTC), put)
+    written = write_bundle(options.models_dir, content, dt.datetime.now(dt.UTC), put, options.signing_key)
     progress("done", total, total)
     not_pooled = {histories[position].pair: reason for position, reason in fitted.not_pooled.items()}
-    return TrainingResult(written.directory, written.stats, evaluation, skipped, source, not_pooled, notes)
+    signer = None if options.signing_key is None else options.signing_key.id
+    return TrainingResult(
+        written.directory, written.stats, evaluation, skipped, source, not_pooled, notes, signer
+    )
 
 
 def _exported(fitted: FittedModel, rows: Rows, seed: int) -> dict[str, ExportedModel]:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import datetime as dt
     from pathlib import Path
 
+    from ratecast.model.signing_key import SigningKey
     from ratecast.rates.tables import RateTable
 
 
@@ -31,6 +32,7 @@ class TrainOptions:
         today: rates of the CSV dated more than one day later are left out; the current day when None.
         notes: sentences on ``table`` for the report and the manifest.
         as_shadow: make the bundle the shadow model and leave the current one.
+        signing_key: signs the bundle; None leaves it unsigned.
     """
 
     models_dir: Path
@@ -45,3 +47,4 @@ class TrainOptions:
     today: dt.date | None = None
     notes: tuple[str, ...] = ()
     as_shadow: bool = False
+    signing_key: SigningKey | None = None

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import math
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from ratecast.errors import ModelBundleError
+
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from ratecast.model.signatures import TrustedKeys
     from ratecast.model.training_stats import TrainingStats
 
 log = logging.getLogger(__name__)
 
 _REMEMBERED = 8
-_MOST_BYTES = 64 * 2**20
 _STANDARD_ERRORS = 3.0  # how far a share may be from its level before chance no longer explains it
 
 
@@ -25,10 +28,12 @@ class ModelCards:
 
     Args:
         models_dir: directory of the bundles. It may be absent: then there are no cards.
+        keys: keys of which one must have signed a bundle; None if signatures are not checked.
     """
 
-    def __init__(self, models_dir: Path) -> None:
+    def __init__(self, models_dir: Path, keys: TrustedKeys | None = None) -> None:
         self._models_dir = models_dir
+        self._keys = keys
         self._stats: dict[str, TrainingStats] = {}
 
     def card(self, version: str, pair: str) -> dict[str, Any] | None:
@@ -50,17 +55,20 @@ class ModelCards:
 
     def _read(self, version: str) -> TrainingStats | None:
         # At the first use, because these modules load the ONNX runtime, and the program starts faster without it.
-        from ratecast.model.bundle import STATS, is_version
+        from ratecast.model import bundle, bundle_files
         from ratecast.model.training_stats import TrainingStats
 
-        if not is_version(version):
+        if not bundle.is_version(version):
             return None
-        path = self._models_dir / version / STATS
         try:
-            if path.stat().st_size > _MOST_BYTES:
-                return None
-            stats = TrainingStats.model_validate_json(path.read_bytes())
-        except (OSError, ValidationError) as error:
+            with bundle_files.opened(self._models_dir / version) as directory:
+                content = directory.read(bundle.STATS, bundle.MOST_BYTES[bundle.STATS])
+                if self._keys is not None:
+                    manifest, _ = bundle.read_manifest(directory, version, self._keys)
+                    if manifest.files.get(bundle.STATS) != hashlib.sha256(content).hexdigest():
+                        return None
+            stats = TrainingStats.model_validate_json(content)
+        except (OSError, ValidationError, ModelBundleError) as error:
             log.debug("the model %s has no card: %s", version, error)
             return None
         if len(self._stats) >= _REMEMBERED:

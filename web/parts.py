@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ratecast.model.signatures import TrustedKeys
 from ratecast.web_settings import listed
 from web.door import Door
 from web.event_stream import OpenStreams
@@ -48,7 +49,7 @@ def make_parts(settings: Settings, metrics: WebMetrics) -> Parts:
     open_streams = OpenStreams(MOST_CLIENTS)
     feed = TopicFeed(settings, memory, metrics, (answers, streams))
     scrapes = WorkerScrapes(listed(settings.web_metrics_urls))
-    cards = ModelCards(settings.models_dir)
+    cards = ModelCards(settings.models_dir, TrustedKeys.of(settings))
     metrics.watch(lambda: answers.count, lambda: open_streams.count)
     return Parts(
         settings=settings,

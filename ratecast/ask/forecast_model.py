@@ -17,8 +17,10 @@ from ratecast.contract.wire import decode_prediction
 from ratecast.errors import UsageError
 from ratecast.model import bundle as bundles
 from ratecast.model.optional_forecasts import available, require
+from ratecast.model.signatures import TrustedKeys
 from ratecast.optional_fields import HORIZONS, OptionalFields, chosen_horizons, chosen_quantiles
 from ratecast.scoring.scorer import Scorer
+from ratecast.settings import load_settings
 
 if TYPE_CHECKING:
     import os
@@ -199,9 +201,10 @@ def _record(offset: int, pair: str, history: DatedHistory) -> _Record:
 
 
 def load_model(models_dir: str | os.PathLike[str], version: str | None = None) -> ForecastModel:
-    """Load a model to ask for forecasts, by default the current one.
+    """Load a model to ask for forecasts, by default the current one. RATECAST_MODEL_KEY applies.
 
     Raises:
-        ModelBundleError: there is no such model, or its files are damaged.
+        ModelBundleError: there is no such model, its files are damaged, or it is not signed with a trusted key.
+        UsageError: a setting in the environment is not valid.
     """
-    return ForecastModel(bundles.load(Path(models_dir), version))
+    return ForecastModel(bundles.load(Path(models_dir), version, TrustedKeys.of(load_settings())))

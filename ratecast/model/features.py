@@ -25,6 +25,7 @@ PRIOR_WEIGHT = 3.0  # shorter histories get this many pseudo-observations of the
 FLOOR_SHARE = 0.1  # no history, pegged or stuck, gets a volatility below this share of the stored sigma
 
 FEATURE_NAMES = ("lag_1", "lag_2", "lag_3", "return_1", "return_2")
+MODEL_INPUTS = 3  # columns of `model_inputs`
 
 
 def window_matrix(histories: Sequence[Sequence[float]]) -> NDArray[np.float64]:

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+_RESULTS = ("tensor(float)", "tensor(double)")
+
+
 class Regressor(Protocol):
     """Predicts one or several numbers for each row; a scikit-learn regressor is one."""
 
@@ -28,6 +31,18 @@ class OnnxModel:
     def __init__(self, onnx: bytes) -> None:
         self._session = session(onnx)
         self._input = self._session.get_inputs()[0].name
+
+    def misfit(self, inputs: int) -> str | None:
+        """Return why the graph cannot take rows of so many float32 numbers and give one table; None if it can."""
+        takes, gives = self._session.get_inputs(), self._session.get_outputs()
+        if len(takes) != 1 or len(gives) != 1:
+            return f"it has {len(takes)} inputs and {len(gives)} outputs, not one of each"
+        if takes[0].type != "tensor(float)" or gives[0].type not in _RESULTS:
+            return f"it takes {takes[0].type} and gives {gives[0].type}, not tensor(float)"
+        shape = takes[0].shape
+        if len(shape) != 2 or isinstance(shape[0], int) or shape[1] not in (inputs, None):
+            return f"its input has the shape {shape}, not [None, {inputs}]"
+        return None
 
     def predict(self, X: NDArray[np.float32]) -> NDArray[np.float64]:  # noqa: N803 - scikit-learn's name
         """Return the outputs of each row: float32 ``(n, inputs)`` to float64 ``(n, outputs)``."""

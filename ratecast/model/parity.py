@@ -12,6 +12,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ratecast.errors import ModelBundleError
+from ratecast.model.graph_check import check_graph
 from ratecast.model.onnx_model import OnnxModel
 
 if TYPE_CHECKING:
@@ -97,16 +98,31 @@ def check_probes(onnx: bytes, probes: Probes) -> None:
     """Run a graph on the probes and compare its outputs with the scikit-learn model's.
 
     Raises:
-        ModelBundleError: the graph cannot be run, or an output differs by more than the probes allow.
+        ModelBundleError: the graph holds what no graph of a bundle needs, cannot be run, takes or gives something else, or
+            an output differs by more than the probes allow.
     """
+    check_graph(onnx)
     try:
-        answers = OnnxModel(onnx).predict(np.array(probes.inputs, dtype=np.float32))
+        answers = _answers(onnx, np.array(probes.inputs, dtype=np.float32))
+    except ModelBundleError:
+        raise
     except Exception as error:  # ONNX Runtime's errors have no common base class
-        raise ModelBundleError(f"its ONNX model cannot be run: {error}") from error
-    expected = np.array(probes.outputs)
-    difference = largest_difference(answers, expected)
+        reason = " ".join(str(error).split())  # several lines would be several lines of the log
+        raise ModelBundleError(f"its ONNX model cannot be run: {reason}") from error
+    difference = largest_difference(answers, np.array([*probes.outputs, probes.outputs[0]]))
     if not difference <= probes.tolerance:
         raise ModelBundleError(
             f"its ONNX model differs from its scikit-learn model by {difference:.2g} standard deviations "
             f"(at most {probes.tolerance:g} is allowed)"
         )
+
+
+def _answers(onnx: bytes, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the graph's outputs for all inputs together, and below them those for the first alone.
+
+    A graph may be made for exactly as many rows as there are probes, and a lone message is a row.
+    """
+    model = OnnxModel(onnx)
+    if (misfit := model.misfit(inputs.shape[1])) is not None:
+        raise ModelBundleError(f"its ONNX model does not fit: {misfit}")
+    return np.concatenate((model.predict(inputs), model.predict(inputs[:1])))

@@ -40,6 +40,8 @@ NEEDED = {
     "dead-letters redeliver": ("--all",),
     "dead-letters replay": ("--all",),
     "export": ("predictions",),
+    "models sign": ("--key", "key.pem"),
+    "models keygen": ("key.pem",),
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -25,11 +26,13 @@ from ratecast.model.bundle import (
     current_version,
     load,
     set_current,
+    sha256,
 )
 from ratecast.model.forecast import Forecaster
 from ratecast.model.onnx_model import OnnxModel
 from ratecast.model.parity import Proof, make_probes
 from ratecast.model.range_inputs import RANGE_INPUT_NAMES
+from ratecast.model.signing_key import SigningKey
 from training.bundle_writer import BundleContent, write_bundle
 from training.onnx_export import ExportedModel, check_parity, export, export_onnx
 
@@ -216,3 +219,28 @@ def test_a_failed_write_leaves_the_old_bundle_current(models_dir, trained, fores
         write_bundle(models_dir, content_of(trained, forest), NOW)
     assert load(models_dir).stats == trained.stats
     assert names(models_dir) == sorted([trained.version, CURRENT])
+
+
+def test_a_bundle_is_signed_before_it_appears(models_dir, trained, forest, tmp_path):
+    key = SigningKey.make(tmp_path / "key.pem")
+    shutil.rmtree(models_dir / trained.version)
+    written = write_bundle(models_dir, content_of(trained, forest), NOW, signing_key=key)
+    assert written.stats.model_version == trained.version
+    assert load(models_dir, keys=key.trusted).stats == written.stats
+    before = snapshot(written.directory)
+    again = write_bundle(models_dir, content_of(trained, forest), NOW, signing_key=key)
+    assert (again.directory, snapshot(again.directory)) == (written.directory, before)
+
+
+def test_an_equal_bundle_of_somebody_else_is_never_signed(models_dir, trained, forest, tmp_path):
+    """Its graph is the same, its pickle is not, and its checksums fit."""
+    key, manifest = SigningKey.make(tmp_path / "key.pem"), models_dir / trained.version / MANIFEST
+    (models_dir / trained.version / JOBLIB).write_bytes(b"a poisoned pickle")
+    content = json.loads(manifest.read_text())
+    content["files"][JOBLIB] = sha256(models_dir / trained.version / JOBLIB)
+    manifest.write_text(json.dumps(content))
+    assert load(models_dir).version == trained.version
+    written = write_bundle(models_dir, content_of(trained, forest), NOW, signing_key=key)
+    assert load(models_dir, keys=key.trusted).version == written.stats.model_version == f"{trained.version}.2"
+    with pytest.raises(ModelBundleError, match="is not signed"):
+        load(models_dir, trained.version, key.trusted)

@@ -12,6 +12,7 @@ import pytest
 from rich.console import Console
 
 from ratecast.model.bundle import MANIFEST, current_version, load
+from ratecast.model.signing_key import SigningKey
 from ratecast_cli import app as commands
 from ratecast_cli import console, main
 from ratecast_cli.help_pages import App
@@ -54,9 +55,11 @@ def test_train_on_a_csv_prints_the_headline_and_leaves_a_bundle(ratecast, csv, t
     assert "exporting and checking the ONNX graph" in printed.err
 
 
-def test_train_with_json_prints_one_document(ratecast, csv, tmp_path, capsys):
+def test_train_with_json_prints_one_document_and_signs_the_model(ratecast, csv, tmp_path, capsys):
+    key = SigningKey.make(tmp_path / "key.pem")
     code = ratecast(
-        "train", "--csv", csv, "--models-dir", tmp_path, "--pair", "EUR/USD", "--seed", "7", "--json"
+        *("train", "--csv", csv, "--models-dir", tmp_path, "--pair", "EUR/USD", "--seed", "7", "--json"),
+        *("--sign-key", tmp_path / "key.pem"),
     )
     assert code == 0
     (line,) = capsys.readouterr().out.splitlines()
@@ -67,6 +70,8 @@ def test_train_with_json_prints_one_document(ratecast, csv, tmp_path, capsys):
     assert found["shrinkage"]["lambda"] >= 0
     manifest = json.loads((tmp_path / found["version"] / MANIFEST).read_text())
     assert manifest["seed"] == 7
+    assert found["signed_with"] == key.id
+    assert load(tmp_path, keys=key.trusted).version == found["version"]
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from ratecast.model.bundle import ONNX, PARITY, STATS, current_version, load, se
 from ratecast.model.features import WINDOW
 from ratecast.model.forecast import Forecaster
 from ratecast.model.shadow_pointer import shadow_version
+from ratecast.model.signing_key import SigningKey
 from ratecast.rates.tables import RateTable, Series
 from tests.training.spoiled_rates import with_tenfold_spikes, with_volatile_days
 from training import model_comparison
@@ -273,13 +274,15 @@ def test_a_range_that_is_a_fifth_too_wide_or_narrow_is_worse(champion, histories
 
 
 def test_a_shadow_model_leaves_the_current_one_and_needs_not_be_better(
-    champion, options, models_dir, monkeypatch
+    champion, options, models_dir, monkeypatch, tmp_path
 ):
+    key = SigningKey.make(tmp_path / "key.pem")
     worse = SimpleNamespace(objections=("it is worse on purpose",))
     monkeypatch.setattr(module, "compare", lambda *_: worse)
-    result = retrain(champion, replace(options, shadow=True))
+    result = retrain(champion, replace(options, shadow=True, signing_key=key))
     assert result.comparison is worse
     assert result.promoted is None
     assert current_version(models_dir) == champion.version
     assert shadow_version(models_dir) == result.shadow.version != champion.version
-    load(models_dir, result.shadow.version)
+    load(models_dir, result.shadow.version, key.trusted)
+    assert result.shadow.signed_with == key.id

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ratecast.model.bundle import Manifest
+from ratecast.model.bundle import MANIFEST, MOST_BYTES, MOST_MANIFEST_BYTES, Manifest
+from ratecast.model.signatures import MOST_SIGNATURE_BYTES, SIGNATURE
 from ratecast.model.training_stats import PairStats, TrainingStats
 from tools.reference.markdown import code, sentences, table
 from tools.reference.meanings import BUNDLE_FIELDS, BUNDLE_FILES
@@ -14,10 +15,17 @@ if TYPE_CHECKING:
 
 _HEAD = """# Files of a model bundle
 
-A *bundle* is the directory of one model: `models/<version>/`. Its content never changes once it is there. `models/current` is a text
-file with one line that names the version in use. A worker rejects a bundle if a checksum does not match, or if its ONNX model gives
-different answers than the scikit-learn model. The worker then keeps the model that it has. `models/shadow` names the [shadow
+A *bundle* is the directory of one model: `models/<version>/`. Its content never changes once it is there; only a signature may be
+added. `models/current` is a text file with one line that names the version in use. A worker rejects a bundle if a checksum does not
+match, or if its ONNX model gives different answers than the scikit-learn model. [Security](../security.md#models) lists all that is
+refused. The worker then keeps the model that it has. `models/shadow` names the [shadow
 model](../how-to/retrain.md#try-a-model-on-live-messages) in the same way. Without that file there is none."""
+
+_LIMITS = (
+    """A manifest lists files of these names and no others. Files that it does not list are never opened."""
+)
+
+_MOST_BYTES = MOST_BYTES | {MANIFEST: MOST_MANIFEST_BYTES, SIGNATURE: MOST_SIGNATURE_BYTES}
 
 _FEATURES = """Each entry of `features` holds the minimum, maximum, mean and standard deviation of `lag_1`, `lag_2`, `lag_3`, `return_1` or
 `return_2` over the training rows."""
@@ -27,7 +35,11 @@ def bundle_page() -> str:
     """Return the files of a bundle and the fields of its two JSON files."""
     parts = (
         _HEAD,
-        table(("file", "content"), [(code(name), meaning) for name, meaning in BUNDLE_FILES.items()]),
+        table(
+            ("file", "most bytes", "content"),
+            [(code(name), f"{_MOST_BYTES[name]:,}", meaning) for name, meaning in BUNDLE_FILES.items()],
+        ),
+        _LIMITS,
         "## `manifest.json`",
         _fields(Manifest),
         "## `training_stats.json`",

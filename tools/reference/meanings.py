@@ -9,6 +9,7 @@ from producer.feed.source import Reason
 from ratecast.contract.alerts import Alert
 from ratecast.errors import ErrorCode
 from ratecast.model.bundle import JOBLIB, MANIFEST, ONNX, PARITY, REPORT, STATS
+from ratecast.model.signatures import SIGNATURE
 
 ALERTS = {
     Alert.JUMP: "The rate moved more than about 7 times the volatility before it.",
@@ -63,6 +64,7 @@ BUNDLE_FILES = {
     PARITY: "64 inputs and the forest's answers. Whoever loads the bundle checks that the ONNX model gives the same answers.",
     STATS: "Everything else a forecast needs. Its fields are below.",
     MANIFEST: "The SHA-256 of every other file, library versions, a digest of the data, the dates of the splits, and the seed.",
+    SIGNATURE: "The signature of `manifest.json`, if the model was signed. See [Sign models](../how-to/signing.md).",
     REPORT: "The training report with pictures, one HTML file without external resources.",
 }
 
