@@ -189,6 +189,7 @@ class PostgresSink:
         reader = await open_reader(self.settings, topics)
         try:
             self._reader = reader
+            self._conninfo = connection_string(self.settings)  # its file may have a new password
             connection = await connect(self._conninfo)
             try:
                 if self._address is None:
