@@ -5,7 +5,6 @@ RatecastError
 ├── OperationError        something failed that may work later: retry                 (exit code 1)
 │   ├── BrokerUnavailableError   no broker answered within the limit
 │   │   └── BrokerSecurityError  TLS or the login failed: the message says what to change, here or on the broker
-│   ├── AccessDeniedError        the brokers deny this user a right: the message names the right and the user
 │   ├── JoinRefusedError         the consumer group refuses the worker: the message says what to change
 │   ├── DatabaseError            the database is down, full or read-only, or its tables are not those of this program
 │   ├── ModelBundleError         a bundle is missing or incomplete, or a checksum does not match
@@ -39,10 +38,6 @@ class BrokerUnavailableError(OperationError):
 
 class BrokerSecurityError(BrokerUnavailableError):
     """The brokers answer, but TLS or the login fails. The cause may be here or on the brokers."""
-
-
-class AccessDeniedError(OperationError):
-    """The brokers deny this user a right that the program needs."""
 
 
 class JoinRefusedError(OperationError):

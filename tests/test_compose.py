@@ -26,7 +26,7 @@ PINNED = re.compile(
     r"^([\w./-]+:v?\d+\.\d+\.\d+[\w.-]*|postgres:\d+\.\d+)$"
 )  # PostgreSQL's versions have two numbers
 # Only the sink gets settings of the database; its connection comes from libpq's variables.
-OF_THE_SINK = {"RATECAST_POSTGRES_DSN", "RATECAST_POSTGRES_SCHEMA"}
+OF_THE_SINK = {"RATECAST_POSTGRES_DSN", "RATECAST_POSTGRES_DSN_FILE", "RATECAST_POSTGRES_SCHEMA"}
 VARIABLE = re.compile(r"(?<!\$)\$\{(\w+)")
 
 every_service = pytest.mark.parametrize("name", sorted(SERVICES))
@@ -229,7 +229,7 @@ def test_every_setting_can_be_set_in_the_stack_but_those_of_the_image(name):
     assert fixed & of_web == {"RATECAST_WEB_HOST", "RATECAST_WEB_PORT"}
     known = {ENV_PREFIX + field.upper() for field in Settings.model_fields}
     environment = {key: value for key, value in SERVICES[name]["environment"].items() if ENV_PREFIX in key}
-    known -= OF_THE_SINK
+    known -= OF_THE_SINK | {"RATECAST_WEB_TOKEN_FILE"}  # the stack insists on the token itself
     assert environment.keys() | fixed == (known if name == "web" else known - of_web | (fixed & of_web))
     assert environment.keys().isdisjoint(fixed)
     for key, value in environment.items():  # passed on, or with a default for the stack

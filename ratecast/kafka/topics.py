@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from aiokafka import TopicPartition
 from aiokafka.admin import NewTopic
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, TopicAuthorizationFailedError, for_code
+from aiokafka.protocol.metadata import MetadataRequest
 
 from ratecast.errors import OperationError
-from ratecast.kafka.broker_errors import with_remedy
-from ratecast.kafka.client import admin
+from ratecast.kafka.client import admin, wire_client
+from ratecast.kafka.rights import Operation, in_one_line, lacks
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -67,11 +68,34 @@ async def existing_topics(settings: Settings, topics: Collection[str]) -> dict[s
         counts = await partition_counts(client)
     missing = [topic for topic in topics if topic not in counts]
     if missing:
+        await _check_not_hidden(settings, missing)
         raise OperationError(
             f"topic {', '.join(missing)} does not exist at {settings.bootstrap_servers}: "
             "create the topics with `ratecast topics`"
         )
     return {topic: counts[topic] for topic in topics}
+
+
+async def _check_not_hidden(settings: Settings, topics: Collection[str]) -> None:
+    """Check that topics which no list contains are missing. Brokers list no topic that the user may not describe.
+
+    Raises:
+        OperationError: the user may not describe one of them, whether it exists or not, or no broker answers.
+    """
+    # Asking for a topic by its name would create it if that were not forbidden here.
+    request = MetadataRequest(list(topics), allow_auto_topic_creation=False)
+    try:
+        async with wire_client(settings) as client:
+            response = await client.send(client.get_random_node(), request)
+    except KafkaError as error:
+        raise OperationError(f"the topics cannot be looked up: {in_one_line(error, settings)}") from error
+    denied = [
+        topic["topic"]
+        for topic in response.to_object()["topics"]
+        if topic["error_code"] == TopicAuthorizationFailedError.errno
+    ]
+    if denied:
+        raise OperationError(lacks(settings, Operation.DESCRIBE, "topic", denied))
 
 
 async def existing_partitions(settings: Settings, topics: Collection[str]) -> list[TopicPartition]:
@@ -95,6 +119,8 @@ async def ensure_topics(settings: Settings) -> list[TopicState]:
     states = []
     async with admin(settings) as client:
         counts = await partition_counts(client)
+        if hidden := [topic for topic in required_topics(settings) if topic not in counts]:
+            await _check_not_hidden(settings, hidden)
         for name, config in required_topics(settings).items():
             created = name not in counts and await _create(client, name, config, settings)
             partitions = settings.topic_partitions if created else counts.get(name)
@@ -146,7 +172,7 @@ async def _create(client: Any, name: str, config: dict[str, str], settings: Sett
     try:
         response = await client.create_topics([topic])
     except KafkaError as error:
-        raise OperationError(f"topic {name} could not be created: {with_remedy(error)}") from error
+        raise OperationError(f"topic {name} could not be created: {in_one_line(error, settings)}") from error
     for _, code, *detail in response.topic_errors:
         kind = for_code(code)
         if kind is TopicAlreadyExistsError:
