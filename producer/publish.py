@@ -19,7 +19,7 @@ from ratecast.contract.wire import PredictionRow, decode_prediction
 from ratecast.errors import MessageRejectedError, OperationError, UsageError
 from ratecast.kafka.producers import idempotent_producer
 from ratecast.kafka.reader import TopicReader, open_reader
-from ratecast.kafka.rights import in_one_line
+from ratecast.kafka.rights import Operation, in_one_line
 from ratecast.kafka.topics import existing_topics
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ async def publish_and_wait(settings: Settings, message: RateHistory, timeout_sec
         MessageRejectedError: a worker turned the message into a dead letter.
         OperationError: a topic is missing, or no prediction arrived in time.
     """
-    await existing_topics(settings, [settings.input_topic])
+    await existing_topics(settings, [settings.input_topic], Operation.WRITE)
     outcomes = [settings.output_topic, settings.dead_letter_topic]
     # The reader is at the end before the message is sent, so it cannot miss the prediction.
     async with (

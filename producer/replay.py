@@ -99,7 +99,7 @@ async def replay(
         BrokerUnavailableError: no broker answered.
         OperationError: messages could not be delivered. The error says how many were, and where to resume.
     """
-    topics = await ensure_topics(settings)
+    topics = await ensure_topics(settings, "replay")
     partitions = next(topic.partitions for topic in topics if topic.name == settings.input_topic)
     async with idempotent_producer(settings) as producer:
         outbox = Outbox(producer, settings.input_topic, partitions, settings.give_up_seconds)

@@ -93,6 +93,16 @@ def in_one_line(error: BaseException, settings: Settings, *, written: Collection
     return with_remedy(error)
 
 
+def topic_operations(settings: Settings, command: str) -> dict[str, Operation]:
+    """Returns what a command does with each of the three topics."""
+    names = {
+        Resource.INPUT: settings.input_topic,
+        Resource.OUTPUT: settings.output_topic,
+        Resource.DEAD_LETTERS: settings.dead_letter_topic,
+    }
+    return {names[right.resource]: right.operation for right in NEEDED[command] if right.resource in names}
+
+
 def lacks(settings: Settings, operation: Operation, kind: str, names: Collection[str] | str) -> str:
     """Returns the line about a missing right.
 

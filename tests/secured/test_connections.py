@@ -1,0 +1,178 @@
+"""Every way to connect works, and everything that is wrong with it is one line."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from ratecast.errors import BrokerSecurityError
+from ratecast.kafka.client import admin
+from ratecast.settings import Settings
+from tests.certificates import Authority
+from tests.secured.secured_kafka import PASSWORD
+from tests.token_endpoint import CLIENT_ID, CLIENT_SECRET
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.secured.secured_kafka import SecuredKafka
+
+    Case = Callable[[SecuredKafka, Path], dict[str, Any]]
+
+LIMIT_SECONDS = 15.0
+
+
+def with_certificate(kafka: SecuredKafka, authority: Authority, name: str, **how: Any) -> dict[str, Any]:
+    certfile, keyfile = authority.issue(name, **how)
+    return kafka.tls("MTLS", ssl_certfile=certfile, ssl_keyfile=keyfile)
+
+
+def with_tokens(kafka: SecuredKafka, **others: Any) -> dict[str, Any]:
+    given = {
+        "sasl_mechanism": "OAUTHBEARER",
+        "oauth_token_url": kafka.tokens.url,
+        "oauth_client_id": CLIENT_ID,
+        "oauth_client_secret": CLIENT_SECRET,
+        "oauth_scope": "kafka",
+    }
+    return kafka.tls("SASL", **{**given, **others})
+
+
+def written(path: Path, text: str) -> Path:
+    path.write_text(text)
+    return path
+
+
+WAYS: dict[str, Case] = {
+    "TLS": lambda kafka, _: kafka.tls("TLS"),
+    "mutual TLS": lambda kafka, _: with_certificate(kafka, kafka.authority, "client"),
+    "mutual TLS, encrypted key": lambda kafka, _: {
+        **with_certificate(kafka, kafka.authority, "locked", password=PASSWORD),
+        "ssl_password": PASSWORD,
+    },
+    "PLAIN": lambda kafka, _: kafka.login("user-0"),
+    "PLAIN, password from a file": lambda kafka, path: kafka.tls(
+        "SASL", sasl_username="user-0", sasl_password_file=written(path / "password", PASSWORD + "\n")
+    ),
+    "PLAIN without TLS": lambda kafka, _: {
+        **kafka.login("user-0"),
+        "security_protocol": "SASL_PLAINTEXT",
+        "bootstrap_servers": kafka.address("SASLPLAIN"),
+    },
+    "SCRAM-SHA-256": lambda kafka, _: kafka.login("scram-256", sasl_mechanism="SCRAM-SHA-256"),
+    "SCRAM-SHA-512": lambda kafka, _: kafka.login("scram-512", sasl_mechanism="SCRAM-SHA-512"),
+    "OAUTHBEARER, client credentials": lambda kafka, _: with_tokens(kafka),
+    "OAUTHBEARER, token file": lambda kafka, path: kafka.tls(
+        "SASL",
+        sasl_mechanism="OAUTHBEARER",
+        oauth_token_file=written(path / "token", kafka.tokens.token("desk") + "\n"),
+    ),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_every_way_to_connect_works(kafka: SecuredKafka, tmp_path: Path, way: str) -> None:
+    async with admin(Settings(**WAYS[way](kafka, tmp_path))) as client:
+        await client.describe_topics()
+
+
+WRONG: dict[str, tuple[Case, str]] = {
+    "password": (
+        lambda kafka, _: kafka.login("user-0") | {"sasl_password": "wrong"},
+        "the broker rejects the login of User:user-0 (Authentication failed: Invalid username or password): check "
+        "RATECAST_SASL_USERNAME and RATECAST_SASL_PASSWORD",
+    ),
+    "SCRAM password": (
+        lambda kafka, _: (
+            kafka.login("scram-512", sasl_mechanism="SCRAM-SHA-512") | {"sasl_password": "wrong"}
+        ),
+        "the broker rejects the login of User:scram-512",
+    ),
+    "mechanism": (
+        lambda kafka, _: (
+            kafka.login("user-0", sasl_mechanism="SCRAM-SHA-512")
+            | {"security_protocol": "SASL_PLAINTEXT", "bootstrap_servers": kafka.address("SASLPLAIN")}
+        ),
+        "the broker does not offer the mechanism SCRAM-SHA-512: set RATECAST_SASL_MECHANISM",
+    ),
+    "CA": (
+        lambda kafka, path: kafka.tls("TLS") | {"ssl_cafile": Authority(path, "foreign").certificate},
+        "the broker's certificate is not signed by a CA that is trusted here",
+    ),
+    "expired certificate of the broker": (
+        lambda kafka, _: kafka.tls("EXPIRED"),
+        "the broker's certificate has expired: renew it on the broker",
+    ),
+    "host name": (
+        lambda kafka, _: kafka.tls("ELSEWHERE"),
+        "the broker's certificate is for another host name (IP address mismatch, certificate is not valid for "
+        "'127.0.0.1'.): use a name of the certificate",
+    ),
+    "plain client on a TLS port": (
+        lambda kafka, _: {"bootstrap_servers": kafka.address("TLS")},
+        "the port speaks TLS: set RATECAST_SECURITY_PROTOCOL to SSL or SASL_SSL",
+    ),
+    "TLS client on a plain port": (
+        lambda kafka, _: kafka.tls("TLS") | {"bootstrap_servers": kafka.address("PLAINTEXT")},
+        "the port does not speak TLS: name the brokers' TLS port",
+    ),
+    "no client certificate": (
+        lambda kafka, _: kafka.tls("MTLS"),
+        "the broker asks for a client certificate: set RATECAST_SSL_CERTFILE and RATECAST_SSL_KEYFILE",
+    ),
+    "expired client certificate": (
+        lambda kafka, _: with_certificate(kafka, kafka.authority, "late", expired=True),
+        "the broker rejects the client certificate",
+    ),
+    "foreign client certificate": (
+        lambda kafka, path: with_certificate(kafka, Authority(path, "foreign"), "stranger"),
+        "the broker rejects the client certificate",
+    ),
+    "no login": (
+        lambda kafka, _: {"bootstrap_servers": kafka.address("SASLPLAIN")},
+        "closed the connection at the first request: it may ask for a login, see RATECAST_SECURITY_PROTOCOL",
+    ),
+    "a login where none is asked for": (
+        lambda kafka, _: kafka.login("user-0") | {"bootstrap_servers": kafka.address("TLS")},
+        "the broker asks for no login on this port: set RATECAST_SECURITY_PROTOCOL to SSL",
+    ),
+    "client secret": (
+        lambda kafka, _: with_tokens(kafka, oauth_client_secret="wrong"),
+        "/token gave no token: status 401 (invalid_client)",
+    ),
+    "token": (
+        lambda kafka, path: kafka.tls(
+            "SASL",
+            sasl_mechanism="OAUTHBEARER",
+            oauth_token_file=written(path / "token", kafka.tokens.token("desk", -60)),
+        ),
+        "the broker closed the connection after the login: check the token in",
+    ),
+    "token file": (
+        lambda kafka, path: kafka.tls("SASL", sasl_mechanism="OAUTHBEARER", oauth_token_file=path / "none"),
+        "none does not exist",
+    ),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+async def test_what_is_wrong_is_one_line_within_fifteen_seconds(
+    kafka: SecuredKafka, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: str
+) -> None:
+    monkeypatch.setattr(
+        "ratecast.kafka.client._SECURITY_LIMIT_SECONDS", 0.1
+    )  # for the suite; the next test has it all
+    given, expected = WRONG[wrong]
+    started = time.monotonic()
+    with pytest.raises(BrokerSecurityError) as caught:
+        async with admin(Settings(**given(kafka, tmp_path))):
+            pass
+    line = str(caught.value)
+    assert expected in line
+    assert "\n" not in line
+    assert "wrong" not in line
+    assert PASSWORD not in line
+    assert time.monotonic() - started < LIMIT_SECONDS
