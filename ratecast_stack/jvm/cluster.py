@@ -44,8 +44,10 @@ class JvmCluster:
             connect through `proxied_backend`, so that all their connections go through the proxies.
         cache_dir: directory of the jars; the user's cache if None.
         progress: called during the first download of the jars.
-        configure: returns the ``server.properties`` to use instead of the given ones.
-        format_options: further options for the storage tool, such as users.
+
+    Attributes:
+        configure: returns the ``server.properties`` to use instead of the given ones. Set it before the first start.
+        format_options: further options for the storage tool, such as users. Set them before the first start.
     """
 
     def __init__(
@@ -57,15 +59,13 @@ class JvmCluster:
         proxied: Sequence[int] | None = None,
         cache_dir: Path | None = None,
         progress: OnStage = silent,
-        configure: Callable[[Mapping[str, object]], Mapping[str, object]] = dict,
-        format_options: Sequence[str] = (),
     ) -> None:
         self.data_dir = data_dir
         self._fixed_port = port
         self._cache_dir = cache_dir
         self._progress = progress
-        self._configure = configure
-        self._format_options = format_options
+        self.configure: Callable[[Mapping[str, object]], Mapping[str, object]] = dict
+        self.format_options: Sequence[str] = ()
         ports = iter(free_ports(3 * brokers))
         self._nodes = {
             number: Node(
@@ -138,13 +138,13 @@ class JvmCluster:
             node.directory.mkdir(parents=True, exist_ok=True)
             properties = "".join(
                 f"{name}={value}\n"
-                for name, value in self._configure(properties_of(node, list(self._nodes.values()))).items()
+                for name, value in self.configure(properties_of(node, list(self._nodes.values()))).items()
             )
             (node.directory / "server.properties").write_text(properties)
             (node.directory / "log4j2.properties").write_text(LOG_CONFIG)
             if not (node.directory / "data" / "meta.properties").is_file():
                 command = ("kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", "server.properties")
-                command += tuple(self._format_options)
+                command += tuple(self.format_options)
                 formatting.append((node, self._run(node, *command)))
         for node, process in formatting:
             wait_or_kill(process, START_LIMIT_SECONDS)

@@ -10,6 +10,7 @@ from ratecast.errors import RatecastError
 from ratecast_stack.jvm import jars
 from tests import brokers
 from tests.secured.secured_kafka import SecuredKafka, secured_kafka
+from tests.sink.conftest import postgres_server  # noqa: F401 - a fixture of these tests too
 from tests.token_endpoint import token_endpoint
 
 if TYPE_CHECKING:

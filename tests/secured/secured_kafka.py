@@ -1,5 +1,6 @@
-"""An Apache Kafka that asks for TLS, certificates and logins, with the standard authorizer and a certificate authority
-made for it. One broker has all listeners, because starting one is what takes long.
+"""An Apache Kafka that asks for TLS, certificates and logins, with the standard authorizer and an authority of its own.
+
+One broker has all listeners, because starting one is what takes long.
 """
 
 from __future__ import annotations
@@ -12,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 from aiokafka.protocol.admin import CreateAclsRequest
 
 from ratecast.kafka.client import wire_client
-from ratecast.kafka.rights import Operation, Resource, Right
-from ratecast.settings import Settings
+from ratecast.kafka.rights import Operation, Resource
 from ratecast_stack.jvm.cluster import JvmCluster
 from ratecast_stack.jvm.node import free_ports
 from tests.certificates import Authority
@@ -22,6 +22,9 @@ from tests.token_endpoint import AUDIENCE, TokenEndpoint
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
+
+    from ratecast.kafka.rights import Right
+    from ratecast.settings import Settings
 
 PASSWORD = "s3cret-canary,of=all;users"  # noqa: S105 - invented; with the signs that SCRAM escapes
 SCRAM_USERS = ("scram-256", "scram-512", "canary")
@@ -101,7 +104,8 @@ def secured_kafka(directory: Path, tokens: TokenEndpoint) -> Iterator[SecuredKaf
     before = os.environ.get("JAVA_TOOL_OPTIONS")
     os.environ["JAVA_TOOL_OPTIONS"] = f"-Dorg.apache.kafka.sasl.oauthbearer.allowed.urls={tokens.keys_url}"
     try:
-        cluster = JvmCluster(directory / "kafka", configure=configure, format_options=users)
+        cluster = JvmCluster(directory / "kafka")
+        cluster.configure, cluster.format_options = configure, users
         cluster.start()
     finally:
         if before is None:
