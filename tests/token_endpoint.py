@@ -31,6 +31,8 @@ class TokenEndpoint:
         keys_url: where brokers find the key that checks the tokens.
         lifetime_seconds: how long new tokens are valid.
         forms: the forms of all accepted requests.
+        redirect_to: where to send those who ask for a token; None to answer them.
+        answer: what to answer instead of a token.
     """
 
     def __init__(self) -> None:
@@ -38,6 +40,7 @@ class TokenEndpoint:
         self.lifetime_seconds = 60.0
         self.forms: list[dict[str, str]] = []
         self.redirect_to: str | None = None
+        self.answer: Any = None
         self.url = self.keys_url = ""
 
     def token(self, subject: str, lifetime_seconds: float | None = None) -> str:
@@ -96,7 +99,8 @@ def token_endpoint() -> Iterator[TokenEndpoint]:
                 return
             endpoint.forms.append(dict(urllib.parse.parse_qsl(body)))
             token = endpoint.token("desk")
-            self._answer(200, {"access_token": token, "expires_in": endpoint.lifetime_seconds})
+            answer = {"access_token": token, "expires_in": endpoint.lifetime_seconds}
+            self._answer(200, endpoint.answer or answer)
 
         def _answer(self, status: int, body: dict[str, Any]) -> None:
             data = json.dumps(body).encode()
