@@ -96,7 +96,7 @@ async def test_an_endpoint_that_does_not_answer_or_is_none_is_one_line(tokens: T
         await token_source(away).token()
     for answer in ({"hello": 1}, ["token"], {"access_token": "with space"}, {"access_token": None}):
         tokens.answer = answer
-        with pytest.raises(TokenError, match="its answer is not|something that is no token"):
+        with pytest.raises(TokenError, match=r"its answer is not|something that is no token"):
             await token_source(of_endpoint(tokens)).token()
     tokens.answer = None
 
