@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import client as client_module
+from aiokafka import conn as conn_module
 from aiokafka.client import AIOKafkaClient
 from aiokafka.consumer import fetcher
 from aiokafka.errors import GroupAuthorizationFailedError
@@ -146,3 +148,25 @@ def test_the_c_extension_is_detected(monkeypatch) -> None:
     assert DefaultRecordBatch.__module__ != _DefaultRecordBatchPy.__module__
     monkeypatch.setattr(seams, "DefaultRecordBatch", _DefaultRecordBatchPy)
     assert not seams.has_c_extension()
+
+
+async def test_every_client_connects_through_the_replaced_function(settings, monkeypatch) -> None:
+    connected = []
+
+    def noting(connect):
+        async def create_conn(host, port, **options):
+            connected.append(
+                (
+                    f"{host}:{port}",
+                    {"security_protocol", "ssl_context", "sasl_plain_password"} <= set(options),
+                )
+            )
+            return await connect(host, port, **options)
+
+        return create_conn
+
+    monkeypatch.setattr(client_module, "create_conn", conn_module.create_conn)
+    assert seams.replace_connect(noting) is True
+    assert seams.replace_connect(noting) is False
+    async with consuming(settings):
+        assert (settings.bootstrap_servers, True) in connected
