@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pydantic import SecretStr
-
-    from ratecast.settings import Settings
+    from pydantic_settings import BaseSettings
 
 log = logging.getLogger(__name__)
 
@@ -86,7 +85,7 @@ def _at(path: Path) -> SecretFile:
     return SecretFile(path)
 
 
-def current_secret(settings: Settings, name: str) -> str | None:
+def current_secret(settings: BaseSettings, name: str) -> str | None:
     """Returns the present value of a secret setting, or None if it is not set.
 
     Args:

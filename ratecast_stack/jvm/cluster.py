@@ -144,8 +144,7 @@ class JvmCluster:
             (node.directory / "log4j2.properties").write_text(LOG_CONFIG)
             if not (node.directory / "data" / "meta.properties").is_file():
                 command = ("kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", "server.properties")
-                command += tuple(self.format_options)
-                formatting.append((node, self._run(node, *command)))
+                formatting.append((node, self._run(node, *command, *self.format_options)))
         for node, process in formatting:
             wait_or_kill(process, START_LIMIT_SECONDS)
             if process.returncode != 0:
