@@ -76,7 +76,7 @@ def watched() -> Iterator[Watch]:
 
 
 def _observed(connect: Connect) -> Connect:
-    logging.getLogger("aiokafka.client").addFilter(lambda _: _present() is None)
+    logging.getLogger("aiokafka").addFilter(lambda _: _present() is None)
 
     async def create_conn(host: str, port: int, **options: Any) -> Any:
         error: BaseException | None = None

@@ -5,10 +5,12 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
+import typer
 
 from ratecast.errors import UsageError
 from ratecast.secret_files import current_secret, read_secret
 from ratecast.settings import SECRETS, Settings, load_settings
+from ratecast_cli import app
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,6 +33,18 @@ def test_every_secret_setting_has_a_file() -> None:
     secrets = {name for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation)}
     assert secrets == set(SECRETS)
     assert {f"{name}_file" for name in secrets} <= Settings.model_fields.keys()
+
+
+def test_no_secret_is_an_option_because_every_user_of_a_machine_sees_options() -> None:
+    app.register()
+    commands = list(typer.main.get_command(app.app).commands.values())
+    options = set()
+    while commands:
+        command = commands.pop()
+        commands += getattr(command, "commands", {}).values()
+        options |= {parameter.name for parameter in command.params}
+    assert {"bootstrap_servers", "models_dir"} < options
+    assert not options & set(SECRETS)
 
 
 @pytest.mark.parametrize("ending", ["", "\n", "\r\n"])

@@ -6,9 +6,10 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from aiokafka.client import ConnectionGroup
 
 from ratecast.errors import BrokerSecurityError
-from ratecast.kafka.client import admin
+from ratecast.kafka.client import admin, wire_client
 from ratecast.settings import Settings
 from tests.certificates import Authority
 from tests.secured.secured_kafka import PASSWORD
@@ -174,3 +175,40 @@ async def test_what_is_wrong_is_one_line_within_fifteen_seconds(
     assert "wrong" not in line
     assert PASSWORD not in line
     assert time.monotonic() - started < LIMIT_SECONDS
+
+
+async def can_connect(client: Any) -> bool:
+    """Whether this client gets a new connection now."""
+    node = client.get_random_node()
+    await client.force_metadata_update()
+    for connection in client._conns.values():
+        connection.close()
+    return bool(await client.ready(node, group=ConnectionGroup.COORDINATION))
+
+
+async def test_a_running_client_connects_with_the_password_that_its_file_has_now(
+    kafka: SecuredKafka, tmp_path: Path
+) -> None:
+    path = written(tmp_path / "password", PASSWORD)
+    settings = Settings(**kafka.tls("SASL", sasl_username="user-0", sasl_password_file=path))
+    async with wire_client(settings) as client:
+        path.write_text("wrong")
+        assert not await can_connect(client)
+        path.write_text(PASSWORD)
+        assert await can_connect(client)
+
+
+async def test_a_running_client_connects_with_the_certificate_that_its_files_have_now(
+    kafka: SecuredKafka, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = Settings(**with_certificate(kafka, kafka.authority, "rotated"))
+    async with wire_client(settings) as client:
+        certificate = settings.ssl_certfile.read_bytes()
+        with_certificate(kafka, kafka.authority, "rotated", expired=True)
+        assert not await can_connect(client)
+        with_certificate(kafka, kafka.authority, "rotated")
+        assert await can_connect(client)
+        settings.ssl_certfile.write_bytes(certificate)  # and not its key yet
+        assert await can_connect(client)
+    assert "the client certificate cannot be used: " in caplog.text
+    assert "still using what the files contained before" in caplog.text
