@@ -50,6 +50,14 @@ class Watch:
 _watch: ContextVar[Watch | None] = ContextVar("watch", default=None)
 
 
+_newest: Attempt | None = None
+
+
+def newest_attempt() -> Attempt | None:
+    """Returns the newest attempt of any client of this process; None before the first."""
+    return _newest
+
+
 def install() -> None:
     """Have all clients of this process connect as this module says. A second call does nothing."""
     replace_connect(_observed)
@@ -86,8 +94,10 @@ def _observed(connect: Connect) -> Connect:
             error = failure
             raise
         finally:
+            global _newest  # noqa: PLW0603 - the clients of a process share their credentials too
+            _newest = Attempt(host, port, error)
             if (watch := _present()) is not None:
-                watch.last = Attempt(host, port, error)
+                watch.last = _newest
 
     return create_conn
 

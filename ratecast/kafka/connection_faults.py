@@ -17,7 +17,7 @@ from aiokafka.errors import (
     UnsupportedSaslMechanismError,
 )
 
-from ratecast.kafka import port_probe
+from ratecast.kafka import connecting, port_probe
 from ratecast.kafka.connecting import LoginExchangeError
 from ratecast.kafka.oauth_tokens import TokenError
 from ratecast.kafka.security import principal
@@ -62,6 +62,12 @@ async def explain(attempt: Attempt, settings: Settings) -> str | None:
     if isinstance(attempt.error, KafkaConnectionError | ConnectionResetError | ssl.SSLError):
         return await _closed_at_once(attempt, settings)
     return None
+
+
+async def present_fault(settings: Settings) -> str | None:
+    """Returns what is wrong with TLS or the login of a running program, if its newest attempt to connect failed."""
+    attempt = connecting.newest_attempt()
+    return None if attempt is None or attempt.error is None else await explain(attempt, settings)
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
