@@ -6,6 +6,7 @@ import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -23,7 +24,6 @@ from tests.web.served import running_web
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from ratecast.settings import Settings
     from tests.postgres import PostgresServer
@@ -132,6 +132,7 @@ def make_cases(kafka: SecuredKafka, everything: Settings) -> dict[str, Case]:
         }
         if command == "worker":
             update["group_id"] = f"{everything.group_id}-{number}"
+            update["http_port"] = free_port()
         given = {key: getattr(everything, key) for key in everything.model_fields_set}
         settings = type(everything)(**{**given, **update})
         cases[name] = Case(command, right, settings)
@@ -181,7 +182,16 @@ def worker(ground: Ground) -> Iterator[Command]:
 
 
 @pytest.fixture(scope="module")
-def results(ground: Ground, worker: Command) -> dict[str, Done]:
+def served(ground: Ground, worker: Command) -> dict[str, str]:
+    """What the allowed worker shows of itself while it runs."""
+    base = f"http://127.0.0.1:{ground.cases['worker'].settings.http_port}"
+    shown = {path: httpx.get(base + path).text for path in ("/metrics", "/ready", "/health")}
+    command_line = Path(f"/proc/{worker.process.pid}/cmdline")
+    return {**shown, "command line": command_line.read_text() if command_line.exists() else "unknown here"}
+
+
+@pytest.fixture(scope="module")
+def results(ground: Ground, worker: Command, served: dict[str, str]) -> dict[str, Done]:
     """What each command did, with the allowed worker running meanwhile."""
     others = [name for name in (*RUN, *(f"{name} without rights" for name in STRANGERS)) if name != "worker"]
     with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -219,6 +229,15 @@ def test_a_missing_right_is_one_line_that_names_it_and_the_user(
     assert resource in line
     if case.command not in {"worker", "sink postgres"}:  # these log that they try again
         assert done.err.count("\n") == 1, done.err
+
+
+def test_no_secret_is_in_what_a_worker_serves_or_in_the_list_of_processes(
+    ground: Ground, served: dict[str, str]
+) -> None:
+    assert "consumer_lag_records" in served["/metrics"]
+    assert served["command line"]
+    for place, text in served.items():
+        assert PASSWORD not in text, place
 
 
 async def test_retraining_reads_with_exactly_its_rights(ground: Ground) -> None:

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
     Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+ROOT = Path(__file__).parents[3]
 
 
 @asynccontextmanager
@@ -60,6 +65,27 @@ async def test_a_port_that_is_no_broker_s_counts_as_absent_and_is_asked_until_th
     says_tls = isinstance(caught.value, BrokerSecurityError)
     assert says_tls == (talk is send_garbage and protocol == "SSL")
     assert "\n" not in str(caught.value)
+
+
+def test_every_client_of_every_program_is_made_with_the_same_options() -> None:
+    """Addresses and security come from one function, so no command can forget a setting."""
+    made = [
+        (path.name, found[1])
+        for program in (
+            "ratecast",
+            "ratecast_cli",
+            "consumer",
+            "producer",
+            "web",
+            "sink",
+            "training",
+            "monitoring",
+        )
+        for path in sorted((ROOT / program).rglob("*.py"))
+        for found in re.finditer(r"\bAIOKafka\w+\(\s*([^\s,)]*)", path.read_text(encoding="utf-8"))
+    ]
+    assert len(made) >= 6
+    assert [place for place in made if place[1] != "**client_options(settings"] == []
 
 
 async def test_errors_of_a_login_exchange_become_connection_errors(monkeypatch: pytest.MonkeyPatch) -> None:
