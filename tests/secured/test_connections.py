@@ -12,6 +12,7 @@ from ratecast.errors import BrokerSecurityError
 from ratecast.kafka.client import admin, wire_client
 from ratecast.settings import Settings
 from tests.certificates import Authority
+from tests.forked_commands import Command
 from tests.secured.secured_kafka import PASSWORD
 from tests.token_endpoint import CLIENT_ID, CLIENT_SECRET
 
@@ -212,3 +213,32 @@ async def test_a_running_client_connects_with_the_certificate_that_its_files_hav
         assert await can_connect(client)
     assert "the client certificate cannot be used: " in caplog.text
     assert "still using what the files contained before" in caplog.text
+
+
+def test_commands_end_with_that_line_and_code_1(
+    kafka: SecuredKafka, models_dir: Path, tmp_path: Path
+) -> None:
+    environment = {
+        "RATECAST_BOOTSTRAP_SERVERS": kafka.address("SASL"),
+        "RATECAST_SECURITY_PROTOCOL": "SASL_SSL",
+        "RATECAST_SSL_CAFILE": str(kafka.authority.certificate),
+        "RATECAST_SASL_USERNAME": "user-0",
+        "RATECAST_SASL_PASSWORD": "s3cret-and-wrong",
+        "RATECAST_MODELS_DIR": str(models_dir),
+        "RATECAST_HTTP_PORT": "0",
+    }
+    started = time.monotonic()
+    commands = {}
+    for name in ("topics", "worker"):
+        (tmp_path / name).mkdir()
+        commands[name] = Command(tmp_path / name, (name,), environment)
+    for name, command in commands.items():
+        done = command.result(LIMIT_SECONDS)
+        assert done.code == 1, name
+        last = done.err.strip().splitlines()[-1]
+        assert last.startswith(
+            f"error: cannot connect to {kafka.address('SASL')}: the broker rejects the login"
+        )
+        assert "s3cret-and-wrong" not in done.out + done.err
+        assert name != "topics" or done.err.count("\n") == 1, done.err
+    assert time.monotonic() - started < LIMIT_SECONDS
