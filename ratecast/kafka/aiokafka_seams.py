@@ -130,3 +130,15 @@ def replace_connect(wrap: Callable[[Connect], Connect]) -> bool:
     if is_new:
         client.create_conn = wrap(conn.create_conn)
     return is_new
+
+
+def replace_token_login(make: Callable[..., Any]) -> None:
+    """Replace the class by which every client of this process logs in with a token.
+
+    aiokafka does not read the broker's answer to a token, takes a rejected one for accepted, and then knows no broker
+    (`OAuthAuthenticator.step` ignores its argument; no issue reports it yet).
+
+    Args:
+        make: takes the token provider as ``sasl_oauth_token_provider``, returns the login.
+    """
+    conn.OAuthAuthenticator = make

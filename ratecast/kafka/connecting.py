@@ -8,9 +8,10 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from aiokafka.errors import KafkaConnectionError
+from aiokafka.conn import OAuthAuthenticator
+from aiokafka.errors import KafkaConnectionError, SaslAuthenticationFailed
 
-from ratecast.kafka.aiokafka_seams import replace_connect
+from ratecast.kafka.aiokafka_seams import replace_connect, replace_token_login
 from ratecast.kafka.security import Credentials
 
 if TYPE_CHECKING:
@@ -21,6 +22,21 @@ if TYPE_CHECKING:
 
 class LoginExchangeError(KafkaConnectionError):  # type: ignore[misc]
     """A broker answered a login with something that aiokafka does not expect."""
+
+
+class TokenLogin(OAuthAuthenticator):  # type: ignore[misc]
+    """A login with a token that fails if the broker rejects the token."""
+
+    async def step(self, payload: bytes | None) -> tuple[str, bool] | None:
+        """Returns what to send next, or None at the end.
+
+        Raises:
+            SaslAuthenticationFailed: the broker rejects the token. It says why in JSON (RFC 7628, section 3.2.2).
+        """
+        if payload:
+            raise SaslAuthenticationFailed(payload.decode(errors="replace"))
+        step: tuple[str, bool] | None = await super().step(payload)
+        return step
 
 
 @dataclass(frozen=True)
@@ -60,7 +76,8 @@ def newest_attempt() -> Attempt | None:
 
 def install() -> None:
     """Have all clients of this process connect as this module says. A second call does nothing."""
-    replace_connect(_observed)
+    if replace_connect(_observed):
+        replace_token_login(TokenLogin)
 
 
 def _present() -> Watch | None:

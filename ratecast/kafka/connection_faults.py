@@ -152,7 +152,6 @@ async def _closed_at_once(attempt: Attempt, settings: Settings) -> str | None:
 
 def _closed_at_first_request(attempt: Attempt, settings: Settings) -> str:
     if settings.security_protocol.startswith("SASL"):
-        # aiokafka does not read the broker's answer to a token.
         return f"the broker closed the connection after the login: check {_credentials(settings)}"
     return (
         f"{attempt.host}:{attempt.port} closed the connection at the first request: it may ask for a login, see "

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ratecast.kafka.rights import Right
     from ratecast.settings import Settings
 
-PASSWORD = "s3cret-canary,of=all;users"  # noqa: S105 - invented; with the signs that SCRAM escapes
+PASSWORD = "s3cret-canary+of/all;users"  # noqa: S105 - invented
 SCRAM_USERS = ("scram-256", "scram-512", "canary")
 # Users for whom tests make rights: PLAIN reads them from the broker's configuration.
 USERS = tuple(f"user-{number}" for number in range(80))

@@ -83,12 +83,12 @@ async def test_every_way_to_connect_works(kafka: SecuredKafka, tmp_path: Path, w
 
 WRONG: dict[str, tuple[Case, str]] = {
     "password": (
-        lambda kafka, _: kafka.login("user-0") | {"sasl_password": "wrong"},
+        lambda kafka, _: kafka.login("user-0") | {"sasl_password": "s3cret-but-wrong"},
         "the broker rejects the login of User:user-0 (Authentication failed: Invalid username or password): check RATEC",
     ),
     "SCRAM password": (
         lambda kafka, _: (
-            kafka.login("scram-512", sasl_mechanism="SCRAM-SHA-512") | {"sasl_password": "wrong"}
+            kafka.login("scram-512", sasl_mechanism="SCRAM-SHA-512") | {"sasl_password": "s3cret-but-wrong"}
         ),
         "the broker rejects the login of User:scram-512",
     ),
@@ -140,7 +140,7 @@ WRONG: dict[str, tuple[Case, str]] = {
         "the broker asks for no login on this port: set RATECAST_SECURITY_PROTOCOL to SSL",
     ),
     "client secret": (
-        lambda kafka, _: with_tokens(kafka) | {"oauth_client_secret": "wrong"},
+        lambda kafka, _: with_tokens(kafka) | {"oauth_client_secret": "s3cret-but-wrong"},
         "/token gave no token: status 401 (invalid_client)",
     ),
     "token": (
@@ -149,7 +149,7 @@ WRONG: dict[str, tuple[Case, str]] = {
             sasl_mechanism="OAUTHBEARER",
             oauth_token_file=written(path / "token", kafka.tokens.token("desk", -60)),
         ),
-        "the broker closed the connection after the login: check the token in",
+        """the broker rejects the login of the subject of the token ({"status":"invalid_token"}): check the token in""",
     ),
     "token file": (
         lambda kafka, path: kafka.tls("SASL", sasl_mechanism="OAUTHBEARER", oauth_token_file=path / "none"),
@@ -173,8 +173,7 @@ async def test_what_is_wrong_is_one_line_within_fifteen_seconds(
     line = str(caught.value)
     assert expected in line
     assert "\n" not in line
-    assert "wrong" not in line
-    assert PASSWORD not in line
+    assert "s3cret" not in line
     assert time.monotonic() - started < LIMIT_SECONDS
 
 
@@ -193,7 +192,7 @@ async def test_a_running_client_connects_with_the_password_that_its_file_has_now
     path = written(tmp_path / "password", PASSWORD)
     settings = Settings(**kafka.tls("SASL", sasl_username="user-0", sasl_password_file=path))
     async with wire_client(settings) as client:
-        path.write_text("wrong")
+        path.write_text("s3cret-but-wrong")
         assert not await can_connect(client)
         path.write_text(PASSWORD)
         assert await can_connect(client)

@@ -9,6 +9,7 @@ import inspect
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -170,3 +171,13 @@ async def test_every_client_connects_through_the_replaced_function(settings, mon
     assert seams.replace_connect(noting) is False
     async with consuming(settings):
         assert (settings.bootstrap_servers, True) in connected
+
+
+def test_a_token_is_sent_by_the_replaced_class(monkeypatch) -> None:
+    monkeypatch.setattr(
+        conn_module, "OAuthAuthenticator", conn_module.OAuthAuthenticator
+    )  # restores it afterwards
+    made = []
+    seams.replace_token_login(lambda **given: made.append(given))
+    conn_module.AIOKafkaConnection.authenticator_oauth(SimpleNamespace(_sasl_oauth_token_provider="provider"))
+    assert made == [{"sasl_oauth_token_provider": "provider"}]

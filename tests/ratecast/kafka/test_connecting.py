@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from aiokafka.errors import SaslAuthenticationFailed
 
 from ratecast.errors import BrokerSecurityError, BrokerUnavailableError
 from ratecast.kafka import connecting
@@ -115,3 +116,15 @@ async def test_the_client_s_own_lines_are_kept_back_only_while_we_connect(
             async with wire_client(settings):
                 pass
         assert "Unable connect" in caplog.text
+
+
+async def test_a_rejected_token_ends_the_login() -> None:
+    class Provider:
+        async def token(self) -> str:
+            return "t"
+
+    login = connecting.TokenLogin(sasl_oauth_token_provider=Provider())
+    assert await login.step(None) is not None
+    assert await login.step(b"") is None
+    with pytest.raises(SaslAuthenticationFailed, match="invalid_token"):
+        await login.step(b'{"status":"invalid_token"}')
