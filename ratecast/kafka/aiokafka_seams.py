@@ -136,7 +136,7 @@ def replace_token_login(make: Callable[..., Any]) -> None:
     """Replace the class by which every client of this process logs in with a token.
 
     aiokafka does not read the broker's answer to a token, takes a rejected one for accepted, and then knows no broker
-    (`OAuthAuthenticator.step` ignores its argument; no issue reports it yet).
+    (`OAuthAuthenticator.step` ignores its argument; we found no issue that reports it).
 
     Args:
         make: takes the token provider as ``sasl_oauth_token_provider``, returns the login.

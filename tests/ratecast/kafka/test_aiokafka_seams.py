@@ -179,5 +179,5 @@ def test_a_token_is_sent_by_the_replaced_class(monkeypatch) -> None:
     )  # restores it afterwards
     made = []
     seams.replace_token_login(lambda **given: made.append(given))
-    conn_module.AIOKafkaConnection.authenticator_oauth(SimpleNamespace(_sasl_oauth_token_provider="provider"))
-    assert made == [{"sasl_oauth_token_provider": "provider"}]
+    conn_module.AIOKafkaConnection.authenticator_oauth(SimpleNamespace(_sasl_oauth_token_provider=42))
+    assert made == [{"sasl_oauth_token_provider": 42}]
