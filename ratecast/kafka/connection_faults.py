@@ -55,7 +55,7 @@ async def explain(attempt: Attempt, settings: Settings) -> str | None:
         settings: the settings of security.
     """
     if attempt.error is None:
-        return _closed_at_first_request(attempt, settings)
+        return _closed_at_first_request(settings)
     for error in _causes(attempt.error):
         if text := _named(error, settings):
             return text
@@ -83,7 +83,7 @@ def _named(error: BaseException, settings: Settings) -> str | None:
     if isinstance(error, ssl.SSLError):
         return _refused_by_tls(error, settings)
     if isinstance(error, TokenError | LoginExchangeError):
-        return _quoted(str(error))
+        return _quoted(str(error.args[0]))
     if isinstance(error, asyncio.IncompleteReadError) and (error.expected or 0) >> 24 == _TLS_ALERT:
         return _TAKE_THE_TLS_PORT  # the alert was read as the length of a response
     return _refused_login(error, settings)
@@ -150,13 +150,10 @@ async def _closed_at_once(attempt: Attempt, settings: Settings) -> str | None:
     return None
 
 
-def _closed_at_first_request(attempt: Attempt, settings: Settings) -> str:
+def _closed_at_first_request(settings: Settings) -> str:
     if settings.security_protocol.startswith("SASL"):
         return f"the broker closed the connection after the login: check {_credentials(settings)}"
-    return (
-        f"{attempt.host}:{attempt.port} closed the connection at the first request: it may ask for a login, see "
-        "RATECAST_SECURITY_PROTOCOL"
-    )
+    return "the broker closed the connection at the first request: it may ask for a login, see RATECAST_SECURITY_PROTOCOL"
 
 
 def _credentials(settings: Settings) -> str:
