@@ -14,7 +14,7 @@ from aiokafka.errors import KafkaError
 
 from ratecast.errors import JoinRefusedError
 from ratecast.kafka.aiokafka_seams import raise_group_error
-from ratecast.kafka.broker_errors import with_remedy
+from ratecast.kafka.rights import in_one_line
 
 if TYPE_CHECKING:
     from ratecast.settings import Settings
@@ -109,7 +109,7 @@ class Membership:
         if self._refused_since is None:
             self._refused_since = now
         self._refusals += 1
-        line = f"cannot join group {self._settings.group_id}: {with_remedy(error)}"
+        line = f"cannot join group {self._settings.group_id}: {in_one_line(error, self._settings)}"
         if line != self.refusal:
             log.error("%s; retrying for up to %g s", line, self._settings.give_up_seconds)
         self.refusal = line

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from aiokafka.errors import (
@@ -28,6 +29,7 @@ from ratecast.errors import FencedError
 from ratecast.kafka import tolerant_records
 from ratecast.kafka.broker_errors import InvalidRecordError, is_group_error
 from ratecast.kafka.closing import is_cancelled
+from ratecast.kafka.rights import in_one_line
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -70,7 +72,9 @@ class PartitionPipeline:
         self._isolation = Isolation(
             context.settings.scoring_failures_in_a_row, context.settings.scoring_failures_share
         )
-        self._recovery = Recovery(self.name, context.settings.give_up_seconds)
+        outputs = (context.settings.output_topic, context.settings.dead_letter_topic)
+        words = partial(in_one_line, settings=context.settings, written=outputs)
+        self._recovery = Recovery(self.name, context.settings.give_up_seconds, words)
         self._lag = LagTracker(source.topic, source.partition)
         self._publisher: Publisher | None = None
         self._in_flight = InFlight()

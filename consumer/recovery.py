@@ -11,6 +11,8 @@ from ratecast.errors import OperationError
 from ratecast.kafka.broker_errors import with_remedy
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from aiokafka.errors import KafkaError
 
 log = logging.getLogger(__name__)
@@ -25,11 +27,15 @@ class Recovery:
     Args:
         name: The partition's name, for messages.
         give_up_seconds: How long to retry.
+        in_one_line: Returns an error in words.
     """
 
-    def __init__(self, name: str, give_up_seconds: float) -> None:
+    def __init__(
+        self, name: str, give_up_seconds: float, in_one_line: Callable[[KafkaError], str] = with_remedy
+    ) -> None:
         self._name = name
         self._give_up_seconds = give_up_seconds
+        self._in_one_line = in_one_line
         self._failures = 0
         self._since: float | None = None
         self._log_again_at = 0.0
@@ -49,7 +55,7 @@ class Recovery:
         now = time.monotonic()
         self._since = self._since or now
         self._failures += 1
-        text = with_remedy(error)
+        text = self._in_one_line(error)
         pause = min(_MOST_PAUSE_SECONDS, 0.1 * 2.0 ** min(self._failures, 6))
         if isinstance(error, UnreadableBatchError):
             self.blocked = str(error.args[0])

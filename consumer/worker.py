@@ -123,7 +123,7 @@ class Worker:
         await self.http.start(self.settings.http_host, self.settings.http_port)
         log.info("metrics on http://%s:%s/metrics", self.settings.http_host, self.http.port)
         installation.check()
-        await ensure_topics(self.settings)
+        await ensure_topics(self.settings, "worker")
         await self.limits.ask()
         self._consumer = await group_client.started(self.settings)
         self._broker = BrokerWatch(self.settings, self._consumer)

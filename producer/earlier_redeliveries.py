@@ -11,6 +11,7 @@ from ratecast.contract import dead_letter
 from ratecast.errors import OperationError
 from ratecast.kafka.consumers import open_consumer
 from ratecast.kafka.reader import TopicReader
+from ratecast.kafka.rights import in_one_line
 from ratecast.kafka.topics import existing_partitions
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ async def redelivered_since(
             )
             ends = await consumer.end_offsets(partitions)
         except KafkaError as error:
-            raise OperationError(f"{topic} cannot be read: {error}") from error
+            raise OperationError(f"{topic} cannot be read: {in_one_line(error, settings)}") from error
         for partition in partitions:
             start = starts[partition]
             consumer.seek(partition, ends[partition] if start is None else start.offset)

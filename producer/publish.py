@@ -19,6 +19,7 @@ from ratecast.contract.wire import PredictionRow, decode_prediction
 from ratecast.errors import MessageRejectedError, OperationError, UsageError
 from ratecast.kafka.producers import idempotent_producer
 from ratecast.kafka.reader import TopicReader, open_reader
+from ratecast.kafka.rights import Operation, in_one_line
 from ratecast.kafka.topics import existing_topics
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ async def publish_and_wait(settings: Settings, message: RateHistory, timeout_sec
         MessageRejectedError: a worker turned the message into a dead letter.
         OperationError: a topic is missing, or no prediction arrived in time.
     """
-    await existing_topics(settings, [settings.input_topic])
+    await existing_topics(settings, [settings.input_topic], Operation.WRITE)
     outcomes = [settings.output_topic, settings.dead_letter_topic]
     # The reader is at the end before the message is sent, so it cannot miss the prediction.
     async with (
@@ -83,7 +84,7 @@ async def publish_and_wait(settings: Settings, message: RateHistory, timeout_sec
         idempotent_producer(settings) as producer,
     ):
         started = time.perf_counter()
-        await _publish(producer, settings.input_topic, message, timeout_seconds)
+        await _publish(producer, settings, message, timeout_seconds)
         try:
             async with asyncio.timeout(timeout_seconds):
                 prediction = await _outcome(settings, reader, message.message_id or "")
@@ -94,15 +95,17 @@ async def publish_and_wait(settings: Settings, message: RateHistory, timeout_sec
         return Answer(prediction, time.perf_counter() - started)
 
 
-async def _publish(producer: Any, topic: str, message: RateHistory, timeout_seconds: float) -> None:
+async def _publish(producer: Any, settings: Settings, message: RateHistory, timeout_seconds: float) -> None:
     value = msgspec.json.encode(message.model_dump(exclude_none=True))
     key = message.pair.encode() if message.pair else None
     try:
         # aiokafka itself would retry forever.
         async with asyncio.timeout(timeout_seconds):
-            await producer.send_and_wait(topic, value=value, key=key)
+            await producer.send_and_wait(settings.input_topic, value=value, key=key)
     except (KafkaError, TimeoutError) as error:
-        reason = str(error) or f"no broker acknowledged it within {timeout_seconds:g} s"
+        reason = f"no broker acknowledged it within {timeout_seconds:g} s"
+        if isinstance(error, KafkaError):
+            reason = in_one_line(error, settings, written=[settings.input_topic])
         raise OperationError(f"the message could not be published: {reason}") from error
 
 

@@ -16,6 +16,7 @@ from ratecast.contract import dead_letter
 from ratecast.errors import OperationError, UsageError
 from ratecast.kafka.producers import idempotent_producer
 from ratecast.kafka.reader import open_reader
+from ratecast.kafka.rights import in_one_line
 from ratecast.kafka.topics import existing_topics
 
 if TYPE_CHECKING:
@@ -119,7 +120,8 @@ async def redeliver(  # noqa: PLR0913 - what to redeliver, how, and who observes
                     await outbox.send([_record_of(letter) for letter in accepted], result.published)
                     await outbox.settle()
                 except (KafkaError, TimeoutError) as error:
-                    raise _undelivered(result, error) from error
+                    reason = in_one_line(error, settings, written=[settings.input_topic])
+                    raise _undelivered(result, reason) from error
             _count(result, batch, accepted)
             read.add(len(batch))
             if stop.is_set():
@@ -190,8 +192,7 @@ def _count(result: Redelivery, read: Iterable[Record], published: list[Record]) 
     result.read_to.update({letter.partition: letter.offset + 1 for letter in read})
 
 
-def _undelivered(result: Redelivery, error: Exception) -> OperationError:
-    reason = str(error) or type(error).__name__
+def _undelivered(result: Redelivery, reason: str) -> OperationError:
     return OperationError(
         f"{result.published:,} dead letters were redelivered, then an error occurred: {reason}; some of the next ones "
         f"may have arrived; {result.resume_hint()}"

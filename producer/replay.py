@@ -16,6 +16,7 @@ from aiokafka.errors import KafkaError
 from producer.delivery import Outbox
 from ratecast.errors import OperationError
 from ratecast.kafka.producers import idempotent_producer
+from ratecast.kafka.rights import in_one_line
 from ratecast.kafka.topics import ensure_topics
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ async def replay(
         BrokerUnavailableError: no broker answered.
         OperationError: messages could not be delivered. The error says how many were, and where to resume.
     """
-    topics = await ensure_topics(settings)
+    topics = await ensure_topics(settings, "replay")
     partitions = next(topic.partitions for topic in topics if topic.name == settings.input_topic)
     async with idempotent_producer(settings) as producer:
         outbox = Outbox(producer, settings.input_topic, partitions, settings.give_up_seconds)
@@ -107,7 +108,8 @@ async def replay(
             sent = await _send_all(outbox, plan, pace, loop, stop or asyncio.Event(), on_progress)
             await outbox.settle()
         except (KafkaError, TimeoutError) as error:
-            raise await _undelivered(outbox, plan, error) from error
+            reason = in_one_line(error, settings, written=[settings.input_topic])
+            raise await _undelivered(outbox, plan, reason) from error
         seconds = time.monotonic() - started
     size = len(plan)
     return ReplaySummary(
@@ -157,12 +159,11 @@ async def _send_all(
     return sent
 
 
-async def _undelivered(outbox: Outbox, plan: Plan, error: Exception) -> OperationError:
+async def _undelivered(outbox: Outbox, plan: Plan, reason: str) -> OperationError:
     """Wait for the remaining acknowledgements, and return the error that reports the failed delivery."""
     with contextlib.suppress(KafkaError, TimeoutError):
         await outbox.settle(_AFTERMATH_SECONDS)
     day = plan.day(outbox.first_undelivered % len(plan))
-    reason = str(error) or type(error).__name__
     return OperationError(
         f"{outbox.delivered:,} messages were delivered, then an error occurred: {reason}; resume with --from {day}"
     )

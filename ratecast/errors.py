@@ -4,6 +4,7 @@ RatecastError
 ├── UsageError            the command or its configuration is wrong: correct it       (exit code 2)
 ├── OperationError        something failed that may work later: retry                 (exit code 1)
 │   ├── BrokerUnavailableError   no broker answered within the limit
+│   │   └── BrokerSecurityError  TLS or the login failed: the message says what to change, here or on the broker
 │   ├── JoinRefusedError         the consumer group refuses the worker: the message says what to change
 │   ├── DatabaseError            the database is down, full or read-only, or its tables are not those of this program
 │   ├── ModelBundleError         a bundle is missing or incomplete, or a checksum does not match
@@ -47,6 +48,10 @@ class OperationError(RatecastError):
 
 class BrokerUnavailableError(OperationError):
     """No broker answered within the configured limit."""
+
+
+class BrokerSecurityError(BrokerUnavailableError):
+    """The brokers answer, but TLS or the login fails. The cause may be here or on the brokers."""
 
 
 class JoinRefusedError(OperationError):

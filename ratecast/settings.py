@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from ratecast.errors import UsageError
@@ -17,6 +17,8 @@ from ratecast.field_faults import first_fault, predicate, shown
 from ratecast.model_settings import ModelSettings
 from ratecast.optional_fields import OptionalFields, parse_horizons, parse_quantiles
 from ratecast.rates_settings import RatesSettings
+from ratecast.secret_files import secrets_from_files
+from ratecast.security_settings import SecuritySettings
 from ratecast.sink_settings import SinkSettings
 from ratecast.web_settings import WebSettings
 
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
 ENV_PREFIX = "RATECAST_"
 _BROKER = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(?P<port>[0-9]{1,5}))?")
+# Each of these can also be given as a file, by a setting with `_file` after the name.
+SECRETS = ("sasl_password", "ssl_password", "oauth_client_secret", "web_token", "postgres_dsn")
 # Variables with the prefix of settings that are no settings.
 _OTHERS = (
     f"{ENV_PREFIX}TEST_",  # where the test suite finds its brokers
@@ -37,7 +41,7 @@ _SERVICE = re.compile(
 _SERVICE_ADDRESS = re.compile(r"(tcp|udp|sctp)://.*")  # value of a Service's variable ..._PORT
 
 
-class Settings(WebSettings, SinkSettings, FeedSettings, RatesSettings, ModelSettings):
+class Settings(SecuritySettings, WebSettings, SinkSettings, FeedSettings, RatesSettings, ModelSettings):
     """Every setting of every program; each is also documented for users, and a test compares the two."""
 
     model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, frozen=True, extra="ignore")
@@ -62,33 +66,6 @@ class Settings(WebSettings, SinkSettings, FeedSettings, RatesSettings, ModelSett
     )
     http_port: int = Field(
         8000, ge=0, le=65535, description="Port of the worker's HTTP server. 0 picks a free port."
-    )
-
-    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
-        "PLAINTEXT", description="Protocol of the connections to the brokers."
-    )
-    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
-        "PLAIN", description="How to authenticate to the brokers. Used with a SASL protocol only."
-    )
-    sasl_username: str | None = Field(
-        None, description="User name to authenticate with. A SASL protocol needs it."
-    )
-    sasl_password: SecretStr | None = Field(
-        None, description="Password to authenticate with. A SASL protocol needs it."
-    )
-    ssl_cafile: Path | None = Field(
-        None,
-        description="File of CA certificates to check the brokers with. Without it the system's are used.",
-    )
-    ssl_certfile: Path | None = Field(
-        None, description="File of the client certificate, for brokers that ask for one."
-    )
-    ssl_keyfile: Path | None = Field(
-        None, description="File of the client certificate's private key. Needs the certificate as well."
-    )
-    ssl_password: SecretStr | None = Field(None, description="Password of the private key file.")
-    ssl_check_hostname: bool = Field(
-        default=True, description="Check that a broker's certificate is for the broker's host name."
     )
 
     guarantee: Literal["exactly-once", "at-least-once"] = Field(
@@ -188,6 +165,11 @@ class Settings(WebSettings, SinkSettings, FeedSettings, RatesSettings, ModelSett
         "text", description="Format of log lines: text for people, JSON for log collectors."
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _secrets_come_from_files(cls, values: dict[str, object]) -> dict[str, object]:
+        return secrets_from_files(values, SECRETS, ENV_PREFIX)
+
     @field_validator("bootstrap_servers")
     @classmethod
     def _brokers_have_addresses(cls, text: str) -> str:
@@ -216,22 +198,6 @@ class Settings(WebSettings, SinkSettings, FeedSettings, RatesSettings, ModelSett
             raise ValueError(
                 "RATECAST_INPUT_TOPIC, RATECAST_OUTPUT_TOPIC and RATECAST_DEAD_LETTER_TOPIC must be three different "
                 f"topics, got {', '.join(topics)}"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _credentials_go_with_sasl(self) -> Settings:
-        if self.security_protocol.startswith("SASL") and not (self.sasl_username and self.sasl_password):
-            raise ValueError(
-                f"the security protocol {self.security_protocol} needs RATECAST_SASL_USERNAME and RATECAST_SASL_PASSWORD"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _a_client_key_goes_with_its_certificate(self) -> Settings:
-        if self.ssl_keyfile is not None and self.ssl_certfile is None:
-            raise ValueError(
-                "RATECAST_SSL_KEYFILE is the key of a client certificate: set RATECAST_SSL_CERTFILE as well"
             )
         return self
 

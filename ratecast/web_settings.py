@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path  # noqa: TC003 - pydantic reads the annotations when it runs
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings
@@ -28,6 +29,10 @@ class WebSettings(BaseSettings):
         None,
         description="Token that requests to `ratecast web` must send as `Authorization: Bearer TOKEN`, 16 characters or more. "
         "Only `/health` and the files of the page need none. Unset, no request needs a token.",
+    )
+    web_token_file: Path | None = Field(
+        None,
+        description="File that contains the token, instead of `RATECAST_WEB_TOKEN`. It is read again when it changes.",
     )
     web_allowed_origins: str = Field(
         "none",

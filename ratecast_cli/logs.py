@@ -73,6 +73,15 @@ class Retried(logging.Filter):
         return True
 
 
+class Logins(logging.Filter):
+    """Hides the bytes of logins, which the Kafka client logs at the level DEBUG. They contain passwords and tokens."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Returns whether to log a record."""
+        parts = record.args if isinstance(record.args, tuple) else ()
+        return not any(type(part).__name__.startswith("SaslAuthenticate") for part in parts)
+
+
 class ClientLeftovers(logging.Filter):
     """Hides asyncio's complaints about futures and tasks that the Kafka client abandons.
 
@@ -104,6 +113,7 @@ def configure_logging(settings: Settings) -> None:
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S"))
     handler.addFilter(RepeatedRecently())
     handler.addFilter(Retried())
+    handler.addFilter(Logins())
     logging.basicConfig(level=settings.log_level, handlers=[handler], force=True)
     # The client's INFO lines are about its internals; its warnings are kept.
     if settings.log_level != "DEBUG":

@@ -9,6 +9,7 @@ from psycopg import AsyncConnection
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from ratecast.errors import DatabaseError, UsageError
+from ratecast.secret_files import current_secret
 
 if TYPE_CHECKING:
     from ratecast.settings import Settings
@@ -44,7 +45,7 @@ def connection_string(settings: Settings) -> str:
         UsageError: the setting is no connection string. The message quotes no part of it, because a password that is
             not percent-encoded may end up in any part.
     """
-    given = settings.postgres_dsn.get_secret_value() if settings.postgres_dsn else ""
+    given = current_secret(settings, "postgres_dsn") or ""
     try:
         parts = conninfo_to_dict(given)
     except psycopg.Error:

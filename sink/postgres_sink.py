@@ -18,7 +18,7 @@ from prometheus_client.process_collector import ProcessCollector
 from monitoring.http import HttpServer
 from monitoring.sink_metrics import SinkMetrics
 from ratecast.errors import DatabaseError, OperationError, StartAgainError
-from ratecast.kafka.broker_errors import with_remedy
+from ratecast.kafka.rights import in_one_line
 from ratecast.signals import on_stop_signal
 from sink.database_faults import in_words
 from sink.database_session import DatabaseSession
@@ -104,7 +104,7 @@ class PostgresSink:
                 self.metrics.failed()
                 fault = f"PostgreSQL: {without_passwords(in_words(error), self._conninfo)}"
             except KafkaError as error:
-                fault = f"Kafka: {with_remedy(error)}"
+                fault = f"Kafka: {in_one_line(error, self.settings)}"
             except OperationError as error:
                 # Brokers may come back, and a topic that is missing may be about to be created again. At the start they
                 # are more likely named wrongly.
@@ -189,6 +189,7 @@ class PostgresSink:
         reader = await open_reader(self.settings, topics)
         try:
             self._reader = reader
+            self._conninfo = connection_string(self.settings)  # its file may have a new password
             connection = await connect(self._conninfo)
             try:
                 if self._address is None:

@@ -28,7 +28,7 @@ PINNED = re.compile(
     r"^([\w./-]+:v?\d+\.\d+\.\d+[\w.-]*|postgres:\d+\.\d+)$"
 )  # PostgreSQL's versions have two numbers
 # Only the sink gets settings of the database; its connection comes from libpq's variables.
-OF_THE_SINK = {"RATECAST_POSTGRES_DSN", "RATECAST_POSTGRES_SCHEMA"}
+OF_THE_SINK = {"RATECAST_POSTGRES_DSN", "RATECAST_POSTGRES_DSN_FILE", "RATECAST_POSTGRES_SCHEMA"}
 # And only the feed gets its own.
 OF_THE_FEED = {ENV_PREFIX + field.upper() for field in FeedSettings.model_fields}
 # The stack trains on the rates of the package: its file systems are read-only, so nothing would keep newer ones.
@@ -235,7 +235,9 @@ def test_every_setting_can_be_set_in_the_stack_but_those_of_the_image(name):
     assert fixed & of_web == {"RATECAST_WEB_HOST", "RATECAST_WEB_PORT"}
     known = {ENV_PREFIX + field.upper() for field in Settings.model_fields}
     environment = {key: value for key, value in SERVICES[name]["environment"].items() if ENV_PREFIX in key}
-    known -= OF_THE_SINK | OF_THE_FEED | OF_THE_RATES
+    known -= (
+        OF_THE_SINK | OF_THE_FEED | OF_THE_RATES | {"RATECAST_WEB_TOKEN_FILE"}
+    )  # the stack insists on the token itself
     assert environment.keys() | fixed == (known if name == "web" else known - of_web | (fixed & of_web))
     assert environment.keys().isdisjoint(fixed)
     for key, value in environment.items():  # passed on, or with a default for the stack

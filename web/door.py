@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse, Response
 from ratecast.contract.inputs import decode_histories
 from ratecast.contract.wire import encode_prediction
 from ratecast.errors import RecordError
+from ratecast.kafka.rights import in_one_line
 from web.body import BodyError, json_body
 from web.entries import LetterEntry
 from web.waiting_answers import TooManyWaitingError
@@ -115,7 +116,8 @@ class Door:
                 f"no broker acknowledged the message within {_PUBLISH_SECONDS:g} s; it may be scored later"
             ) from None
         except KafkaError as error:
-            raise AwayError(f"the message could not be published: {error}") from error
+            reason = in_one_line(error, self._settings, written=[topic])
+            raise AwayError(f"the message could not be published: {reason}") from error
         return written.topic, written.partition, written.offset
 
     async def _outcome(self, request: Request, waiting: Waiting) -> PredictionRow | LetterEntry | None:

@@ -12,6 +12,8 @@ from starlette.responses import JSONResponse
 from starlette.staticfiles import StaticFiles
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.routing import BaseRoute
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -147,13 +149,13 @@ class TokenGate:
 
     Args:
         app: the application.
-        token: the token.
+        token: returns the token that is valid now.
         open_paths: paths that need no token.
     """
 
-    def __init__(self, app: ASGIApp, token: str, open_paths: frozenset[str]) -> None:
+    def __init__(self, app: ASGIApp, token: Callable[[], str], open_paths: frozenset[str]) -> None:
         self._app = app
-        self._token = token.encode()
+        self._token = token
         self._open_paths = open_paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -170,4 +172,4 @@ class TokenGate:
         if len(given) != 1:
             return False
         scheme, _, token = given[0].partition(b" ")
-        return scheme.lower() == b"bearer" and secrets.compare_digest(token.strip(), self._token)
+        return scheme.lower() == b"bearer" and secrets.compare_digest(token.strip(), self._token().encode())

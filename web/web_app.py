@@ -13,6 +13,7 @@ from starlette.middleware.cors import CORSMiddleware
 from monitoring.exposition import exposition
 from ratecast.field_faults import predicate
 from ratecast.release import __version__
+from ratecast.secret_files import current_secret
 from ratecast.web_settings import listed
 from web.door import fault_response
 from web.gate import LOOPBACK_HOSTS, HostAndOrigin, Measured, TokenGate
@@ -67,7 +68,7 @@ def make_app(parts: Parts, registry: CollectorRegistry, metrics: WebMetrics) -> 
     if settings.web_token is not None:
         open_paths = {"/", "/health", "/docs", "/docs/", "/openapi.json"}
         open_paths |= file_paths(STATIC, "") | file_paths(REFERENCE, "/docs")
-        inner = TokenGate(inner, settings.web_token.get_secret_value(), frozenset(open_paths))
+        inner = TokenGate(inner, lambda: current_secret(settings, "web_token") or "", frozenset(open_paths))
     origins = listed(settings.web_allowed_origins)
     if origins:
         inner = CORSMiddleware(

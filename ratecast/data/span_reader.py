@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from aiokafka.errors import KafkaError
 
 from ratecast.errors import OperationError, UsageError
-from ratecast.kafka.broker_errors import with_remedy
 from ratecast.kafka.consumers import open_consumer
 from ratecast.kafka.reader import TopicReader
+from ratecast.kafka.rights import in_one_line
 from ratecast.kafka.topics import existing_partitions
 
 if TYPE_CHECKING:
@@ -114,7 +114,9 @@ async def open_span(settings: Settings, topic: str, span: Span) -> AsyncIterator
             ends = await consumer.end_offsets(partitions)
             times = {} if span.since_ms is None else await _found(consumer, ends, span.since_ms)
         except KafkaError as error:
-            raise OperationError(f"the offsets of {topic} cannot be read: {with_remedy(error)}") from error
+            raise OperationError(
+                f"the offsets of {topic} cannot be read: {in_one_line(error, settings)}"
+            ) from error
         starts, stops = {}, {}
         for place in partitions:
             first = span.first_offsets.get(place.partition, 0)

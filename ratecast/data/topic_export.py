@@ -23,6 +23,7 @@ from ratecast.data.time_span import Span
 from ratecast.errors import OperationError, UsageError
 from ratecast.kafka import topic_ids
 from ratecast.kafka.client import wire_client
+from ratecast.kafka.rights import in_one_line
 from ratecast.kafka.topics import existing_topics
 
 if TYPE_CHECKING:
@@ -210,4 +211,4 @@ async def _topic_id(settings: Settings, topic: str) -> str | None:
         async with wire_client(settings) as client:
             return await topic_ids.topic_id(client, client.get_random_node(), topic)
     except KafkaError as error:
-        raise OperationError(f"{topic} cannot be read: {error!r}") from error
+        raise OperationError(f"{topic} cannot be read: {in_one_line(error, settings)}") from error

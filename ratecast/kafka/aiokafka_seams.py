@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from aiokafka import client, conn
 from aiokafka.consumer import fetcher
 from aiokafka.errors import CorruptRecordException
 from aiokafka.record.default_records import DefaultRecordBatch, _DefaultRecordBatchPy
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
     FetchOnce = Callable[..., Awaitable[bool]]
+    Connect = Callable[..., Awaitable[Any]]
 
 
 def consumer_client(consumer: Any) -> Any:
@@ -125,3 +127,30 @@ def records_by_python_parser(raw: Any, wrap: Callable[[Any], Any]) -> Iterator[A
 def has_c_extension() -> bool:
     """Returns whether aiokafka parses records with its C extension; it falls back to Python without a warning."""
     return DefaultRecordBatch is not _DefaultRecordBatchPy
+
+
+def replace_connect(wrap: Callable[[Connect], Connect]) -> bool:
+    """Replace the function by which every client of this process opens a connection; False if that was done before.
+
+    aiokafka copies password and TLS context when a client is made, so a client never learns of a new password (#1015
+    asks for the same with tokens). It reports the cause of a failed connection only in its log.
+
+    Args:
+        wrap: takes aiokafka's function, returns the new one.
+    """
+    is_new = client.create_conn is conn.create_conn
+    if is_new:
+        client.create_conn = wrap(conn.create_conn)
+    return is_new
+
+
+def replace_token_login(make: Callable[..., Any]) -> None:
+    """Replace the class by which every client of this process logs in with a token.
+
+    aiokafka does not read the broker's answer to a token, takes a rejected one for accepted, and then knows no broker
+    (`OAuthAuthenticator.step` ignores its argument; we found no issue that reports it).
+
+    Args:
+        make: takes the token provider as ``sasl_oauth_token_provider``, returns the login.
+    """
+    conn.OAuthAuthenticator = make

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from aiokafka.errors import KafkaError
 
 from ratecast.errors import BrokerUnavailableError
+from ratecast.kafka.connection_faults import present_fault
 
 if TYPE_CHECKING:
     from ratecast.settings import Settings
@@ -57,10 +58,12 @@ class BrokerWatch:
             topics: set[str] = await asyncio.wait_for(self._consumer.topics(), LIMIT_SECONDS)
         except (KafkaError, OSError, TimeoutError):
             silence = time.monotonic() - self._seen
-            log.warning("no broker has answered for %.0f s", silence)
+            fault = await present_fault(self._settings)
+            reason = "" if fault is None else f": {fault}"
+            log.warning("no broker has answered for %.0f s%s", silence, reason)
             if silence > self._settings.give_up_seconds:
                 raise BrokerUnavailableError(
-                    f"no broker at {self._settings.bootstrap_servers} has answered for {silence:.0f} s"
+                    f"no broker at {self._settings.bootstrap_servers} has answered for {silence:.0f} s{reason}"
                 ) from None
             return None
         self.seen()

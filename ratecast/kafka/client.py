@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import logging
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaConnectionError
-from aiokafka.helpers import create_ssl_context
-from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
+from tenacity import AsyncRetrying, retry_if_exception_type, wait_random_exponential
 
-from ratecast.errors import BrokerUnavailableError, UsageError
+from ratecast.errors import BrokerSecurityError, BrokerUnavailableError
+from ratecast.kafka import connecting
 from ratecast.kafka.closing import shielded_start
+from ratecast.kafka.connection_faults import explain
+from ratecast.kafka.security import security_options
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from tenacity import RetryCallState
 
     from ratecast.settings import Settings
 
 log = logging.getLogger(__name__)
+
+_SECURITY_LIMIT_SECONDS = 5.0
 
 
 def client_options(settings: Settings) -> dict[str, Any]:
@@ -29,94 +35,54 @@ def client_options(settings: Settings) -> dict[str, Any]:
     Raises:
         UsageError: a certificate or key file cannot be read.
     """
-    options: dict[str, Any] = {
+    connecting.install()
+    return {
         "bootstrap_servers": settings.bootstrap_servers,
-        "security_protocol": settings.security_protocol,
         "client_id": "ratecast",
+        **security_options(settings),
     }
-    if settings.security_protocol.startswith("SASL"):
-        password = settings.sasl_password
-        options |= {
-            "sasl_mechanism": settings.sasl_mechanism,
-            "sasl_plain_username": settings.sasl_username,
-            "sasl_plain_password": password.get_secret_value() if password else None,
-        }
-    if settings.security_protocol.endswith("SSL"):
-        options["ssl_context"] = _ssl_context(settings)
-    return options
-
-
-def _ssl_context(settings: Settings) -> Any:
-    password = settings.ssl_password
-    try:
-        context = create_ssl_context(
-            cafile=str(settings.ssl_cafile) if settings.ssl_cafile else None,
-            certfile=str(settings.ssl_certfile) if settings.ssl_certfile else None,
-            keyfile=str(settings.ssl_keyfile) if settings.ssl_keyfile else None,
-            password=password.get_secret_value() if password else None,
-        )
-    except OSError as error:
-        raise UsageError(f"a TLS file cannot be used: {error} (see RATECAST_SSL_*)") from None
-    context.check_hostname = settings.ssl_check_hostname
-    return context
 
 
 async def connect(start: Callable[[], Awaitable[object]], settings: Settings) -> None:
     """Start a client, and retry with growing random pauses while no broker answers.
 
+    A broker that rejects TLS or the login is asked again for a few seconds only, in case that a certificate or a
+    password is being replaced.
+
     Raises:
+        BrokerSecurityError: every broker rejected TLS or the login. The message says what to change.
         BrokerUnavailableError: no broker answered within ``connect_timeout_seconds``.
     """
-    with _last_client_error() as last_error:
-        await _connect(start, settings, last_error)
-
-
-async def _connect(start: Callable[[], Awaitable[object]], settings: Settings, last_error: list[str]) -> None:
+    fault: str | None = None
     limit = settings.connect_timeout_seconds
+
+    def is_over(state: RetryCallState) -> bool:
+        return (state.seconds_since_start or 0.0) >= (min(limit, _SECURITY_LIMIT_SECONDS) if fault else limit)
+
     try:
         async for attempt in AsyncRetrying(
             retry=retry_if_exception_type((KafkaConnectionError, OSError)),
-            stop=stop_after_delay(limit),
+            stop=is_over,
             wait=wait_random_exponential(multiplier=0.25, max=5),
             reraise=True,
         ):
-            with attempt:
-                if attempt.retry_state.attempt_number == 2:
+            with attempt, connecting.watched() as watch:
+                if attempt.retry_state.attempt_number == 2 and fault is None:
                     log.warning(
                         "no broker answers at %s; retrying for up to %g s", settings.bootstrap_servers, limit
                     )
-                await start()
+                try:
+                    await start()
+                except (KafkaConnectionError, OSError):
+                    fault = await explain(watch.last, settings) if watch.last else None
+                    raise
     except (KafkaConnectionError, OSError):
-        # aiokafka raises the same error if TLS or the login fails. Only its log states the cause.
-        has_reason = last_error and settings.security_protocol != "PLAINTEXT"
-        reason = f" (the client: {last_error[-1]})" if has_reason else ""
+        if fault is not None:
+            raise BrokerSecurityError(f"cannot connect to {settings.bootstrap_servers}: {fault}") from None
         raise BrokerUnavailableError(
-            f"no broker at {settings.bootstrap_servers} answered within {limit:g} s{reason}: "
+            f"no broker at {settings.bootstrap_servers} answered within {limit:g} s: "
             "start one with `ratecast broker`, or set RATECAST_BOOTSTRAP_SERVERS"
         ) from None
-
-
-@contextmanager
-def _last_client_error() -> Iterator[list[str]]:
-    """Keeps aiokafka's log silent inside the block, and its last error in the list.
-
-    aiokafka logs the same error at every attempt, and ours is logged once.
-    """
-    last_error: list[str] = []
-
-    class Listener(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            last_error[:] = [record.getMessage()]
-
-    client_log, listener = logging.getLogger("aiokafka"), Listener(logging.ERROR)
-    propagate = client_log.propagate
-    client_log.addHandler(listener)
-    client_log.propagate = False
-    try:
-        yield last_error
-    finally:
-        client_log.removeHandler(listener)
-        client_log.propagate = propagate
 
 
 async def started(

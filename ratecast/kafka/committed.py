@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from aiokafka import TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import GroupAuthorizationFailedError, KafkaError
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
 from ratecast.contract import commit_note
@@ -17,6 +17,7 @@ from ratecast.errors import OperationError
 from ratecast.kafka import topic_ids
 from ratecast.kafka.client import admin, wire_client
 from ratecast.kafka.consumers import open_consumer
+from ratecast.kafka.rights import Operation, in_one_line, lacks
 from ratecast.kafka.topics import existing_partitions
 
 if TYPE_CHECKING:
@@ -53,13 +54,19 @@ async def committed_offsets(settings: Settings) -> dict[int, Committed]:
                     found = await client.list_consumer_group_offsets(settings.group_id)
         except KafkaError as error:
             raise OperationError(
-                f"the committed offsets of group {settings.group_id} cannot be read: {error!r}"
+                f"the committed offsets of group {settings.group_id} cannot be read: {_reason(error, settings)}"
             ) from error
     return {
         place.partition: Committed(committed.offset, commit_note.decode(committed.metadata))
         for place, committed in found.items()
         if place.topic == settings.input_topic and committed.offset >= 0
     }
+
+
+def _reason(error: KafkaError, settings: Settings) -> str:
+    if isinstance(error, GroupAuthorizationFailedError):
+        return lacks(settings, Operation.DESCRIBE, "group", settings.group_id)
+    return in_one_line(error, settings)
 
 
 @dataclass(frozen=True)
@@ -101,7 +108,7 @@ async def topic_ends(settings: Settings, topic: str, partitions: int) -> TopicEn
             beginnings = await consumer.beginning_offsets(places)
             ends = await consumer.end_offsets(places)
     except KafkaError as error:
-        raise OperationError(f"the ends of {topic} cannot be read: {error!r}") from error
+        raise OperationError(f"the ends of {topic} cannot be read: {in_one_line(error, settings)}") from error
     by_number = (
         {place.partition: offset for place, offset in found.items()} for found in (beginnings, stable, ends)
     )
@@ -126,7 +133,8 @@ async def wait_for_open_transactions(settings: Settings, topics: Collection[str]
         async with open_consumer(settings) as consumer:
             await _wait_for_stable_ends(consumer, written, limit)
     except KafkaError as error:
-        raise OperationError(f"the ends of {', '.join(topics)} cannot be read: {error!r}") from error
+        reason = in_one_line(error, settings)
+        raise OperationError(f"the ends of {', '.join(topics)} cannot be read: {reason}") from error
 
 
 async def _wait_for_stable_ends(

@@ -6,9 +6,12 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
 
+from ratecast.errors import OperationError
 from ratecast.kafka.client import client_options, started
 from ratecast.kafka.closing import stop_producer
+from ratecast.kafka.rights import in_one_line
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -22,17 +25,21 @@ async def idempotent_producer(settings: Settings) -> AsyncIterator[Any]:
 
     Raises:
         BrokerUnavailableError: no broker answered.
+        OperationError: the user may not write.
     """
-    producer = await started(
-        lambda: AIOKafkaProducer(
+
+    def make() -> Any:
+        return AIOKafkaProducer(
             **client_options(settings),
             enable_idempotence=True,
             acks="all",
             max_batch_size=settings.publish_batch_bytes,
-        ),
-        stop_producer,
-        settings,
-    )
+        )
+
+    try:
+        producer = await started(make, stop_producer, settings)
+    except KafkaError as error:
+        raise OperationError(in_one_line(error, settings, written=[settings.input_topic])) from error
     try:
         yield producer
     finally:

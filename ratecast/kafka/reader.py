@@ -13,6 +13,7 @@ from aiokafka.errors import KafkaError
 from ratecast.errors import OperationError
 from ratecast.kafka.broker_watch import BrokerWatch
 from ratecast.kafka.consumers import open_consumer
+from ratecast.kafka.rights import in_one_line
 from ratecast.kafka.topics import existing_partitions
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class TopicReader:
 
     def __init__(self, consumer: Any, settings: Settings, topics: Collection[str]) -> None:
         self._consumer = consumer
+        self._settings = settings
         self._topics = set(topics)
         self._broker = BrokerWatch(settings, consumer)
 
@@ -67,7 +69,8 @@ class TopicReader:
             try:
                 polled = await self._consumer.getmany(timeout_ms=timeout_ms)
             except KafkaError as error:
-                raise OperationError(f"{', '.join(sorted(self._topics))} cannot be read: {error}") from error
+                reason = in_one_line(error, self._settings)
+                raise OperationError(f"{', '.join(sorted(self._topics))} cannot be read: {reason}") from error
             records = [
                 record
                 for partition, batch in polled.items()
@@ -165,5 +168,6 @@ async def record_counts(settings: Settings, topics: Collection[str]) -> dict[str
             ends = await consumer.end_offsets(partitions)
             beginnings = await consumer.beginning_offsets(partitions)
         except KafkaError as error:
-            raise OperationError(f"the offsets of {', '.join(topics)} cannot be read: {error}") from error
+            reason = in_one_line(error, settings)
+            raise OperationError(f"the offsets of {', '.join(topics)} cannot be read: {reason}") from error
     return {topic: sum(ends[p] - beginnings[p] for p in partitions if p.topic == topic) for topic in topics}

@@ -10,6 +10,7 @@ from aiokafka.errors import KafkaError
 from ratecast.errors import OperationError
 from ratecast.kafka.consumers import open_consumer
 from ratecast.kafka.reader import TopicReader
+from ratecast.kafka.rights import in_one_line
 from ratecast.kafka.topics import existing_partitions
 
 if TYPE_CHECKING:
@@ -45,7 +46,9 @@ async def open_tail(
             beginnings = await consumer.beginning_offsets(partitions)
             ends = await consumer.end_offsets(partitions)
         except KafkaError as error:
-            raise OperationError(f"the offsets of {', '.join(topics)} cannot be read: {error}") from error
+            raise OperationError(
+                f"the offsets of {', '.join(topics)} cannot be read: {in_one_line(error, settings)}"
+            ) from error
         for partition in partitions:
             first, end = beginnings[partition], ends[partition]
             consumer.seek(partition, _start(partition, positions, first, end, newest))

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from aiokafka import TopicPartition
 from aiokafka.admin import NewTopic
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, TopicAuthorizationFailedError, for_code
+from aiokafka.protocol.metadata import MetadataRequest
 
 from ratecast.errors import OperationError
-from ratecast.kafka.broker_errors import with_remedy
-from ratecast.kafka.client import admin
+from ratecast.kafka.client import admin, wire_client
+from ratecast.kafka.rights import Operation, in_one_line, lacks, topic_operations
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from ratecast.settings import Settings
 
@@ -56,8 +57,15 @@ async def partition_counts(client: Any) -> dict[str, int]:
     return {topic["topic"]: len(topic["partitions"]) for topic in described if topic["error_code"] == 0}
 
 
-async def existing_topics(settings: Settings, topics: Collection[str]) -> dict[str, int]:
+async def existing_topics(
+    settings: Settings, topics: Collection[str], operation: Operation = Operation.READ
+) -> dict[str, int]:
     """Returns the partition count of each of these topics, and creates none.
+
+    Args:
+        settings: the brokers.
+        topics: names of topics.
+        operation: what will be done with them. An error names it if the user may not even see a topic.
 
     Raises:
         BrokerUnavailableError: no broker answered.
@@ -67,11 +75,36 @@ async def existing_topics(settings: Settings, topics: Collection[str]) -> dict[s
         counts = await partition_counts(client)
     missing = [topic for topic in topics if topic not in counts]
     if missing:
+        await _check_not_hidden(settings, dict.fromkeys(missing, operation))
         raise OperationError(
             f"topic {', '.join(missing)} does not exist at {settings.bootstrap_servers}: "
             "create the topics with `ratecast topics`"
         )
     return {topic: counts[topic] for topic in topics}
+
+
+async def _check_not_hidden(settings: Settings, topics: Mapping[str, Operation]) -> None:
+    """Check that topics which no list contains are missing. Brokers list no topic that the user may not describe.
+
+    Raises:
+        OperationError: the user may not describe one of them, whether it exists or not, or no broker answers.
+    """
+    # Asking for a topic by its name would create it if that were not forbidden here.
+    request = MetadataRequest(list(topics), allow_auto_topic_creation=False)
+    try:
+        async with wire_client(settings) as client:
+            response = await client.send(client.get_random_node(), request)
+    except KafkaError as error:
+        raise OperationError(f"the topics cannot be looked up: {in_one_line(error, settings)}") from error
+    denied = [
+        topic["topic"]
+        for topic in response.to_object()["topics"]
+        if topic["error_code"] == TopicAuthorizationFailedError.errno
+    ]
+    if denied:
+        operation = topics[denied[0]]
+        same = [topic for topic in denied if topics[topic] is operation]
+        raise OperationError(lacks(settings, operation, "topic", same))
 
 
 async def existing_partitions(settings: Settings, topics: Collection[str]) -> list[TopicPartition]:
@@ -85,8 +118,12 @@ async def existing_partitions(settings: Settings, topics: Collection[str]) -> li
     return [TopicPartition(topic, number) for topic, count in counts.items() for number in range(count)]
 
 
-async def ensure_topics(settings: Settings) -> list[TopicState]:
+async def ensure_topics(settings: Settings, command: str = "topics") -> list[TopicState]:
     """Create missing topics, and log a warning if one has another partition count than configured.
+
+    Args:
+        settings: the brokers, the topics and how to create them.
+        command: the command that will use them. An error names the right that it needs on a topic it may not see.
 
     Raises:
         BrokerUnavailableError: no broker answered.
@@ -95,6 +132,9 @@ async def ensure_topics(settings: Settings) -> list[TopicState]:
     states = []
     async with admin(settings) as client:
         counts = await partition_counts(client)
+        if hidden := [topic for topic in required_topics(settings) if topic not in counts]:
+            operations = topic_operations(settings, command)
+            await _check_not_hidden(settings, {topic: operations[topic] for topic in hidden})
         for name, config in required_topics(settings).items():
             created = name not in counts and await _create(client, name, config, settings)
             partitions = settings.topic_partitions if created else counts.get(name)
@@ -146,7 +186,7 @@ async def _create(client: Any, name: str, config: dict[str, str], settings: Sett
     try:
         response = await client.create_topics([topic])
     except KafkaError as error:
-        raise OperationError(f"topic {name} could not be created: {with_remedy(error)}") from error
+        raise OperationError(f"topic {name} could not be created: {in_one_line(error, settings)}") from error
     for _, code, *detail in response.topic_errors:
         kind = for_code(code)
         if kind is TopicAlreadyExistsError:

@@ -19,7 +19,7 @@ from ratecast_stack.jvm.probe import cluster_state
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
     from typing import IO
@@ -44,6 +44,10 @@ class JvmCluster:
             connect through `proxied_backend`, so that all their connections go through the proxies.
         cache_dir: directory of the jars; the user's cache if None.
         progress: called during the first download of the jars.
+
+    Attributes:
+        configure: returns the ``server.properties`` to use instead of the given ones. Set it before the first start.
+        format_options: further options for the storage tool, such as users. Set them before the first start.
     """
 
     def __init__(
@@ -60,6 +64,8 @@ class JvmCluster:
         self._fixed_port = port
         self._cache_dir = cache_dir
         self._progress = progress
+        self.configure: Callable[[Mapping[str, object]], Mapping[str, object]] = dict
+        self.format_options: Sequence[str] = ()
         ports = iter(free_ports(3 * brokers))
         self._nodes = {
             number: Node(
@@ -131,13 +137,14 @@ class JvmCluster:
         for node in self._nodes.values():
             node.directory.mkdir(parents=True, exist_ok=True)
             properties = "".join(
-                f"{name}={value}\n" for name, value in properties_of(node, list(self._nodes.values())).items()
+                f"{name}={value}\n"
+                for name, value in self.configure(properties_of(node, list(self._nodes.values()))).items()
             )
             (node.directory / "server.properties").write_text(properties)
             (node.directory / "log4j2.properties").write_text(LOG_CONFIG)
             if not (node.directory / "data" / "meta.properties").is_file():
                 command = ("kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", "server.properties")
-                formatting.append((node, self._run(node, *command)))
+                formatting.append((node, self._run(node, *command, *self.format_options)))
         for node, process in formatting:
             wait_or_kill(process, START_LIMIT_SECONDS)
             if process.returncode != 0:

@@ -55,7 +55,7 @@ def test_the_group_lets_it_in_after_all(clock, caplog) -> None:
     with_error, without = RefusedConsumer(GroupAuthorizationFailedError("g")), RefusedConsumer(None)
     group.check(with_error)
     assert group.refusal is not None
-    assert "allow this user READ on the group" in group.refusal
+    assert "User:ANONYMOUS lacks the right READ on the group" in group.refusal
     clock.now += 29
     group.check(without)
     group.assigned()

@@ -7,8 +7,9 @@ import logging
 
 import pytest
 from aiokafka.errors import GroupAuthorizationFailedError, GroupCoordinatorNotAvailableError, ProducerFenced
+from aiokafka.protocol.admin import ApiVersionRequest_v0, SaslAuthenticateRequest_v0
 
-from ratecast_cli.logs import ClientLeftovers, JsonFormatter, RepeatedRecently, Retried
+from ratecast_cli.logs import ClientLeftovers, JsonFormatter, Logins, RepeatedRecently, Retried
 
 
 def record(name: str, line: int, created: float) -> logging.LogRecord:
@@ -98,3 +99,15 @@ def test_a_flush_that_the_client_abandons_is_not_logged(caplog) -> None:
         caplog.handler.removeFilter(leftovers)
     assert "MessageAccumulator" not in caplog.text
     assert "ours()" in caplog.text
+
+
+def test_the_bytes_of_a_login_are_never_logged() -> None:
+    """At the level DEBUG the client logs each request, and that of a login contains the password."""
+    said = [
+        logging.LogRecord(
+            "aiokafka.conn", logging.DEBUG, "conn.py", 1, "Request to %s: %s", ("broker", request), None
+        )
+        for request in (SaslAuthenticateRequest_v0(b"user\0user\0password"), ApiVersionRequest_v0())
+    ]
+    assert "password" in said[0].getMessage()
+    assert [Logins().filter(record) for record in said] == [False, True]

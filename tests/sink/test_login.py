@@ -96,3 +96,12 @@ def test_a_schemas_name_is_plain(schema):
 def test_passwords_are_taken_out_of_texts():
     text = without_passwords(f"{PASSWORD} and {SECRET}", f"host=db password={PASSWORD} sslpassword={SECRET}")
     assert text == "*** and ***"
+
+
+def test_a_connection_string_from_a_file_is_the_one_that_the_file_has_now(tmp_path):
+    path = tmp_path / "dsn"
+    path.write_text("host=db password=first\n")
+    settings = Settings(postgres_dsn_file=path)
+    assert "password=first" in connection_string(settings)
+    path.write_text("host=db password=second\n")
+    assert "password=second" in connection_string(settings)

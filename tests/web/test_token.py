@@ -102,3 +102,15 @@ def test_a_wrong_setting_is_named_and_a_secret_is_not_shown(monkeypatch, name, v
         load_settings()
     assert str(caught.value).startswith(f"RATECAST_{name} {words}")
     assert "short-secret" not in str(caught.value)
+
+
+async def test_a_token_from_a_file_is_the_one_that_the_file_has_now(settings, tmp_path):
+    path = tmp_path / "token"
+    path.write_text(TOKEN + "\n")
+    given = {name: getattr(settings, name) for name in settings.model_fields_set}
+    from_file = Settings(**given, web_token_file=path)
+    async with running_web(from_file, ready=False) as web, httpx.AsyncClient(base_url=web.url) as http:
+        for new, codes in ((TOKEN, [200, 401]), (f"another-{TOKEN}", [401, 200])):
+            path.write_text(new)
+            headers = [{"Authorization": f"Bearer {token}"} for token in (TOKEN, f"another-{TOKEN}")]
+            assert [(await http.get("/api/state", headers=one)).status_code for one in headers] == codes

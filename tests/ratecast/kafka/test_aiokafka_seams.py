@@ -9,9 +9,12 @@ import inspect
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import client as client_module
+from aiokafka import conn as conn_module
 from aiokafka.client import AIOKafkaClient
 from aiokafka.consumer import fetcher
 from aiokafka.errors import GroupAuthorizationFailedError, InvalidProducerEpoch, ProducerFenced
@@ -162,3 +165,35 @@ def test_the_c_extension_is_detected(monkeypatch) -> None:
     assert DefaultRecordBatch.__module__ != _DefaultRecordBatchPy.__module__
     monkeypatch.setattr(seams, "DefaultRecordBatch", _DefaultRecordBatchPy)
     assert not seams.has_c_extension()
+
+
+async def test_every_client_connects_through_the_replaced_function(settings, monkeypatch) -> None:
+    connected = []
+
+    def noting(connect):
+        async def create_conn(host, port, **options):
+            connected.append(
+                (
+                    f"{host}:{port}",
+                    {"security_protocol", "ssl_context", "sasl_plain_password"} <= set(options),
+                )
+            )
+            return await connect(host, port, **options)
+
+        return create_conn
+
+    monkeypatch.setattr(client_module, "create_conn", conn_module.create_conn)
+    assert seams.replace_connect(noting) is True
+    assert seams.replace_connect(noting) is False
+    async with consuming(settings):
+        assert (settings.bootstrap_servers, True) in connected
+
+
+def test_a_token_is_sent_by_the_replaced_class(monkeypatch) -> None:
+    monkeypatch.setattr(
+        conn_module, "OAuthAuthenticator", conn_module.OAuthAuthenticator
+    )  # restores it afterwards
+    made = []
+    seams.replace_token_login(lambda **given: made.append(given))
+    conn_module.AIOKafkaConnection.authenticator_oauth(SimpleNamespace(_sasl_oauth_token_provider=42))
+    assert made == [{"sasl_oauth_token_provider": 42}]

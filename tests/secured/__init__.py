@@ -1,0 +1,1 @@
+"""Connections with TLS and logins, and access rights, on Apache Kafka."""

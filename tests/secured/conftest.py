@@ -1,0 +1,39 @@
+"""One broker for all tests of this folder."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ratecast.errors import RatecastError
+from ratecast_stack.jvm import jars
+from tests import brokers
+from tests.secured.secured_kafka import SecuredKafka, secured_kafka
+from tests.sink.conftest import postgres_server  # noqa: F401 - a fixture of these tests too
+from tests.token_endpoint import token_endpoint
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.token_endpoint import TokenEndpoint
+
+
+@pytest.fixture(scope="session")
+def tokens() -> Iterator[TokenEndpoint]:
+    with token_endpoint() as endpoint:
+        yield endpoint
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory, tokens: TokenEndpoint) -> Iterator[SecuredKafka]:
+    reason = brokers.jvm_is_missing()
+    if reason is None:
+        try:
+            jars.class_path()
+        except RatecastError as error:
+            reason = str(error)
+    if reason:
+        pytest.skip(f"no Apache Kafka: {reason}")
+    with secured_kafka(tmp_path_factory.mktemp("secured"), tokens) as running:
+        yield running
