@@ -63,7 +63,8 @@ def update_as_json(result: Update, settings: Settings) -> dict[str, object]:
 
 
 def _revision(item: Revision) -> dict[str, object]:
-    return {**item._asdict(), "before": None if math.isnan(item.before) else item.before}
+    before = None if math.isnan(item.before) else item.before
+    return {"pair": item.pair, "day": item.day, "before": before, "after": item.after}
 
 
 def _copies(found: Copies, settings: Settings) -> list[tuple[EcbRates | None, str, bool]]:

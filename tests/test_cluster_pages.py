@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 import yaml
 
-from ratecast.errors import UsageError
 from ratecast.kafka.topics import required_topics
-from ratecast.settings import ENV_PREFIX, Settings, check_environment, load_settings
+from ratecast.settings import ENV_PREFIX, Settings, load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,20 +24,6 @@ BLOCK = re.compile(
 )
 ASSIGNMENT = re.compile(r"^\s*(?:export )?(\w+=.*)$", re.MULTILINE)
 TOPIC = re.compile(r"\brate-(?:histories|predictions|dead-letters)\b")
-
-# Settings that the pages use and that are still being built. Blocks with one of them are not loaded until then.
-COMING = frozenset(
-    f"{ENV_PREFIX}{name}"
-    for name in (
-        "SASL_PASSWORD_FILE",
-        "OAUTH_AWS_REGION",
-        "OAUTH_TOKEN_URL",
-        "OAUTH_CLIENT_ID",
-        "OAUTH_CLIENT_SECRET_FILE",
-        "OAUTH_SCOPE",
-        "OAUTH_TOKEN_FILE",
-    )
-)
 
 
 class Right(NamedTuple):
@@ -77,14 +62,6 @@ def environments() -> Iterator[tuple[str, dict[str, str]]]:
 ENVIRONMENTS = list(environments())
 
 
-def test_settings_that_exist_are_no_longer_coming(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in COMING:
-        monkeypatch.setenv(name, "x")
-        with pytest.raises(UsageError, match=f"{name} is not a setting"):  # else delete COMING
-            check_environment()
-        monkeypatch.delenv(name)
-
-
 @pytest.mark.parametrize(("page", "shown"), ENVIRONMENTS, ids=[page for page, _ in ENVIRONMENTS])
 def test_the_settings_of_a_page_load(
     page: str, shown: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
@@ -92,11 +69,7 @@ def test_the_settings_of_a_page_load(
     assert len(shown) >= 4, page
     secret = tmp_path / "secret"
     secret.write_text("a secret\n")
-    given = {name: value for name, value in shown.items() if name not in COMING}
-    if given != shown:  # without the settings to come, the rest is checked as far as it stands alone
-        given |= {f"{ENV_PREFIX}SASL_MECHANISM": "PLAIN"} if "OAUTHBEARER" in shown.values() else {}
-        given |= {f"{ENV_PREFIX}SASL_USERNAME": "x", f"{ENV_PREFIX}SASL_PASSWORD": "x"}
-    for name, value in given.items():
+    for name, value in shown.items():
         monkeypatch.setenv(name, str(secret) if name.endswith("_FILE") else value)
     settings = load_settings()
     assert settings.bootstrap_servers == shown["RATECAST_BOOTSTRAP_SERVERS"]

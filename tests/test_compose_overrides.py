@@ -47,7 +47,7 @@ def test_the_override_for_another_cluster_lets_every_client_of_kafka_out():
         for name, service in SERVICES.items()
         if {"RATECAST_BOOTSTRAP_SERVERS", "KAFKA_BROKERS"} & service.get("environment", {}).keys()
     }
-    assert len(clients) == 7
+    assert len(clients) == 8
     assert override["services"].keys() == clients
     assert all("edge" in service["networks"] for service in override["services"].values())
 
