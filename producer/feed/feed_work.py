@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from monitoring.feed_metrics import READ, REFUSED, UNCHANGED
@@ -231,7 +232,7 @@ class FeedWork:
         done: list[NextMessage] = []
         async with open_transactions(self.settings, self.source.name) as transactions:
             await self._state.refresh(self.clock.now(), expected.revised_from)
-            for day, messages in self.plan().by_day():
+            for messages in self.plan().transactions():
                 if stop.is_set():
                     break
                 self.is_committing = True
@@ -239,20 +240,21 @@ class FeedWork:
                     await transactions.publish(messages)
                 finally:
                     self.is_committing = False
-                self._published(day, messages)
+                self._published(messages)
                 done += messages
         self._show_newest()
         return done
 
-    def _published(self, day: str, messages: Sequence[NextMessage]) -> None:
+    def _published(self, messages: Sequence[NextMessage]) -> None:
         self._on_progress()
         for message in messages:
             self._state.published.note(message.value, self.source.name, today(self.clock.now()))
         self.metrics.published(len(messages))
-        names = ", ".join(message.pair for message in messages[:3])
-        more = f" and {len(messages) - 3} more" if len(messages) > 3 else ""
-        marked = " (a revision)" if any("+r" in message.message_id for message in messages) else ""
-        log.info("published %s%s: %s%s", day, marked, names, more)
+        for day, of_day in groupby(messages, lambda message: message.day):
+            pairs = [message.pair for message in of_day]
+            more = f" and {len(pairs) - 3} more" if len(pairs) > 3 else ""
+            marked = " (a revision)" if messages[0].is_again else ""
+            log.info("published %s%s: %s%s", day, marked, ", ".join(pairs[:3]), more)
 
     def _show_newest(self) -> None:
         for pair, newest in self._state.published.newest.items():

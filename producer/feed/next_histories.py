@@ -42,6 +42,7 @@ class NextMessage(NamedTuple):
     message_id: str
     rate: float  # the newest of the history
     value: bytes
+    is_again: bool = False  # whether it belongs to a revision
 
 
 @dataclass(frozen=True)
@@ -62,10 +63,16 @@ class NextHistories:
     unknown: tuple[tuple[str, str], ...] = ()
     revised_from: dt.date | None = None
 
-    def by_day(self) -> Iterator[tuple[str, list[NextMessage]]]:
-        """Yield each day and its messages."""
-        for day in dict.fromkeys(message.day for message in self.messages):
-            yield day, [message for message in self.messages if message.day == day]
+    def transactions(self) -> Iterator[list[NextMessage]]:
+        """Yield the messages that are published together: all of the revisions, and then those of each new day.
+
+        Who reads a revised day but not the newest one that follows from it would take the revision for not done.
+        """
+        if again := [message for message in self.messages if message.is_again]:
+            yield again
+        fresh = [message for message in self.messages if not message.is_again]
+        for day in dict.fromkeys(message.day for message in fresh):
+            yield [message for message in fresh if message.day == day]
 
 
 @dataclass(frozen=True)
@@ -119,7 +126,10 @@ def next_histories(
         held += suspicious
         days = _days_to_publish(merged, newest, source)
         made, longest = _messages(pair, merged, days, published)
-        messages += made
+        messages += [
+            message._replace(is_again=newest is not None and message.day <= str(newest.day))
+            for message in made
+        ]
         if len(made) < len(days) and not made:
             short.append((pair, longest))
         if newest is not None:

@@ -13,6 +13,7 @@ from producer.feed.published_rates import PublishedRates
 from ratecast.data.span_reader import open_span
 from ratecast.data.time_span import Span
 from ratecast.errors import UsageError
+from ratecast.kafka.embedded_fetches import is_embedded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -47,6 +48,7 @@ class TopicState:
         self._pairs = pairs
         self._on_progress = on_progress
         self._positions: dict[int, int] = {}
+        self._is_whole: bool | None = None  # whether the broker can only be read from the beginning
         self._since: dt.date | None = None  # all messages of this day and later ones were read
         self.published = self._nothing()
 
@@ -66,6 +68,11 @@ class TopicState:
             BrokerUnavailableError: no broker answered.
             OperationError: the topic does not exist or cannot be read.
         """
+        if self._is_whole is None:
+            self._is_whole = await is_embedded(self._settings)
+        if self._is_whole:
+            await self._read_back(now, _EVERYTHING)
+            return
         if self._since is None or (back_to is not None and back_to < self._since):
             await self._read_back(now, back_to)
             return
@@ -89,7 +96,9 @@ class TopicState:
                 pair in published.newest and published.newest[pair].day >= since for pair in self._pairs
             ):
                 break
-        self._since, self.published = since, published
+        is_first, self._since, self.published = self._since is None, since, published
+        if not is_first:
+            return
         left = ", ".join(f"{count:,} {reason}" for reason, count in published.left_aside.items())
         log.info(
             "read %s back to %s: %d of %d pairs were published before%s",

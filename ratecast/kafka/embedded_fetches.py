@@ -17,9 +17,11 @@ from aiokafka.errors import KafkaError
 from aiokafka.protocol.metadata import MetadataRequest
 
 from ratecast.kafka.aiokafka_seams import consumer_client, replace_fetch
+from ratecast.kafka.client import wire_client
 
 if TYPE_CHECKING:
     from ratecast.kafka.aiokafka_seams import FetchOnce
+    from ratecast.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +39,21 @@ async def pace_on_embedded_broker(consumer: Any) -> None:
     """
     if await _cluster_id(consumer_client(consumer)) == EMBEDDED_CLUSTER_ID:
         replace_fetch(consumer, _paced)
+
+
+async def is_embedded(settings: Settings) -> bool:
+    """Return whether the brokers of the settings are the embedded broker; False if none answers.
+
+    A reader that commits nothing must know it. In each response the embedded broker names all transactions that a producer
+    ever aborted, also those before the offset that was asked for. aiokafka then takes what the producer has committed since
+    for aborted. Only who reads from the beginning, and meets the marker of each abort, sees every committed record.
+    """
+    try:
+        async with wire_client(settings) as client:
+            return await _cluster_id(client) == EMBEDDED_CLUSTER_ID
+    except (KafkaError, OSError) as error:
+        log.debug("the cluster id cannot be read: %r", error)
+        return False
 
 
 async def _cluster_id(client: Any) -> str | None:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import TYPE_CHECKING
 
 import pytest
+from aiokafka import AIOKafkaProducer
 
-from producer.feed.feed_transactions import open_transactions
+from producer.feed.feed_transactions import open_transactions, transactional_id
 from producer.feed.next_histories import NextMessage
+from producer.feed.topic_state import TopicState
 from ratecast.errors import FencedError
+from ratecast.kafka.client import client_options
+from ratecast.kafka.closing import stop_producer
 from ratecast.kafka.topics import ensure_topics
 from tests import brokers
 from tests.producer.feed.feeds import PAIRS, at, day, feeds, ids, rate_server, topic
@@ -57,3 +62,23 @@ async def test_a_feed_that_was_fenced_publishes_nothing_of_its_open_transaction(
             await other.publish(second)  # another source is not fenced
     values = [json.loads(record.value) for record in await topic(settings)]
     assert sorted(values) == ["first"] * 3 + ["second"] * 6
+
+
+async def test_what_is_committed_after_another_feed_was_fenced_is_seen(settings: Settings) -> None:
+    await ensure_topics(settings)
+    state = TopicState(settings, PAIRS)
+    messages = [NextMessage(pair, "2026-03-25", pair, 1.0, b"no history") for pair in PAIRS]
+    options = {**client_options(settings), "transactional_id": transactional_id(settings, "ecb")}
+    fenced = AIOKafkaProducer(**options)
+    await fenced.start()
+    await fenced.begin_transaction()
+    await asyncio.gather(
+        *[await fenced.send(settings.input_topic, b"aborted", partition=number) for number in range(4)]
+    )
+    async with open_transactions(settings, "ecb") as transactions:
+        await state.refresh(at("2026-03-25 18:00"))
+        assert state.published.left_aside == {}
+        await transactions.publish(messages)
+    await state.refresh(at("2026-03-25 18:00"))
+    assert state.published.left_aside == {"that are no histories": len(PAIRS)}
+    await stop_producer(fenced)

@@ -26,6 +26,16 @@ NOW = dt.datetime(2026, 3, 20, 18, tzinfo=dt.UTC)
 FOREIGN = 2_000
 
 
+@pytest.fixture(autouse=True)
+def _not_embedded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The embedded broker is always read from its beginning, which is not what most of these tests are about."""
+
+    async def is_embedded(_: Settings) -> bool:
+        return False
+
+    monkeypatch.setattr("producer.feed.topic_state.is_embedded", is_embedded)
+
+
 @pytest.fixture
 async def settings(bootstrap_servers: str, tmp_path: Path) -> Settings:
     """Settings with a topic of their own, whose records have the timestamps of their publisher."""
