@@ -50,7 +50,9 @@ async def test_a_worker_that_finds_no_broker_lives_and_is_not_ready(without_brok
 
 
 async def test_a_sink_that_has_not_connected_lives_and_is_not_ready(without_broker):
-    sink = PostgresSink(without_broker.model_copy(update={"postgres_dsn": SecretStr("host=127.0.0.1 port=1")}))
+    sink = PostgresSink(
+        without_broker.model_copy(update={"postgres_dsn": SecretStr("host=127.0.0.1 port=1")})
+    )
     await sink.http.start("127.0.0.1", 0)
     try:
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{sink.http.port}") as http:
