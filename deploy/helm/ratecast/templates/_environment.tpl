@@ -18,6 +18,11 @@ Takes root, variable, secret, key and file (below /etc/ratecast/secrets). */}}
 {{- end }}
 {{- end }}
 
+{{/* Whether clients log in with a password. With OAUTHBEARER they send a token. */}}
+{{- define "ratecast.hasPassword" -}}
+{{- if and (hasPrefix "SASL" .Values.kafka.securityProtocol) (ne .Values.kafka.sasl.mechanism "OAUTHBEARER") }}yes{{ end }}
+{{- end }}
+
 {{/* What every program gets. Takes root, and settings: those of the program itself. */}}
 {{- define "ratecast.environment" -}}
 {{- $values := .root.Values }}
@@ -27,13 +32,15 @@ Takes root, variable, secret, key and file (below /etc/ratecast/secrets). */}}
 - name: RATECAST_SECURITY_PROTOCOL
   value: {{ $kafka.securityProtocol }}
 {{- if hasPrefix "SASL" $kafka.securityProtocol }}
-{{- $secret := required (printf "set kafka.sasl.existingSecret: %s needs a user name and a password" $kafka.securityProtocol) $kafka.sasl.existingSecret }}
 - name: RATECAST_SASL_MECHANISM
   value: {{ $kafka.sasl.mechanism }}
+{{- if include "ratecast.hasPassword" .root }}
+{{- $secret := required (printf "set kafka.sasl.existingSecret: %s needs a user name and a password" $kafka.securityProtocol) $kafka.sasl.existingSecret }}
 - name: RATECAST_SASL_USERNAME
   valueFrom:
     secretKeyRef: {name: {{ $secret }}, key: {{ $kafka.sasl.usernameKey }}}
 {{- include "ratecast.secret" (dict "root" .root "variable" "RATECAST_SASL_PASSWORD" "secret" $secret "key" $kafka.sasl.passwordKey "file" "sasl-password") }}
+{{- end }}
 {{- end }}
 {{- if hasSuffix "SSL" $kafka.securityProtocol }}
 {{- if $kafka.tls.caSecret }}

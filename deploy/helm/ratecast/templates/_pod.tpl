@@ -161,7 +161,7 @@ readinessProbe:
 {{- define "ratecast.secretFiles" -}}
 {{- if .root.Values.secretsAsFiles }}
 {{- $kafka := .root.Values.kafka }}
-{{- if hasPrefix "SASL" $kafka.securityProtocol }}
+{{- if include "ratecast.hasPassword" .root }}
 - secret: {name: {{ $kafka.sasl.existingSecret }}, items: [{key: {{ $kafka.sasl.passwordKey }}, path: sasl-password}]}
 {{- end }}
 {{- if and (hasSuffix "SSL" $kafka.securityProtocol) $kafka.tls.clientSecret $kafka.tls.clientKeyPasswordKey }}
