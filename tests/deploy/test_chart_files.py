@@ -87,7 +87,11 @@ def test_version_port_user_and_folder_are_those_of_the_image() -> None:
     assert user.groups() == (str(security["runAsUser"]), str(security["runAsGroup"]))
     assert security["fsGroup"] == security["runAsGroup"]
     stages = set(re.findall(r"^FROM \S+ AS (\w+)", DOCKERFILE, re.MULTILINE))
-    used = {image for text in TEMPLATES.values() for image in re.findall(r'"image" "(\w+)"', text)}
+    used = {
+        image
+        for text in TEMPLATES.values()
+        for image in re.findall(r'(?:"image"|ternary) "(worker|web|training)"', text)
+    }
     assert used == {"worker", "web", "training"}
     assert used <= stages
 

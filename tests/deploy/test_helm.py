@@ -80,7 +80,11 @@ def test_rules_and_dashboards_arrive_unchanged_but_for_names_that_were_chosen() 
         ("minimal", ["sink.enabled=true"], "set sink.existingSecret"),
         ("minimal", ["feed.enabled=true"], "set feed.source"),
         ("minimal", ["models.url=s3://models"], "training jobs write to a volume"),
-        ("production", ["models.existingClaim=models"], "set models.url or models.existingClaim, not both"),
+        (
+            "production",
+            ["models.existingClaim=models"],
+            "set one of models.url, models.urlSecret and models.existingClaim",
+        ),
         ("minimal", ["worker.autoscaling.enabled=true"], "set worker.autoscaling.prometheusAddress"),
         ("production", ["worker.autoscaling.maxReplicas=13"], "is 13, but the input topic has 12 partitions"),
         ("minimal", ["worker.replcas=3"], "replcas"),

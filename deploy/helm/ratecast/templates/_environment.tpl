@@ -71,9 +71,18 @@ Takes root, variable, secret, key and file (below /etc/ratecast/secrets). */}}
 {{- end }}
 {{- end }}
 
+{{/* Whether models come from a URL and not from a volume. */}}
+{{- define "ratecast.remoteModels" -}}
+{{- if or .Values.models.url .Values.models.urlSecret }}yes{{ end }}
+{{- end }}
+
 {{/* For the programs that load a model. Takes the root. */}}
 {{- define "ratecast.modelEnvironment" -}}
-{{- if .Values.models.url }}
+{{- if .Values.models.urlSecret }}
+- name: RATECAST_MODELS_URL
+  valueFrom:
+    secretKeyRef: {name: {{ .Values.models.urlSecret }}, key: {{ .Values.models.urlKey }}}
+{{- else if .Values.models.url }}
 - name: RATECAST_MODELS_URL
   value: {{ .Values.models.url | quote }}
 {{- end }}

@@ -86,13 +86,14 @@ readinessProbe:
   failureThreshold: 2
 {{- end }}
 
-{{/* Takes root, and what the program uses: models ("read" or "write"), webToken and dsn (Secrets by name and key). */}}
+{{/* Takes root, and what the program uses: models ("read", "write", or "card" to show it only), webToken and dsn (Secrets by
+name and key). */}}
 {{- define "ratecast.mounts" -}}
 {{- $kafka := .root.Values.kafka -}}
 - {name: tmp, mountPath: /tmp}
 {{- if .models }}
-- {name: models, mountPath: /models{{ if and (eq .models "read") (not .root.Values.models.url) }}, readOnly: true{{ end }}}
-{{- if .root.Values.models.publicKeys }}
+- {name: models, mountPath: /models{{ if and (ne .models "write") (not (include "ratecast.remoteModels" .root)) }}, readOnly: true{{ end }}}
+{{- if and (ne .models "card") .root.Values.models.publicKeys }}
 - {name: model-keys, mountPath: /etc/ratecast/model-keys, readOnly: true}
 {{- end }}
 {{- end }}
@@ -119,13 +120,13 @@ readinessProbe:
   emptyDir: {sizeLimit: 64Mi}
 {{- if .models }}
 - name: models
-  {{- if $values.models.url }}
+  {{- if include "ratecast.remoteModels" .root }}
   emptyDir: {sizeLimit: 512Mi}
   {{- else }}
   persistentVolumeClaim:
     claimName: {{ default (printf "%s-models" (include "ratecast.fullname" .root)) $values.models.existingClaim }}
   {{- end }}
-{{- if $values.models.publicKeys }}
+{{- if and (ne .models "card") $values.models.publicKeys }}
 - name: model-keys
   configMap: {name: {{ include "ratecast.fullname" .root }}-model-keys}
 {{- end }}
