@@ -86,6 +86,7 @@ def test_rules_and_dashboards_arrive_unchanged_but_for_names_that_were_chosen() 
             "set one of models.url, models.urlSecret and models.existingClaim",
         ),
         ("minimal", ["worker.autoscaling.enabled=true"], "set worker.autoscaling.prometheusAddress"),
+        ("minimal", ["models.publicKeys=a key"], "set models.signingSecret"),
         ("production", ["worker.autoscaling.maxReplicas=13"], "is 13, but the input topic has 12 partitions"),
         ("minimal", ["worker.replcas=3"], "replcas"),
     ],

@@ -88,6 +88,6 @@ Takes root, variable, secret, key and file (below /etc/ratecast/secrets). */}}
 {{- end }}
 {{- if .Values.models.publicKeys }}
 - name: RATECAST_MODEL_KEY_FILE
-  value: /etc/ratecast/model-keys/keys.pem
+  value: /etc/ratecast/model-keys/keys.txt
 {{- end }}
 {{- end }}

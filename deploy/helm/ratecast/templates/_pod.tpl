@@ -86,15 +86,17 @@ readinessProbe:
   failureThreshold: 2
 {{- end }}
 
-{{/* Takes root, and what the program uses: models ("read", "write", or "card" to show it only), webToken and dsn (Secrets by
-name and key). */}}
+{{/* Takes root, and what the program uses: models ("read" or "write"), signs, webToken and dsn (Secrets by name and key). */}}
 {{- define "ratecast.mounts" -}}
 {{- $kafka := .root.Values.kafka -}}
 - {name: tmp, mountPath: /tmp}
 {{- if .models }}
-- {name: models, mountPath: /models{{ if and (ne .models "write") (not (include "ratecast.remoteModels" .root)) }}, readOnly: true{{ end }}}
-{{- if and (ne .models "card") .root.Values.models.publicKeys }}
+- {name: models, mountPath: /models{{ if and (eq .models "read") (not (include "ratecast.remoteModels" .root)) }}, readOnly: true{{ end }}}
+{{- if .root.Values.models.publicKeys }}
 - {name: model-keys, mountPath: /etc/ratecast/model-keys, readOnly: true}
+{{- end }}
+{{- if and (eq .models "write") .root.Values.models.signingSecret }}
+- {name: signing-key, mountPath: /etc/ratecast/signing-key, readOnly: true}
 {{- end }}
 {{- end }}
 {{- if hasSuffix "SSL" $kafka.securityProtocol }}
@@ -126,9 +128,16 @@ name and key). */}}
   persistentVolumeClaim:
     claimName: {{ default (printf "%s-models" (include "ratecast.fullname" .root)) $values.models.existingClaim }}
   {{- end }}
-{{- if and (ne .models "card") $values.models.publicKeys }}
+{{- if $values.models.publicKeys }}
 - name: model-keys
   configMap: {name: {{ include "ratecast.fullname" .root }}-model-keys}
+{{- end }}
+{{- if and (eq .models "write") $values.models.signingSecret }}
+- name: signing-key
+  secret:
+    secretName: {{ $values.models.signingSecret }}
+    defaultMode: 0440
+    items: [{key: {{ $values.models.signingKey }}, path: key.pem}]
 {{- end }}
 {{- end }}
 {{- if hasSuffix "SSL" $values.kafka.securityProtocol }}
