@@ -25,8 +25,8 @@ Takes root, variable, secret, key and file (below /etc/ratecast/secrets). */}}
 
 {{/* What every program gets. Takes root, and settings: those of the program itself. */}}
 {{- define "ratecast.environment" -}}
-{{- $values := .root.Values }}
-{{- $kafka := $values.kafka }}
+{{- $values := .root.Values -}}
+{{- $kafka := $values.kafka -}}
 - name: RATECAST_BOOTSTRAP_SERVERS
   value: {{ required "set kafka.bootstrapServers to the addresses of your brokers, such as kafka-1:9092,kafka-2:9092" $kafka.bootstrapServers | quote }}
 - name: RATECAST_SECURITY_PROTOCOL
