@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -14,10 +15,11 @@ if TYPE_CHECKING:
 SETS = [path.stem for path in VALUES]
 
 
-def resources(name: str) -> list[dict[str, Any]]:
-    """Returns the resources of a set of values."""
+@functools.cache
+def resources(name: str) -> tuple[dict[str, Any], ...]:
+    """Returns the resources of a set of values. They are shared, so a test must not change them."""
     text = (MANIFESTS / f"{name}.yaml").read_text()
-    return [resource for resource in yaml.safe_load_all(text) if resource]
+    return tuple(resource for resource in yaml.safe_load_all(text) if resource)
 
 
 def of_kind(name: str, kind: str) -> list[dict[str, Any]]:
