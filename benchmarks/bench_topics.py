@@ -116,3 +116,9 @@ def reader(bootstrap_servers: str, topic: str, partitions: int, wait_ms: int = 2
     )
     consumer.assign([TopicPartition(topic, number, 0) for number in range(partitions)])
     return consumer
+
+
+def written(consumer: Consumer) -> int:
+    """Returns how many records the partitions of a reader hold now, markers of transactions included."""
+    ends = (consumer.get_watermark_offsets(partition, timeout=10) for partition in consumer.assignment())
+    return sum(end for _, end in ends)
