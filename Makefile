@@ -50,6 +50,18 @@ tools: ## install Prometheus, Alertmanager, PostgreSQL and Chromium, for `make m
 	apt-get update -qq && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive \
 		apt-get install -qq --no-install-recommends prometheus prometheus-alertmanager postgresql chromium >/dev/null
 
+# Helm is built from its source, which takes some minutes once. Go fetches a newer Go by itself if it needs one.
+.PHONY: helm-tools
+helm-tools: $(VENV)/.dev ## build Helm into .venv, for changes of the chart and its tests (needs Go)
+	@command -v go >/dev/null || { echo "Go is not installed: install it, or put a helm of version 3 on your PATH"; exit 2; }
+	@test -x $(BIN)/helm || GOBIN=$(abspath $(BIN)) go install helm.sh/helm/v3/cmd/helm@$(HELM)
+HELM := v3.22.0
+
+.PHONY: chart
+chart: $(VENV)/.dev ## write the generated files of the Helm chart, and its manifests where Helm is installed
+	@$(BIN)/python -m tools.chart
+	@$(BIN)/python -m tools.chart.manifests
+
 .PHONY: test
 test: $(VENV)/.dev ## the whole suite, on real brokers (JOBS=2 processes)
 	@$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile
