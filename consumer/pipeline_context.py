@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from monitoring.tracing import Tracing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,6 +38,7 @@ class PipelineContext:
         metrics: Counts the outcomes.
         shadow: Scores committed batches with the shadow model.
         rejected: Called with the error when the group coordinator rejects this worker.
+        tracing: Makes the span of each batch.
     """
 
     settings: Settings
@@ -48,3 +51,4 @@ class PipelineContext:
     metrics: WorkerMetrics
     shadow: ShadowScoring
     rejected: Callable[[KafkaError], None]
+    tracing: Tracing = field(default_factory=Tracing)

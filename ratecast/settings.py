@@ -15,6 +15,7 @@ from ratecast.errors import UsageError
 from ratecast.field_faults import first_fault, predicate, shown
 from ratecast.optional_fields import OptionalFields, parse_horizons, parse_quantiles
 from ratecast.sink_settings import SinkSettings
+from ratecast.tracing_settings import TracingSettings
 from ratecast.web_settings import WebSettings
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ _SERVICE = re.compile(
 _SERVICE_ADDRESS = re.compile(r"(tcp|udp|sctp)://.*")  # value of a Service's variable ..._PORT
 
 
-class Settings(WebSettings, SinkSettings):
+class Settings(WebSettings, SinkSettings, TracingSettings):
     """Every setting of every program; each is also documented for users, and a test compares the two."""
 
     model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, frozen=True, extra="ignore")
@@ -181,8 +182,10 @@ class Settings(WebSettings, SinkSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="Least severe level that is logged."
     )
-    log_format: Literal["text", "json"] = Field(
-        "text", description="Format of log lines: text for people, JSON for log collectors."
+    log_format: Literal["auto", "text", "json"] = Field(
+        "auto",
+        description="Format of log lines: text for people, JSON for log collectors. `auto` is text on a terminal and JSON "
+        "elsewhere.",
     )
 
     @field_validator("bootstrap_servers")
