@@ -115,7 +115,7 @@ contracts: $(VENV)/.dev ## write docs/contracts from the message models
 # Needs uv (pip install uv). The pins hold for Python 3.11 and newer on Linux, macOS and Windows.
 .PHONY: pins
 pins: ## resolve constraints/*.txt anew
-	uv pip compile $(PINS) pyproject.toml -o constraints/worker.txt
+	uv pip compile $(PINS) pyproject.toml --extra tracing -o constraints/worker.txt
 	uv pip compile $(PINS) pyproject.toml --extra web -c constraints/worker.txt -o constraints/web.txt
 	uv pip compile $(PINS) pyproject.toml constraints/build.in --extra all -c constraints/web.txt -o constraints/all.txt
 	uv pip compile $(PINS) pyproject.toml constraints/build.in --extra dev -c constraints/all.txt -o constraints/dev.txt
