@@ -13,7 +13,6 @@ from ratecast.scoring.scored_batch import DeadLetter
 
 if TYPE_CHECKING:
     from consumer.output_limits import OutputLimits
-    from ratecast.contract.dead_letter import Header
     from ratecast.contract.record import Record
     from ratecast.contract.trace_context import TraceContext
     from ratecast.kafka.batches import OutgoingRecord
@@ -99,7 +98,11 @@ class Outcomes:
         if batch.values:
             predictions: list[OutgoingRecord] = [
                 # A compacted topic rejects records without a key, and a pair should stay in one partition.
-                (pair.encode() if record.key is None else record.key, value, _headers(record, span))
+                (
+                    pair.encode() if record.key is None else record.key,
+                    value,
+                    list(record.headers) if span is None else continued(record.headers, span),
+                )
                 for record, pair, value in zip(batch.records, batch.pairs, batch.values, strict=True)
             ]
             outgoing.append(Outgoing(self._settings.output_topic, self._output_partition, predictions))
@@ -112,10 +115,10 @@ class Outcomes:
         return outgoing
 
 
-def _headers(record: Record, span: TraceContext | None) -> list[Header]:
-    return list(record.headers) if span is None else continued(record.headers, span)
-
-
 def _size(record: Record, value: bytes, span: TraceContext | None) -> int:
-    headers = sum(len(name.encode()) + len(content or b"") + 10 for name, content in _headers(record, span))
-    return len(record.key or b"") + len(value) + headers
+    headers = record.headers if span is None else continued(record.headers, span)
+    return (
+        len(record.key or b"")
+        + len(value)
+        + sum(len(name.encode()) + len(content or b"") + 10 for name, content in headers)
+    )

@@ -6,6 +6,7 @@ https://www.w3.org/TR/trace-context/ says how ``traceparent`` and ``tracestate``
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 TRACEPARENT = "traceparent"
 TRACESTATE = "tracestate"
+_OF_A_TRACE = (TRACEPARENT, TRACESTATE)
 
 _SAMPLED = 0x01
 _KNOWN_FLAGS = 0x03  # sampled and random; version 00 wants all others to be zero
@@ -42,7 +44,7 @@ class TraceContext(NamedTuple):
         >>> TraceContext("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7", 1).written()
         b'00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'
         """
-        return f"00-{self.trace_id}-{self.span_id}-{self.flags & _KNOWN_FLAGS:02x}".encode()
+        return _written(self.trace_id, self.span_id, self.flags)
 
     def labels(self) -> dict[str, str]:
         """Returns both ids under the names that exemplars and log lines use."""
@@ -62,7 +64,13 @@ def trace_of(headers: Iterable[Header]) -> TraceContext | None:
     found = [value for name, value in headers if name == TRACEPARENT]
     if len(found) != 1 or found[0] is None or len(found[0]) > _MOST_BYTES:
         return None
-    match = _FORMAT.fullmatch(found[0])
+    return _parsed(found[0])
+
+
+# Each header is read for its link and for its outcome, and the messages of one request have the same.
+@lru_cache(maxsize=4096)
+def _parsed(value: bytes) -> TraceContext | None:
+    match = _FORMAT.fullmatch(value)
     if match is None:
         return None
     version, trace_id, span_id, flags, more = match.groups()
@@ -84,6 +92,14 @@ def continued(headers: Iterable[Header], span: TraceContext) -> list[Header]:
     """
     headers = list(headers)
     trace = trace_of(headers)
-    ours = (TRACEPARENT,) if trace is not None else (TRACEPARENT, TRACESTATE)
-    outcome = span if trace is None else trace._replace(span_id=span.span_id)
-    return [*(header for header in headers if header[0] not in ours), (TRACEPARENT, outcome.written())]
+    if trace is None:
+        kept = [header for header in headers if header[0] not in _OF_A_TRACE]
+        kept.append((TRACEPARENT, span.written()))
+    else:
+        kept = [header for header in headers if header[0] != TRACEPARENT]
+        kept.append((TRACEPARENT, _written(trace.trace_id, span.span_id, trace.flags)))
+    return kept
+
+
+def _written(trace_id: str, span_id: str, flags: int) -> bytes:
+    return b"00-%b-%b-%02x" % (trace_id.encode(), span_id.encode(), flags & _KNOWN_FLAGS)
