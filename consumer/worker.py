@@ -28,9 +28,9 @@ from consumer.rebalance_listener import RebalanceListener
 from consumer.shadow_scoring import ShadowScoring
 from consumer.start_finder import StartFinder
 from consumer.transactions import PartitionTransactions
+from monitoring.chosen_tracing import tracing_for
 from monitoring.http import HttpServer
 from monitoring.metrics import WorkerMetrics
-from monitoring.tracing import tracing_for
 from ratecast.errors import OperationError
 from ratecast.kafka.broker_watch import BrokerWatch
 from ratecast.kafka.closing import stop_consumer

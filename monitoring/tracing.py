@@ -5,8 +5,6 @@ from __future__ import annotations
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
-from ratecast.errors import UsageError
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from contextlib import AbstractContextManager
@@ -14,7 +12,6 @@ if TYPE_CHECKING:
     from ratecast.contract.record import Record
     from ratecast.contract.trace_context import TraceContext
     from ratecast.scoring.scored_batch import ScoredBatch
-    from ratecast.settings import Settings
 
 _NO_SPAN: AbstractContextManager[TraceContext | None] = nullcontext(None)
 
@@ -42,21 +39,3 @@ class Tracing:
 
     async def close(self) -> None:
         """Send the spans that wait. A collector that does not answer delays this by two seconds at most."""
-
-
-def tracing_for(settings: Settings) -> Tracing:
-    """Return what makes the spans of a worker.
-
-    Raises:
-        UsageError: The extra ``tracing`` is not installed, or one of OpenTelemetry's variables is wrong.
-    """
-    if settings.tracing == "off":
-        return Tracing()
-    try:
-        from monitoring.otlp_tracing import OtlpTracing
-    except ModuleNotFoundError as error:
-        raise UsageError(
-            f"RATECAST_TRACING={settings.tracing} needs the extra `tracing` ({error.name} is not installed): "
-            "pip install 'ratecast[tracing]', or set RATECAST_TRACING=off"
-        ) from None
-    return OtlpTracing.from_environment(settings.group_id)

@@ -12,8 +12,8 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from consumer.publishing import Outgoing, OutputRejectedError
 from monitoring import otlp_tracing
+from monitoring.chosen_tracing import tracing_for
 from monitoring.exposition import exposition
-from monitoring.tracing import tracing_for
 from ratecast.release import __version__
 from ratecast.settings import Settings
 from ratecast_cli.logs import JsonFormatter

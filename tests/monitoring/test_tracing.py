@@ -8,7 +8,8 @@ import time
 import pytest
 
 from monitoring import otlp_tracing
-from monitoring.tracing import Tracing, tracing_for
+from monitoring.chosen_tracing import tracing_for
+from monitoring.tracing import Tracing
 from ratecast.errors import UsageError
 from ratecast.scoring.scored_batch import ScoredBatch
 from ratecast.settings import Settings
