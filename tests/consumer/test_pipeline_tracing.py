@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 from contextlib import asynccontextmanager
 
 import pytest
@@ -156,14 +157,14 @@ async def test_both_latencies_have_the_span_as_their_exemplar(collector):
 
 
 async def test_a_trace_that_is_not_sampled_is_no_exemplar_but_is_passed_on(collector):
-    async with traced([FakeRecord(b"a", headers=(traceparent(0, "00"),))], batch(1, b"b")) as bench:
-        await bench.run_until_committed(2)
-    (span,) = collector.wait_for(1)  # only of the second batch
-    assert attributes(span)["ratecast.offset.first"] == 1
-    assert bench.topics.headers[0][0][1].startswith(f"00-{TRACES[0]}-".encode())
-    assert bench.topics.headers[0][0][1].endswith(b"-00")
+    async with traced([FakeRecord(b"a", headers=(traceparent(0, "00"),))]) as bench:
+        await bench.run_until_committed(1)
+    assert collector.spans() == []  # closing sent what there was
+    ((name, value),) = bench.topics.headers[0]
+    assert name == "traceparent"
+    assert re.fullmatch(rb"00-%b-[0-9a-f]{16}-00" % TRACES[0].encode(), value)
     body, _ = exposition(bench.registry, "application/openmetrics-text;version=1.0.0")
-    assert TRACES[0] not in body.decode()
+    assert b"trace_id" not in body
 
 
 async def test_without_tracing_headers_stay_as_they_are():
@@ -214,10 +215,11 @@ async def test_a_worker_goes_on_without_a_collector_and_says_so_once(monkeypatch
 
 async def test_a_collector_that_hangs_does_not_keep_a_worker_from_stopping(collector, monkeypatch):
     monkeypatch.setattr(otlp_tracing, "_CLOSE_SECONDS", 0.05)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "300")
     collector.answers.clear()
-    async with traced(batch(0, b"a")) as bench:
-        await bench.run_until_committed(1)
-    assert not collector.answers.is_set()  # it has not answered, and here we are
+    async with asyncio.timeout(20):  # OpenTelemetry's own shutdown waits for half a minute
+        async with traced(batch(0, b"a")) as bench:
+            await bench.run_until_committed(1)
     assert collector.spans() == []
     collector.answers.set()
     collector.wait_for(1)
