@@ -7,6 +7,7 @@ https://github.com/open-telemetry/semantic-conventions/tree/v1.44.0/docs/messagi
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import socket
 import threading
@@ -30,6 +31,7 @@ from opentelemetry.trace import (
     format_trace_id,
     set_span_in_context,
 )
+from opentelemetry.util.re import parse_env_headers
 
 from monitoring.span_delivery import SpanDelivery
 from monitoring.tracing import Tracing
@@ -106,6 +108,7 @@ class OtlpTracing(Tracing):
             _refuse(
                 "OTEL_EXPORTER_OTLP_ENDPOINT must begin with http:// or https://, like http://127.0.0.1:4318"
             )
+        _check_headers()
         return cls(SpanDelivery(OTLPSpanExporter(), endpoint), group_id)
 
     @contextmanager
@@ -219,6 +222,22 @@ def _endpoint() -> str:
         return traces
     base = _variable("OTEL_EXPORTER_OTLP_ENDPOINT") or "http://localhost:4318"
     return f"{base.removesuffix('/')}/v1/traces"
+
+
+def _check_headers() -> None:
+    """Refuse malformed headers before OpenTelemetry logs them, because they hold credentials."""
+    names = ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS")
+    name = next((name for name in names if _variable(name)), None)
+    if name is None:
+        return
+    text = os.environ[name]
+    given = {part.partition("=")[0].strip().lower() for part in text.split(",") if part.strip()}
+    parser_log = logging.getLogger(parse_env_headers.__module__)
+    parser_log.disabled = True
+    understood = parse_env_headers(text, liberal=True)
+    parser_log.disabled = False
+    if len(understood) < len(given):
+        _refuse(f"{name} must be name=value pairs separated by commas, with values encoded as in a URL")
 
 
 def _variable(name: str) -> str | None:

@@ -51,6 +51,22 @@ def test_a_wrong_variable_of_opentelemetry_is_refused_in_one_line(monkeypatch, n
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("headers", ["hush", "a=b,hush", 'authorization=Bearer "hush"', "bad name=hush"])
+def test_malformed_headers_are_refused_and_shown_nowhere(monkeypatch, caplog, headers):
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", headers)
+    with pytest.raises(UsageError, match="OTEL_EXPORTER_OTLP_HEADERS must be name=value pairs") as caught:
+        tracing_for(Settings(tracing="otlp"))
+    assert "hush" not in str(caught.value) + caplog.text
+
+
+@pytest.mark.parametrize("headers", ["", "authorization=Bearer hush", "a=b, x-key=hush%3D", "a=1,A=2,"])
+async def test_headers_as_opentelemetry_takes_them_are_accepted(monkeypatch, caplog, headers):
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", headers)
+    tracing = tracing_for(Settings(tracing="otlp"))
+    await tracing.close()
+    assert "hush" not in caplog.text
+
+
 async def test_opentelemetrys_own_switch_turns_spans_off(monkeypatch):
     monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
     tracing = tracing_for(Settings(tracing="otlp"))
