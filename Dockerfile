@@ -1,5 +1,5 @@
 # Three images from one file:
-#   docker build --target worker .     scores, replays, reads topics; adds about 206 MB to python:slim; no scikit-learn, no pip
+#   docker build --target worker .     scores, replays, reads topics; adds about 216 MB to python:slim; no scikit-learn, no pip
 #   docker build --target web .        also has a web server for `ratecast web`
 #   docker build --target training .   also has scikit-learn for `ratecast train` and `ratecast retrain`; adds 477 MB
 # Every package is a wheel whose SHA-256 is in constraints/. Run the images read-only with a tmpfs on /tmp.

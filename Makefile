@@ -124,15 +124,45 @@ pictures: $(VENV)/.dev ## draw docs/pictures from a real demo and a real report 
 contracts: $(VENV)/.dev ## write docs/contracts from the message models
 	@$(BIN)/python -m ratecast.contract.documents docs/contracts
 
+# An environment of its own, because these tools need other versions of what the program needs.
+AUDIT := $(VENV)/audit
+$(AUDIT)/.done: constraints/audit.txt
+	@test -x $(AUDIT)/bin/python || $(PYTHON) -m venv $(AUDIT)
+	@$(AUDIT)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r constraints/audit.txt
+	@touch $@
+
+.PHONY: sbom
+sbom: $(AUDIT)/.done ## list what each image contains: dist/sbom/ratecast-*.cdx.json (CycloneDX 1.6)
+	@mkdir -p dist/sbom
+	@for image in worker:worker web:web training:all; do \
+		$(AUDIT)/bin/python -W ignore -m cyclonedx_py requirements --pyproject pyproject.toml --spec-version 1.6 --output-reproducible \
+			--output-format JSON --output-file dist/sbom/ratecast-$${image%%:*}.cdx.json constraints/$${image##*:}.txt || exit 1; \
+	done; ls dist/sbom/*
+
+.PHONY: audit
+audit: $(AUDIT)/.done ## ask for known vulnerabilities of everything that is pinned (needs the internet)
+	@for pins in worker web all dev docs; do \
+		$(AUDIT)/bin/pip-audit --disable-pip --require-hashes --progress-spinner off -r constraints/$$pins.txt || exit 1; \
+	done
+
+.PHONY: licences
+licences: $(VENV)/.dev ## write docs/reference/licences.md from what is installed
+	@$(BIN)/python -m tools.licences docs/reference/licences.md
+
+.PHONY: digests
+digests: $(VENV)/.dev ## pin every image by its digest, as a registry knows it (REGISTRY=https://...)
+	@$(BIN)/python -m tools.image_digests $(REGISTRY) Dockerfile docker-compose.yml
+
 # Needs uv (pip install uv). The pins hold for Python 3.11 and newer on Linux, macOS and Windows.
 .PHONY: pins
 pins: ## resolve constraints/*.txt anew
-	uv pip compile $(PINS) pyproject.toml --extra signatures --extra remote -o constraints/worker.txt
-	uv pip compile $(PINS) pyproject.toml --extra signatures --extra remote --extra web -c constraints/worker.txt -o constraints/web.txt
+	uv pip compile $(PINS) pyproject.toml --extra signatures --extra remote --extra tracing -o constraints/worker.txt
+	uv pip compile $(PINS) pyproject.toml --extra signatures --extra remote --extra tracing --extra web -c constraints/worker.txt -o constraints/web.txt
 	uv pip compile $(PINS) pyproject.toml constraints/build.in --extra all -c constraints/web.txt -o constraints/all.txt
 	uv pip compile $(PINS) pyproject.toml constraints/build.in --extra dev -c constraints/all.txt -o constraints/dev.txt
 	uv pip compile $(PINS) pyproject.toml constraints/build.in --extra docs -c constraints/dev.txt -o constraints/docs.txt
 	uv pip compile $(PINS) constraints/build.in -c constraints/all.txt -o constraints/build.txt
+	uv pip compile $(PINS) constraints/audit.in -o constraints/audit.txt
 PINS := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate
 
 .PHONY: clean

@@ -1,15 +1,20 @@
-"""Makes dead letters: the raw bytes of a message, with the error and its source in the headers."""
+"""Makes and logs dead letters: the raw bytes of a message, with the error and its source in the headers."""
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from ratecast.contract.dead_letter import VALUE_TRUNCATED, DeadLetterHeaders, carried_on, hops_only
 from ratecast.contract.unreadable import Unreadable
+from ratecast.log_fields import place_of, trace_fields
 
 if TYPE_CHECKING:
+    from ratecast.contract.trace_context import TraceContext
     from ratecast.kafka.batches import OutgoingRecord
-    from ratecast.scoring.scored_batch import DeadLetter
+    from ratecast.scoring.scored_batch import DeadLetter, ScoredBatch
+
+log = logging.getLogger(__name__)
 
 CUT_TO_BYTES = 2**16
 
@@ -53,6 +58,25 @@ def outgoing(
         # The value could not be read, so it must not be redelivered as if it were empty.
         value, written = None, [*written, (VALUE_TRUNCATED, b"")]
     return key, value, [*kept, *written]
+
+
+def log_all(batch: ScoredBatch, span: TraceContext | None) -> None:
+    """Log each dead letter of a committed batch.
+
+    Args:
+        batch: The outcomes.
+        span: The span that made them, if any.
+    """
+    for letter in batch.dead_letters:
+        record = letter.record
+        place = record.topic, record.partition, record.offset
+        fields = {
+            **place_of(record),
+            "code": letter.code.value,
+            "model_version": batch.model_version,
+            **trace_fields(record, span),
+        }
+        log.warning("dead letter %s-%d@%d: %s: %s", *place, letter.code, letter.message, extra=fields)
 
 
 def _shortened(content: bytes | None, *, cut: bool) -> tuple[bytes | None, int | None]:

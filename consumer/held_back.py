@@ -39,5 +39,6 @@ class HeldBack:
                     "%s-%d: %d records wait behind a transaction that a publisher left open at offset %d %.0f s ago. "
                     "Stop or restart that publisher, or abort the transaction with kafka-transactions",
                     *(lag.topic, lag.partition, lag.held_back, lag.held_from, lag.held_seconds),
+                    extra={"topic": lag.topic, "partition": lag.partition, "offset": lag.held_from},
                 )
         self._logged &= open_now

@@ -13,6 +13,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from ratecast.errors import ErrorCode, ModelFailingError, RecordError
+from ratecast.log_fields import place_of, trace_fields
 from ratecast.scoring.scored_batch import DeadLetter, ScoredBatch
 
 if TYPE_CHECKING:
@@ -91,7 +92,10 @@ class Isolation:
         current = self._uncommitted[-1]
         if not any(current):  # one traceback per batch: the others are probably the same
             log.error(
-                "scoring %s-%d@%d failed", record.topic, record.partition, record.offset, exc_info=error
+                "scoring %s-%d@%d failed",
+                *(record.topic, record.partition, record.offset),
+                exc_info=error,
+                extra={**place_of(record), **trace_fields(record)},
             )
         current.append(True)
         recent = [*self._recent, *chain.from_iterable(self._uncommitted)][-_RECENT:]

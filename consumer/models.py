@@ -81,7 +81,8 @@ class CurrentModel:
             ModelBundleError: There is none, or it was rejected.
         """
         self._use(self._bundle.read())
-        log.info("model %s: %s", self.version, self.scorer().bundle.stats.headline)
+        headline = self.scorer().bundle.stats.headline
+        log.info("model %s: %s", self.version, headline, extra={"model_version": self.version})
 
     async def watch(self) -> None:
         """Check for a new model every ``model_check_seconds``, and at the URL as often as it says, until cancelled."""
@@ -128,6 +129,7 @@ class CurrentModel:
             found.bundle.version,
             self.version,
             found.bundle.stats.headline,
+            extra={"model_version": found.bundle.version},
         )
         self._use(found)
         self._metrics.model_reload("loaded")
@@ -143,7 +145,8 @@ class CurrentModel:
         self._rejected = rejection
         self._show_refused()
         self._metrics.model_reload("refused")
-        log.error("rejected a model: %s; still using %s", error, self.version)
+        in_use = {"model_version": self.version}
+        log.error("rejected a model: %s; still using %s", error, self.version, extra=in_use)
 
 
 def _is_the_same(one: model.Bundle, other: model.Bundle) -> bool:

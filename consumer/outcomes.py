@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 from consumer import dead_letters
 from consumer.publishing import Outgoing
+from ratecast.contract.trace_context import continued
 from ratecast.errors import ErrorCode
 from ratecast.scoring.scored_batch import DeadLetter
 
 if TYPE_CHECKING:
     from consumer.output_limits import OutputLimits
     from ratecast.contract.record import Record
+    from ratecast.contract.trace_context import TraceContext
     from ratecast.kafka.batches import OutgoingRecord
     from ratecast.scoring.scored_batch import ScoredBatch
     from ratecast.settings import Settings
@@ -43,13 +45,20 @@ class Outcomes:
         self._dead_letter_partition = dead_letter_partition
         self.topic_id = topic_id
 
-    def fitted(self, batch: ScoredBatch) -> ScoredBatch:
-        """Replace predictions that are too large for the output topic by dead letters. Used after a rejection."""
+    def fitted(self, batch: ScoredBatch, span: TraceContext | None) -> ScoredBatch:
+        """Replace predictions that are too large for the output topic by dead letters. Used after a rejection.
+
+        Args:
+            batch: The outcomes.
+            span: The span that made them, if any.
+        """
         topic = self._settings.output_topic
         limit = self._limits.record_bytes(topic)
         if limit is None:
             return batch
-        sizes = [_size(record, value) for record, value in zip(batch.records, batch.values, strict=True)]
+        sizes = [
+            _size(record, value, span) for record, value in zip(batch.records, batch.values, strict=True)
+        ]
         kept = [row for row, size in enumerate(sizes) if size <= limit]
         letters = [
             DeadLetter(
@@ -72,11 +81,16 @@ class Outcomes:
             dead_letters=batch.dead_letters + letters,
         )
 
-    def outgoing(self, batch: ScoredBatch, *, cut: bool, keyed: bool) -> list[Outgoing]:
+    def outgoing(
+        self, batch: ScoredBatch, span: TraceContext | None, *, cut: bool, keyed: bool
+    ) -> list[Outgoing]:
         """Return the records to publish.
+
+        Dead letters keep the headers of their message, so that a redelivered message is the one that was sent.
 
         Args:
             batch: The outcomes.
+            span: The span that made them, if any. Predictions then name it in ``traceparent``.
             cut: Shorten long dead letters, because the topic rejected them in full.
             keyed: Add a key to dead letters without one, because the topic rejected them without.
         """
@@ -84,7 +98,11 @@ class Outcomes:
         if batch.values:
             predictions: list[OutgoingRecord] = [
                 # A compacted topic rejects records without a key, and a pair should stay in one partition.
-                (pair.encode() if record.key is None else record.key, value, list(record.headers))
+                (
+                    pair.encode() if record.key is None else record.key,
+                    value,
+                    list(record.headers) if span is None else continued(record.headers, span),
+                )
                 for record, pair, value in zip(batch.records, batch.pairs, batch.values, strict=True)
             ]
             outgoing.append(Outgoing(self._settings.output_topic, self._output_partition, predictions))
@@ -97,6 +115,10 @@ class Outcomes:
         return outgoing
 
 
-def _size(record: Record, value: bytes) -> int:
-    headers = sum(len(name.encode()) + len(content or b"") + 10 for name, content in record.headers)
-    return len(record.key or b"") + len(value) + headers
+def _size(record: Record, value: bytes, span: TraceContext | None) -> int:
+    headers = record.headers if span is None else continued(record.headers, span)
+    return (
+        len(record.key or b"")
+        + len(value)
+        + sum(len(name.encode()) + len(content or b"") + 10 for name, content in headers)
+    )

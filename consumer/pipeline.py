@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import logging
 import time
-from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from aiokafka.errors import (
@@ -16,6 +15,7 @@ from aiokafka.errors import (
     MessageSizeTooLargeError,
 )
 
+from consumer import dead_letters
 from consumer.in_flight import InFlight, more_waits
 from consumer.isolation import Isolation
 from consumer.outcomes import Outcomes
@@ -29,7 +29,6 @@ from ratecast.errors import FencedError
 from ratecast.kafka import tolerant_records
 from ratecast.kafka.broker_errors import InvalidRecordError, is_group_error
 from ratecast.kafka.closing import is_cancelled
-from ratecast.kafka.rights import in_one_line
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -72,9 +71,8 @@ class PartitionPipeline:
         self._isolation = Isolation(
             context.settings.scoring_failures_in_a_row, context.settings.scoring_failures_share
         )
-        outputs = (context.settings.output_topic, context.settings.dead_letter_topic)
-        words = partial(in_one_line, settings=context.settings, written=outputs)
-        self._recovery = Recovery(self.name, context.settings.give_up_seconds, words)
+        self._fields = {"topic": source.topic, "partition": source.partition}
+        self._recovery = Recovery(self.name, context.settings.give_up_seconds, context.in_words, self._fields)
         self._lag = LagTracker(source.topic, source.partition)
         self._publisher: Publisher | None = None
         self._in_flight = InFlight()
@@ -104,7 +102,7 @@ class PartitionPipeline:
                     batch = await self._score(records)
                     seconds = time.perf_counter() - started
                     await self._in_flight.settled()
-                    self._in_flight.start(self._publish(batch, records, seconds))
+                    self._in_flight.start(self._publish(batch, records, started, seconds))
                     if not more_waits(self._consumer, self.source, records):
                         await self._in_flight.settled()
                 await self._in_flight.settled()
@@ -212,20 +210,22 @@ class PartitionPipeline:
             if self.lag().to_read == 0:
                 self._recovery.succeeded()
 
-    async def _publish(self, batch: ScoredBatch, records: Sequence[Record], scoring_seconds: float) -> None:
+    async def _publish(
+        self, batch: ScoredBatch, records: Sequence[Record], started: float, scoring_seconds: float
+    ) -> None:
         assert self._publisher is not None  # noqa: S101 - for the type checker
         assert self._outcomes is not None  # noqa: S101 - likewise
         self._lag.polled(records[0].timestamp)
         too_large = isinstance(self._rejection, MessageSizeTooLargeError)
-        if too_large:
-            batch = self._outcomes.fitted(batch)
-        outgoing = self._outcomes.outgoing(
-            batch, cut=too_large, keyed=isinstance(self._rejection, InvalidRecordError)
-        )
         progress = Progress(records[-1].offset + 1, commit_note.encode(self._note))
         try:
-            async with self._deadline("a transaction"):
-                await self._publisher.publish(outgoing, progress, self._check_identity)
+            with self._context.tracing.batch(records, batch, started) as span:
+                if too_large:
+                    batch = self._outcomes.fitted(batch, span)
+                keyed = isinstance(self._rejection, InvalidRecordError)
+                outgoing = self._outcomes.outgoing(batch, span, cut=too_large, keyed=keyed)
+                async with self._deadline("a transaction"):
+                    await self._publisher.publish(outgoing, progress, self._check_identity)
         except (KafkaError, asyncio.CancelledError) as error:
             self._metrics.failed("aborted")
             self._rejection = None
@@ -241,12 +241,10 @@ class PartitionPipeline:
         # Count only after the commit: an aborted batch is scored again, and no message may count twice.
         timestamps_ms = [record.timestamp for record in records]
         self._metrics.committed(
-            (self.source.topic, self.source.partition), batch, scoring_seconds, timestamps_ms
+            (self.source.topic, self.source.partition), batch, scoring_seconds, timestamps_ms, span
         )
         self._context.shadow.committed(batch)
-        for letter in batch.dead_letters:
-            place = letter.record.topic, letter.record.partition, letter.record.offset
-            log.warning("dead letter %s-%d@%d: %s: %s", *place, letter.code, letter.message)
+        dead_letters.log_all(batch, span)
 
     async def _check_identity(self) -> None:
         await self._context.identity.check(self.source, self._note.topic_id)
@@ -268,7 +266,8 @@ class PartitionPipeline:
         removed knows it, and a worker that still owns the partition may take it over again.
         """
         self._metrics.failed("fenced")
-        log.warning("%s: another worker fenced this one; nothing of this batch was published", self.name)
+        line = "%s: another worker fenced this one; nothing of this batch was published"
+        log.warning(line, self.name, extra=self._fields)
         await self._pause(self._settings.session_timeout_ms / 1000)
 
     async def _pause(self, seconds: float) -> None:

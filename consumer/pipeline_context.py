@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from monitoring.tracing import Tracing
+from ratecast.kafka.rights import in_one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,6 +39,7 @@ class PipelineContext:
         metrics: Counts the outcomes.
         shadow: Scores committed batches with the shadow model.
         rejected: Called with the error when the group coordinator rejects this worker.
+        tracing: Makes the span of each batch.
     """
 
     settings: Settings
@@ -48,3 +52,9 @@ class PipelineContext:
     metrics: WorkerMetrics
     shadow: ShadowScoring
     rejected: Callable[[KafkaError], None]
+    tracing: Tracing = field(default_factory=Tracing)
+
+    def in_words(self, error: KafkaError) -> str:
+        """Return an error of a pipeline with the right that it may lack."""
+        outputs = (self.settings.output_topic, self.settings.dead_letter_topic)
+        return in_one_line(error, self.settings, written=outputs)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from consumer.unreadable_batches import UnreadableBatchError
 from ratecast.errors import OperationError
 from ratecast.kafka.broker_errors import with_remedy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from aiokafka.errors import KafkaError
 
@@ -28,12 +28,18 @@ class Recovery:
         name: The partition's name, for messages.
         give_up_seconds: How long to retry.
         in_one_line: Returns an error in words.
+        fields: The partition as fields of log records.
     """
 
     def __init__(
-        self, name: str, give_up_seconds: float, in_one_line: Callable[[KafkaError], str] = with_remedy
+        self,
+        name: str,
+        give_up_seconds: float,
+        in_one_line: Callable[[KafkaError], str] = with_remedy,
+        fields: Mapping[str, Any] | None = None,
     ) -> None:
         self._name = name
+        self._fields = fields
         self._give_up_seconds = give_up_seconds
         self._in_one_line = in_one_line
         self._failures = 0
@@ -61,11 +67,12 @@ class Recovery:
             self.blocked = str(error.args[0])
             if now >= self._log_again_at:
                 self._log_again_at = now + _LOG_AGAIN_SECONDS
-                log.error("%s. This partition waits; the others continue", self.blocked)
+                line = "%s. This partition waits; the others continue"
+                log.error(line, self.blocked, extra=self._fields)
             return pause
         if now - self._since > self._give_up_seconds:
             raise OperationError(
                 f"{self._name} failed for {self._give_up_seconds:g} s, last: {text}"
             ) from error
-        log.warning("%s: %s; retrying from the committed offset", self._name, text)
+        log.warning("%s: %s; retrying from the committed offset", self._name, text, extra=self._fields)
         return pause

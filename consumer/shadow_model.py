@@ -45,7 +45,8 @@ class ShadowModel:
         self._rejection = None
         self._metrics.refused.set(0)
         self._use(found)
-        log.info("shadow model %s: %s", found.bundle.version, found.bundle.stats.headline)
+        version, headline = found.bundle.version, found.bundle.stats.headline
+        log.info("shadow model %s: %s", version, headline, extra={"model_version": version})
 
     def _without(self, error: ModelBundleError) -> None:
         absent = not self._pointer.exists()

@@ -76,6 +76,7 @@ class StartFinder:
         self, source: TopicPartition, start: Start, state: PartitionState, output_partition: int
     ) -> None:
         name = f"{source.topic}-{source.partition}"
+        fields = {"topic": source.topic, "partition": source.partition, "offset": start.offset}
         waiting = state.end - start.offset
         if start.cause is Cause.REMOVED_BY_RETENTION:
             if (uncounted := self._not_counted_yet(source, start)) == 0:
@@ -85,11 +86,13 @@ class StartFinder:
                 "%s: retention removed %d records (offsets %d to %d) before they were scored. Raise the topic's retention.ms "
                 "or retention.bytes, or add workers. Continuing at offset %d",
                 *(name, start.removed, start.offset - start.removed, start.offset - 1, start.offset),
+                extra=fields,
             )
         elif start.cause is Cause.TOPIC_RECREATED:
             log.warning(
                 "topic %s was deleted and recreated: reading partition %d from its start, %d records from offset %d",
                 *(source.topic, source.partition, waiting, start.offset),
+                extra=fields,
             )
         elif (
             start.cause is Cause.NOTHING_COMMITTED and waiting and await self._has_outcomes(output_partition)
@@ -105,6 +108,7 @@ class StartFinder:
                     waiting,
                     start.offset,
                 ),
+                extra=fields,
             )
 
     def _not_counted_yet(self, source: TopicPartition, start: Start) -> int:

@@ -28,6 +28,7 @@ from consumer.rebalance_listener import RebalanceListener
 from consumer.shadow_scoring import ShadowScoring
 from consumer.start_finder import StartFinder
 from consumer.transactions import PartitionTransactions
+from monitoring.chosen_tracing import tracing_for
 from monitoring.http import HttpServer
 from monitoring.metrics import WorkerMetrics
 from ratecast.errors import OperationError
@@ -70,6 +71,7 @@ class Worker:
         self.shadow = ShadowScoring(settings, self.metrics.shadow)
         self.membership = Membership(settings)
         self.limits = OutputLimits(settings)
+        self.tracing = tracing_for(settings)
         self._context: PipelineContext | None = None
         self._watching: list[asyncio.Task[None]] = []
         self._consumer: Any = None
@@ -147,6 +149,7 @@ class Worker:
             metrics=self.metrics,
             shadow=self.shadow,
             rejected=self.membership.refused,
+            tracing=self.tracing,
         )
 
     def _new_publisher(self, source: TopicPartition) -> Publisher:
@@ -251,6 +254,7 @@ class Worker:
         if self._consumer is not None:
             await stop_consumer(self._consumer)
         await self.http.stop()
+        await self.tracing.close()
         if self._watching:  # otherwise it had no model and never started
             log.info("stopped")
 

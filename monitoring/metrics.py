@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from prometheus_client import CollectorRegistry
 
+    from ratecast.contract.trace_context import TraceContext
     from ratecast.model.training_stats import TrainingStats
     from ratecast.scoring.scored_batch import ScoredBatch
 
@@ -195,7 +196,12 @@ class WorkerMetrics:
         self._batch_size.observe(records)
 
     def committed(
-        self, source: tuple[str, int], batch: ScoredBatch, seconds: float, timestamps_ms: Sequence[int]
+        self,
+        source: tuple[str, int],
+        batch: ScoredBatch,
+        seconds: float,
+        timestamps_ms: Sequence[int],
+        span: TraceContext | None = None,
     ) -> None:
         """Count a committed batch, and add what it says of drift and accuracy to their windows.
 
@@ -204,15 +210,17 @@ class WorkerMetrics:
             batch: outcomes of its records.
             seconds: duration of its decoding, scoring and encoding.
             timestamps_ms: broker timestamps of its records.
+            span: the span that made it, if any; both latencies show it as their exemplar.
         """
         self._transactions.labels("committed").inc()
         self._published.inc(len(batch.values))
         for code, count in Tally(letter.code.value for letter in batch.dead_letters).items():
             self._dead_letters.labels(code).inc(count)
         self._scoring_errors.inc(batch.failures)
-        self._inference_latency.observe(seconds, len(timestamps_ms))
+        example = span.labels() if span is not None and span.is_sampled else None
+        self._inference_latency.observe(seconds, len(timestamps_ms), example)
         ages = time.time() - np.array(timestamps_ms, dtype=np.float64) / 1000
-        self._message_latency.observe_all(np.maximum(ages, 0.0))
+        self._message_latency.observe_all(np.maximum(ages, 0.0), example)
         self._count_pairs(batch)
         self._newest.observe(batch.as_of, batch.newest)
         for observations in batch.observations:

@@ -20,6 +20,7 @@ from ratecast.rates_settings import RatesSettings
 from ratecast.secret_files import secrets_from_files
 from ratecast.security_settings import SecuritySettings
 from ratecast.sink_settings import SinkSettings
+from ratecast.tracing_settings import TracingSettings
 from ratecast.web_settings import WebSettings
 
 if TYPE_CHECKING:
@@ -41,7 +42,9 @@ _SERVICE = re.compile(
 _SERVICE_ADDRESS = re.compile(r"(tcp|udp|sctp)://.*")  # value of a Service's variable ..._PORT
 
 
-class Settings(SecuritySettings, WebSettings, SinkSettings, FeedSettings, RatesSettings, ModelSettings):
+class Settings(
+    SecuritySettings, WebSettings, SinkSettings, FeedSettings, RatesSettings, ModelSettings, TracingSettings
+):
     """Every setting of every program; each is also documented for users, and a test compares the two."""
 
     model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, frozen=True, extra="ignore")
@@ -161,8 +164,10 @@ class Settings(SecuritySettings, WebSettings, SinkSettings, FeedSettings, RatesS
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="Least severe level that is logged."
     )
-    log_format: Literal["text", "json"] = Field(
-        "text", description="Format of log lines: text for people, JSON for log collectors."
+    log_format: Literal["auto", "text", "json"] = Field(
+        "auto",
+        description="Format of log lines: text for people, JSON for log collectors. `auto` is text on a terminal and JSON "
+        "elsewhere.",
     )
 
     @model_validator(mode="before")

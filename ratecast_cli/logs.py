@@ -8,35 +8,44 @@ import logging
 import sys
 from typing import TYPE_CHECKING
 
+from ratecast.log_fields import FIELDS
+
 if TYPE_CHECKING:
     from ratecast.settings import Settings
 
 
 class JsonFormatter(logging.Formatter):
-    """Formats each record as one line with a JSON object."""
+    """Formats each record as one line with a JSON object, in ASCII only.
+
+    Messages may quote what somebody else wrote. JSON escapes line breaks and terminal sequences only up to U+001F, and there
+    are others behind it, so everything that is not ASCII is escaped.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
-        """Returns time, level, logger, message, and the traceback if there is one."""
-        line = {
+        """Returns time, level, logger, message, the fields of `ratecast.log_fields`, and the traceback if there is one."""
+        line: dict[str, object] = {
             "time": dt.datetime.fromtimestamp(record.created, dt.UTC).isoformat(),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
         }
+        line |= {name: value for name in FIELDS if (value := getattr(record, name, None)) is not None}
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False)
+        return json.dumps(line, default=str).replace("\x7f", "\\u007f")
 
 
 class RepeatedRecently(logging.Filter):
-    """Holds back repetitions of the Kafka client's messages for a while.
+    """Holds back repetitions of messages of the Kafka client and of OpenTelemetry for a while.
 
     While a broker is unreachable, the client logs the same message ten times a second. Its messages about retries are
-    rarely news: Apache Kafka makes it retry whenever one transaction closely follows another.
+    rarely news: Apache Kafka makes it retry whenever one transaction closely follows another. OpenTelemetry logs each request
+    that a collector does not answer, and `monitoring.span_delivery` says so once.
 
     Args:
         quiet_seconds: how long repetitions of a message are held back.
-        quiet_seconds_of_retries: how long repetitions of a message with the word "retrying" are held back.
+        quiet_seconds_of_retries: how long repetitions of a message with the word "retrying", and of OpenTelemetry's, are
+            held back.
     """
 
     def __init__(self, quiet_seconds: float = 10.0, quiet_seconds_of_retries: float = 600.0) -> None:
@@ -47,10 +56,11 @@ class RepeatedRecently(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Returns whether to log a record."""
-        if not record.name.startswith("aiokafka"):
+        if not record.name.startswith(("aiokafka", "opentelemetry")):
             return True
         place = record.pathname, record.lineno  # bounded by the number of log calls in the client's code
-        quiet = self._quiet_seconds_of_retries if "retrying" in str(record.msg) else self._quiet_seconds
+        rarely = "retrying" in str(record.msg) or record.name.startswith("opentelemetry")
+        quiet = self._quiet_seconds_of_retries if rarely else self._quiet_seconds
         if record.created - self._logged_at.get(place, 0.0) < quiet:
             return False
         self._logged_at[place] = record.created
@@ -107,7 +117,7 @@ class ClientLeftovers(logging.Filter):
 def configure_logging(settings: Settings) -> None:
     """Send all log records to stderr in the configured format."""
     handler = logging.StreamHandler(sys.stderr)
-    if settings.log_format == "json":
+    if settings.log_format == "json" or (settings.log_format == "auto" and not sys.stderr.isatty()):
         handler.setFormatter(JsonFormatter())
     else:
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S"))

@@ -49,6 +49,10 @@ def ratecast_command(*arguments: str) -> tuple[str, ...]:
 
 
 def child_environment() -> dict[str, str]:
-    """Returns this process's environment with our packages first on PYTHONPATH."""
+    """Returns this process's environment with our packages first on PYTHONPATH, and log lines for people by default."""
     others = os.environ.get("PYTHONPATH")
-    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *([others] if others else [])])}
+    return {
+        "RATECAST_LOG_FORMAT": "text",
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(ROOT), *([others] if others else [])]),
+    }

@@ -23,10 +23,12 @@ HOST: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.host.yml").read_te
 SERVICES: dict[str, dict[str, Any]] = STACK["services"]
 ONE_SHOT = {"topics", "train"}
 # They have no server, or no program in the image for a check. Comments in the file explain each.
-UNCHECKED = {"replay", "kafka-lag"}
+UNCHECKED = {"replay", "kafka-lag", "log-collector"}
 PINNED = re.compile(
-    r"^([\w./-]+:v?\d+\.\d+\.\d+[\w.-]*|postgres:\d+\.\d+)$"
+    r"^([\w./-]+:v?\d+\.\d+\.\d+[\w.-]*|postgres:\d+\.\d+)(@sha256:[0-9a-f]{64})?$"
 )  # PostgreSQL's versions have two numbers
+# The one folder of the machine that is mounted.
+CONTAINERS = "${DOCKER_CONTAINERS:-/var/lib/docker/containers}"
 # Only the sink gets settings of the database; its connection comes from libpq's variables.
 OF_THE_SINK = {"RATECAST_POSTGRES_DSN", "RATECAST_POSTGRES_DSN_FILE", "RATECAST_POSTGRES_SCHEMA"}
 # And only the feed gets its own.
@@ -52,7 +54,7 @@ def test_images_of_ratecast_and_kafka_have_the_tested_versions():
     built = [service["image"] for service in SERVICES.values() if "build" in service]
     assert built
     assert all(image.endswith(f":{__version__}") for image in built)
-    assert SERVICES["kafka"]["image"] == f"apache/kafka:{KAFKA_VERSION}"
+    assert SERVICES["kafka"]["image"].partition("@")[0] == f"apache/kafka:{KAFKA_VERSION}"
 
 
 def test_only_what_asks_for_a_secret_is_published_and_only_on_loopback():
@@ -152,11 +154,13 @@ def test_only_train_writes_models():
 @every_service
 def test_mounts_exist_and_files_of_the_project_are_mounted_read_only(name):
     for mount in SERVICES[name].get("volumes", []):
-        source, _, rest = mount.partition(":")
+        source, rest = re.fullmatch(r"(\$\{[^}]*\}|[^:]*):(.*)", mount).groups()
+        if source == CONTAINERS:
+            assert rest.endswith(":ro"), mount
         if source.startswith("./"):
             assert (ROOT / source).is_dir(), mount
             assert rest.endswith(":ro"), mount
-        else:
+        elif source != CONTAINERS or name != "log-collector":
             assert source in STACK["volumes"], mount
 
 
@@ -246,7 +250,8 @@ def test_every_setting_can_be_set_in_the_stack_but_those_of_the_image(name):
 
 def test_the_sink_gets_the_settings_of_the_workers_and_the_schema():
     sink, worker = SERVICES["sink"]["environment"], SERVICES["worker"]["environment"]
-    assert {key for key in sink if key.startswith(ENV_PREFIX)} == {*worker, "RATECAST_POSTGRES_SCHEMA"}
+    of_sink, of_worker = ({key for key in each if key.startswith(ENV_PREFIX)} for each in (sink, worker))
+    assert of_sink == {*of_worker, "RATECAST_POSTGRES_SCHEMA"}
     assert (sink["PGHOST"], sink["PGDATABASE"]) == (
         "postgres",
         SERVICES["postgres"]["environment"]["POSTGRES_DB"],

@@ -94,7 +94,7 @@ def test_compose_passes_on_what_is_set_and_nothing_else(tmp_path):
     )
     result = config(stack, RATECAST_GIVE_UP_SECONDS="60")
     worker = yaml.safe_load(result.stdout)["services"]["worker"]["environment"]
-    assert {name: value for name, value in worker.items() if value is not None} == {
+    assert {name: value for name, value in worker.items() if value} == {
         "RATECAST_BOOTSTRAP_SERVERS": "kafka:9092",
         "RATECAST_LOG_FORMAT": "json",
         "RATECAST_MAX_POLL_RECORDS": "500",

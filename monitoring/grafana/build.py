@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
-from monitoring.grafana import model_dashboard, overview_dashboard, panel_page, rates_dashboard, runbooks
+from monitoring.grafana import (
+    logs_dashboard,
+    model_dashboard,
+    overview_dashboard,
+    panel_page,
+    rates_dashboard,
+    runbooks,
+)
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.models.dashboard import Dashboard
@@ -33,12 +40,14 @@ def rendered() -> dict[Path, str]:
     boards = [overview_dashboard.dashboard(), model_dashboard.dashboard()]
     rates = rates_dashboard.dashboard()
     files = {DIRECTORY / f"{board.uid}.json": render(board) for board in boards}
-    # In a folder of its own, because it reads another data source than the others.
+    # In folders of their own, because they read other data sources.
+    logs = logs_dashboard.dashboard()
     files[DIRECTORY / "postgres" / f"{rates.uid}.json"] = render(rates)
+    files[DIRECTORY / "logs" / f"{logs.uid}.json"] = render(logs)
     links = {
         path: runbooks.with_urls(path.read_text(encoding="utf-8")) for path in PROMETHEUS.glob("*/*.yml")
     }
-    return files | links | {PANEL_PAGE: panel_page.page([*boards, rates])}
+    return files | links | {PANEL_PAGE: panel_page.page([*boards, rates, logs])}
 
 
 def main() -> None:

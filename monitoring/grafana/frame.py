@@ -124,6 +124,12 @@ def choice(name: str, label: str, datasource: DataSourceRef, values: str) -> das
     )
 
 
+def link_to(title: str, uid: str) -> dashboard.DashboardLink:
+    """Returns a link to another dashboard, for one that has no variables to hand over."""
+    link = dashboard.DashboardLink(title).type(DashboardLinkType.LINK).icon("dashboard")
+    return link.url(f"/d/{uid}").tooltip(title)
+
+
 def _new_models() -> dashboard.AnnotationQuery:
     now, before = (
         f"count by (version, trained_until) ({select('model_info')}{offset})" for offset in ("", " offset 1m")

@@ -9,6 +9,7 @@ from grafana_foundation_sdk.builders import (
     common,
     dashboard,
     heatmap,
+    logs,
     piechart,
     prometheus,
     stat,
@@ -47,7 +48,9 @@ DATASOURCE = DataSourceRef(type_val="prometheus", uid="${datasource}")
 
 Row: TypeAlias = Sequence[Builder[Panel]]  # the panels of one row of a dashboard
 Step = tuple[str, float | None]  # a colour and the lowest value that has it; None for the first colour
-AnyPanel = TypeVar("AnyPanel", heatmap.Panel, piechart.Panel, stat.Panel, table.Panel, timeseries.Panel)
+AnyPanel = TypeVar(
+    "AnyPanel", heatmap.Panel, logs.Panel, piechart.Panel, stat.Panel, table.Panel, timeseries.Panel
+)
 
 
 def about(shows: str, normal: str, otherwise: str) -> str:

@@ -9,11 +9,10 @@ from grafana_foundation_sdk.builders import stat, table, timeseries
 from grafana_foundation_sdk.models.common import VisibilityMode
 from grafana_foundation_sdk.models.dashboard import (
     DashboardCursorSync,
-    DashboardLinkType,
     DynamicConfigValue,
 )
 
-from monitoring.grafana.frame import MODEL_UID, OVERVIEW_UID, SCHEMA_VERSION, TAGS, choice
+from monitoring.grafana.frame import MODEL_UID, OVERVIEW_UID, SCHEMA_VERSION, TAGS, choice, link_to
 from monitoring.grafana.panels import about, bars, lines, titled, with_lines_at
 from monitoring.grafana.sql_query import POSTGRES, SqlTarget
 
@@ -70,7 +69,7 @@ def dashboard() -> Dashboard:
         .tooltip(DashboardCursorSync.CROSSHAIR)
         .readonly()
         .variables([_pair()])
-        .links([_link("Overview", OVERVIEW_UID), _link("Model and data quality", MODEL_UID)])
+        .links([link_to("Overview", OVERVIEW_UID), link_to("Model and data quality", MODEL_UID)])
         .with_row(builders.Row("Rate and range"))
     )
     for panel in (_rate_and_range(), _newest()):
@@ -86,16 +85,6 @@ def dashboard() -> Dashboard:
     for number, panel_or_row in enumerate(built.panels or [], start=1):
         panel_or_row.id_val = number
     return built
-
-
-def _link(title: str, uid: str) -> builders.DashboardLink:
-    return (
-        builders.DashboardLink(title)
-        .type(DashboardLinkType.LINK)
-        .icon("dashboard")
-        .url(f"/d/{uid}")
-        .tooltip(title)
-    )
 
 
 def _pair() -> builders.QueryVariable:

@@ -101,4 +101,5 @@ def _log_change(change: AccuracyChange) -> None:
         change.pair,
         size,
         change.position - change.began,
+        extra={"pair": change.pair},
     )

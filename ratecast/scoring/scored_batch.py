@@ -48,11 +48,14 @@ class ScoredBatch:
     observations: list[Observations]  # for live monitoring; empty when nothing was scored
     dead_letters: list[DeadLetter]
     failures: int = 0  # records for which scoring raised an error
+    model_version: str | None = None  # of the model that scored them
 
     @classmethod
-    def rejected(cls, letters: list[DeadLetter], failures: int = 0) -> ScoredBatch:
+    def rejected(
+        cls, letters: list[DeadLetter], failures: int = 0, model_version: str | None = None
+    ) -> ScoredBatch:
         """Return the outcome of records none of which was scored."""
-        return cls([], [], [], np.zeros(0, dtype=np.bool_), {}, {}, [], [], letters, failures)
+        return cls([], [], [], np.zeros(0, dtype=np.bool_), {}, {}, [], [], letters, failures, model_version)
 
     @classmethod
     def joined(cls, parts: Sequence[ScoredBatch]) -> ScoredBatch:
@@ -68,4 +71,5 @@ class ScoredBatch:
             observations=[observed for part in parts for observed in part.observations],
             dead_letters=[letter for part in parts for letter in part.dead_letters],
             failures=sum(part.failures for part in parts),
+            model_version=next((part.model_version for part in parts if part.model_version), None),
         )

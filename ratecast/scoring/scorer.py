@@ -77,7 +77,7 @@ class Scorer:
         """
         decoded, ends, letters = self._decode(parts)
         if not decoded.records:
-            return [ScoredBatch.rejected(rejected) for rejected in letters]
+            return [self._rejected(rejected) for rejected in letters]
         pairs, pair_index = decoded.pairs, self._forecaster.pair_index
         pair_rows = np.fromiter(map(pair_index.__getitem__, pairs), np.intp, len(pairs))
         windows = self._forecaster.windows_of(
@@ -113,7 +113,7 @@ class Scorer:
         for span, rejected in zip(spans, letters, strict=True):
             kept = (span.start + finite[span].nonzero()[0]).tolist()
             if not kept:
-                batches.append(ScoredBatch.rejected(rejected))
+                batches.append(self._rejected(rejected))
                 continue
             batches.append(
                 ScoredBatch(
@@ -142,9 +142,13 @@ class Scorer:
                     ],
                     observations=[observe(windows, forecasts, faulty, finite, offsets, span)],
                     dead_letters=rejected,
+                    model_version=self.bundle.version,
                 )
             )
         return batches
+
+    def _rejected(self, letters: list[DeadLetter]) -> ScoredBatch:
+        return ScoredBatch.rejected(letters, model_version=self.bundle.version)
 
     def _decode(
         self, parts: Sequence[Sequence[Record]]

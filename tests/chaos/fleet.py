@@ -71,6 +71,7 @@ class Fleet:
             "RATECAST_MODELS_DIR": str(settings.models_dir),
             "RATECAST_SESSION_TIMEOUT_MS": str(settings.session_timeout_ms),
             "RATECAST_GIVE_UP_SECONDS": str(settings.give_up_seconds),
+            "RATECAST_LOG_FORMAT": "text",
             "RATECAST_TOPIC_PARTITIONS": str(settings.topic_partitions),
             "RATECAST_TOPIC_REPLICATION_FACTOR": str(settings.topic_replication_factor),
             **self.extra_environment,

@@ -51,6 +51,7 @@ class Programs:
             "RATECAST_MODELS_DIR": str(settings.models_dir),
             "RATECAST_POSTGRES_DSN": dsn,
             "RATECAST_HTTP_PORT": "0",
+            "RATECAST_LOG_FORMAT": "text",
         }
         self._home = home
 

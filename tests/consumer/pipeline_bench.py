@@ -15,6 +15,7 @@ from consumer.pipeline import PartitionPipeline
 from consumer.pipeline_context import PipelineContext
 from consumer.start_position import Start
 from monitoring.metrics import WorkerMetrics
+from monitoring.tracing import Tracing
 from ratecast.contract.commit_note import CommitNote
 from ratecast.errors import ErrorCode
 from ratecast.scoring.scored_batch import DeadLetter, ScoredBatch
@@ -69,6 +70,7 @@ class FakeTopics:
     published: list[tuple[str, list]] = field(default_factory=list)
     committed: int = 0
     notes: list[str] = field(default_factory=list)
+    headers: list[list] = field(default_factory=list)  # of each published record
     started: int = 0
     stopped: int = 0
     open: int = 0
@@ -104,6 +106,7 @@ class FakePublisher:
         if self.topics.faults and (fault := self.topics.faults.pop(0)) is not None:
             raise fault
         self.topics.published += [(out.topic, [record[1] for record in out.records]) for out in outgoing]
+        self.topics.headers += [record[2] for out in outgoing for record in out.records]
         self.topics.committed = progress.next_offset
         self.topics.notes.append(progress.note)
 
@@ -146,13 +149,14 @@ class Scorer:
         ]
         values = [record.value for record in good]
         nothing = np.zeros(len(good), dtype=bool)
-        return ScoredBatch(good, ["EUR/GBP"] * len(good), values, nothing, {}, {}, [], [], letters)
+        pairs = ["EUR/GBP"] * len(good)
+        return ScoredBatch(good, pairs, values, nothing, {}, {}, [], [], letters, 0, "v1")
 
 
 class Bench:
     """A pipeline among fakes."""
 
-    def __init__(self, *polls, faults=(), **settings) -> None:
+    def __init__(self, *polls, faults=(), tracing=None, **settings) -> None:
         self.settings = Settings(**settings)
         self.consumer = FakeConsumer(*polls)
         self.topics = FakeTopics(faults=list(faults))
@@ -172,6 +176,7 @@ class Bench:
             metrics=self.metrics,
             shadow=self,
             rejected=self.refusals.append,
+            tracing=tracing or Tracing(),
         )
         self.pipeline = PartitionPipeline(SOURCE, context)
         self._retry_at_once()

@@ -29,7 +29,7 @@ Workers and `ratecast topics` create the topic with `message.timestamp.type=LogA
 from a message's arrival, whatever time its publisher stamps on it. Set it on a topic that you create yourself."""
 
 _OUTPUT = """The key is that of the input message, or the pair if the message has none. The headers of the input message are carried
-over, trace headers included."""
+over, trace headers included. With [tracing](../how-to/traces-and-logs.md#trace-messages) `traceparent` names the span that made the prediction."""
 
 _LETTER = """Key and value are the raw bytes that came in. The original headers are kept, and these are added. The
 [codes](codes.md#dead-letters) say why a record was not scored."""
