@@ -50,12 +50,14 @@ tools: ## install Prometheus, Alertmanager, PostgreSQL and Chromium, for `make m
 	apt-get update -qq && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive \
 		apt-get install -qq --no-install-recommends prometheus prometheus-alertmanager postgresql chromium >/dev/null
 
-# Helm is built from its source, which takes some minutes once. Go fetches a newer Go by itself if it needs one.
+# They are built from their sources, which takes some minutes once. Go fetches a newer Go by itself if it needs one.
 .PHONY: helm-tools
-helm-tools: $(VENV)/.dev ## build Helm into .venv, for changes of the chart and its tests (needs Go)
+helm-tools: $(VENV)/.dev ## build Helm and kube-score into .venv, for changes of the chart and its tests (needs Go)
 	@command -v go >/dev/null || { echo "Go is not installed: install it, or put a helm of version 3 on your PATH"; exit 2; }
 	@test -x $(BIN)/helm || GOBIN=$(abspath $(BIN)) go install helm.sh/helm/v3/cmd/helm@$(HELM)
+	@test -x $(BIN)/kube-score || GOBIN=$(abspath $(BIN)) go install github.com/zegl/kube-score/cmd/kube-score@$(KUBE_SCORE)
 HELM := v3.22.0
+KUBE_SCORE := v1.20.0
 
 .PHONY: chart
 chart: $(VENV)/.dev ## write the generated files of the Helm chart, and its manifests where Helm is installed

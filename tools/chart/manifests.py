@@ -19,16 +19,16 @@ _WITHOUT_COPIES = "monitoring.rules.enabled=false,monitoring.dashboards.enabled=
 _KUBERNETES = "1.27.0"
 
 
-def helm_program() -> str:
-    """Returns the path of Helm: the one beside this Python, otherwise the system's.
+def program(name: str) -> str:
+    """Returns the path of a program that `make helm-tools` builds: the one beside this Python, otherwise the system's.
 
     Raises:
         UsageError: there is none.
     """
     beside = str(Path(sys.executable).parent)
-    found = shutil.which("helm", path=beside) or shutil.which("helm")
+    found = shutil.which(name, path=beside) or shutil.which(name)
     if found is None:
-        raise UsageError("helm is not installed: run `make helm-tools`")
+        raise UsageError(f"{name} is not installed: run `make helm-tools`")
     return found
 
 
@@ -43,7 +43,7 @@ def digest() -> str:
 
 def template(values: Path, *options: str) -> subprocess.CompletedProcess[str]:
     """Runs ``helm template`` with a file of values, and returns what came of it."""
-    command = [helm_program(), "template", "ratecast", str(CHART), "-f", str(values), "--namespace", "rates"]
+    command = [program("helm"), "template", "ratecast", str(CHART), "-f", str(values), "--namespace", "rates"]
     command += ["--kube-version", _KUBERNETES, *options]
     return subprocess.run(command, capture_output=True, check=False, text=True, timeout=60)
 
