@@ -159,6 +159,7 @@ WRONG: dict[str, tuple[Case, str]] = {
 }
 
 
+@pytest.mark.usefixtures("_rejected_connections_may_outlive_the_loop")
 @pytest.mark.parametrize("wrong", WRONG)
 async def test_what_is_wrong_is_one_line_long_before_the_limit_for_absent_brokers(
     kafka: SecuredKafka, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: str
@@ -186,6 +187,7 @@ async def can_connect(client: Any) -> bool:
     return bool(await client.ready(node, group=ConnectionGroup.COORDINATION))
 
 
+@pytest.mark.usefixtures("_rejected_connections_may_outlive_the_loop")
 async def test_a_running_client_connects_with_the_password_that_its_file_has_now(
     kafka: SecuredKafka, tmp_path: Path
 ) -> None:
@@ -198,6 +200,7 @@ async def test_a_running_client_connects_with_the_password_that_its_file_has_now
         assert await can_connect(client)
 
 
+@pytest.mark.usefixtures("_rejected_connections_may_outlive_the_loop")
 async def test_a_running_client_connects_with_the_certificate_that_its_files_have_now(
     kafka: SecuredKafka, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
