@@ -23,14 +23,7 @@ TEMPLATES = {path.name: path.read_text() for path in sorted((CHART / "templates"
 CHART_YAML: dict[str, Any] = yaml.safe_load((CHART / "Chart.yaml").read_text())
 DEFAULTS: dict[str, Any] = yaml.safe_load((CHART / "values.yaml").read_text())
 # Settings of issues that are being built. Values that are off by default use them.
-AWAITED = {
-    "feed_source",
-    "feed_address",
-    "feed_pairs",
-    "group_instance_id",
-    "models_url",
-    "model_key_file",
-}
+AWAITED = {"group_instance_id"}
 
 
 def with_defaults(values: dict[str, Any], defaults: dict[str, Any] = DEFAULTS) -> dict[str, Any]:
