@@ -179,3 +179,8 @@ def test_messages_that_were_not_published_are_counted_and_the_reason_named(histo
     failing("Local: Message timed out")
     with pytest.raises(SystemExit, match="2 of 2 messages were not published: Local: Message timed out"):
         histories_of(*WEEK)
+
+
+def test_the_page_shows_the_program_as_it_is() -> None:
+    page = EXAMPLE.parents[1] / "docs" / "how-to" / "feed-live-rates.md"
+    assert f"```python\n{EXAMPLE.read_text()}```\n" in page.read_text()
