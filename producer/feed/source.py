@@ -22,7 +22,7 @@ class Reason(StrEnum):
     WRONG_BASE = "wrong_base"  # rates of another base currency than the one asked for
     INVALID_RATE = "invalid_rate"  # no positive finite number
     INVALID_DAY = "invalid_day"  # no date
-    FUTURE_DAY = "future_day"  # dated later than tomorrow
+    FUTURE_DAY = "future_day"  # dated later than the source can publish by now
     CLOSED_DAY = "closed_day"  # dated on a day on which the source publishes nothing
     TWICE = "twice"  # the same pair and day again, with another rate
     SCREENED = "screened"  # a rate that looks like a fault beside the rates before it

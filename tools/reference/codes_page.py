@@ -1,15 +1,16 @@
-"""The page of codes: data-quality alerts, dead letters and exit codes."""
+"""The page of codes: data-quality alerts, dead letters, refusals of a feed, and exit codes."""
 
 from __future__ import annotations
 
+from producer.feed.source import Reason
 from ratecast.contract.alerts import MARKET_ALERTS, Alert
 from ratecast.errors import ErrorCode
 from tools.reference.markdown import code, table
-from tools.reference.meanings import ALERTS, DEAD_LETTERS
+from tools.reference.meanings import ALERTS, DEAD_LETTERS, REFUSALS
 
 _HEAD = """# Codes
 
-All three sets are closed: a new code is a change of the contract.
+All sets are closed: a new code is a change of the contract.
 
 ## Data-quality alerts
 
@@ -23,6 +24,11 @@ The header `ratecast.error.code` of a dead letter is one of these. `ratecast.err
 
 A key that is not UTF-8 and a header with a null value are legal in Kafka. Such messages are scored, and key and headers are
 carried over. A header whose *name* is not UTF-8 is carried over with the offending bytes written as `\\xff`."""
+
+_REFUSALS = """## Refusals of a feed
+
+A [feed](../decisions/0025-what-a-feed-takes.md) does not publish everything that its source sends. It logs each refusal with the place
+and counts it by one of these reasons. What is right beside a refused rate is published."""
 
 _EXIT_CODES = """## Exit codes
 
@@ -40,7 +46,7 @@ EXIT_CODES = (
 
 
 def codes_page() -> str:
-    """Return the three tables of codes."""
+    """Return the tables of codes."""
     alerts = [
         (code(alert.value), "no" if alert in MARKET_ALERTS else "yes", ALERTS[alert]) for alert in Alert
     ]
@@ -50,6 +56,8 @@ def codes_page() -> str:
         table(("alert", "feed fault", "what it says about the newest rate"), alerts),
         _DEAD_LETTERS,
         table(("code", "when"), letters),
+        _REFUSALS,
+        table(("reason", "what was refused"), [(code(reason.value), REFUSALS[reason]) for reason in Reason]),
         _EXIT_CODES,
         table(("code", "meaning"), EXIT_CODES),
     )

@@ -5,6 +5,7 @@ The pages look every code up here, so a code without a meaning stops `make refer
 
 from __future__ import annotations
 
+from producer.feed.source import Reason
 from ratecast.contract.alerts import Alert
 from ratecast.errors import ErrorCode
 from ratecast.model.bundle import JOBLIB, MANIFEST, ONNX, PARITY, REPORT, STATS
@@ -39,6 +40,21 @@ DEAD_LETTERS = {
     ErrorCode.TOO_LARGE: "The value is longer than `RATECAST_MAX_MESSAGE_BYTES`, or key and headers are, or the output topic "
     "cannot take the prediction.",
     ErrorCode.SCORING_FAILED: "The range would leave what a float64 can hold, or scoring this record failed unexpectedly.",
+}
+
+REFUSALS = {
+    Reason.ERROR_PAGE: "The answer is an HTML page or an error message instead of rates. Open the address in a browser.",
+    Reason.EMPTY: "The answer has no content or not one rate. If it lasts, ask the source's operator.",
+    Reason.TRUNCATED: "A zip, a document or the last line ends too early. It is fetched again.",
+    Reason.MALFORMED: "A row, column, file or answer is not in the format of the source. Check the kind of source and the address.",
+    Reason.WRONG_BASE: "A rate has another base currency than the one that was asked for, or base and quote are swapped.",
+    Reason.INVALID_RATE: "A rate is not a positive finite number in plain ASCII digits with a decimal point.",
+    Reason.INVALID_DAY: "A date is not `2026-04-13`, `13 April 2026` or `13 Apr 2026`, or is before the source's first day.",
+    Reason.FUTURE_DAY: "A date is later than the source can publish by now. Check this machine's clock too.",
+    Reason.CLOSED_DAY: "A date is a weekend or a closing day of the source, so its rates repeat an earlier day.",
+    Reason.TWICE: "A pair and day comes a second time in one answer, with another rate. The first rate counts.",
+    Reason.SCREENED: "A rate looks like a fault beside the rates before it.",
+    Reason.TOO_LARGE: "A file or what a zip unpacks to is beyond the limit of 16 MB.",
 }
 
 BUNDLE_FILES = {

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ratecast.model.classic_drift import level_bounds
-from training.drift_report import feed, market, measures, model_age
+from training.drift_report import feed_faults, market, measures, model_age
 from training.drift_report.drift_headline import NAMED, Advice, advice, listed
 from training.drift_report.findings import Action
 from training.drift_report.pair_report import PairReport
@@ -103,10 +103,10 @@ def _pair(
         answers=answers,
         rolling=measures.rolling(answers),
         findings=[
-            *feed.faults(
+            *feed_faults.faults(
                 table,
                 newest,
-                feed.FeedLimits(limits.gap_days if limits else _GAP_DAYS, stats.quality.level_step),
+                feed_faults.FeedLimits(limits.gap_days if limits else _GAP_DAYS, stats.quality.level_step),
             ),
             *model_age.accuracy(table, answers),
             *([] if level is None else [level]),
