@@ -22,6 +22,7 @@ from ratecast.settings import load_settings
 
 PARTITIONS = 4
 SAMPLE_SECONDS = 5.0
+SAMPLES_A_LINE = 24
 
 
 class Sample(NamedTuple):
@@ -68,15 +69,25 @@ def main() -> None:
         ):
             home = Path(f"/proc/{program.processes[0].pid}/fd")
             samples = []
-            while publisher.poll() is None:
-                program.check_alive()
-                samples.append(Sample(program.memory_mb(), len(list(home.iterdir()))))
-                time.sleep(SAMPLE_SECONDS)
-        grown = growth(samples)
-        last = samples[-1]
-        print(
-            f"{count:,} messages: {last.memory_mb:.0f} MB ({grown.memory_mb:+.1f}), {last.files} files ({grown.files:+})"
-        )
+            try:
+                while publisher.poll() is None:
+                    program.check_alive()
+                    samples.append(Sample(program.memory_mb(), len(list(home.iterdir()))))
+                    if len(samples) % SAMPLES_A_LINE == 0:
+                        print(
+                            f"after {len(samples) * SAMPLE_SECONDS / 60:.0f} min: {_result(samples)}",
+                            flush=True,
+                        )
+                    time.sleep(SAMPLE_SECONDS)
+            except KeyboardInterrupt:
+                publisher.terminate()
+                print("stopped early", flush=True)
+        print(f"{options.rate:,} messages a second: {_result(samples)}", flush=True)
+
+
+def _result(samples: list[Sample]) -> str:
+    grown, last = growth(samples), samples[-1]
+    return f"{last.memory_mb:.0f} MB ({grown.memory_mb:+.1f}), {last.files} files ({grown.files:+})"
 
 
 if __name__ == "__main__":

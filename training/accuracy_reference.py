@@ -86,15 +86,20 @@ def bootstrap(errors: Sequence[NDArray[np.float64]], seed: int) -> list[NDArray[
 def _fit_threshold(series: Sequence[NDArray[np.float64]], mean: float) -> float:
     """Returns the lowest threshold with at most one alarm per series on average, at least `LEAST_THRESHOLD`."""
 
-    def alarms(threshold: float) -> int:
-        return sum(len(PageHinkley(DELTA, threshold, mean, PRIOR_MESSAGES).update(z)) for z in series)
+    def too_many(threshold: float) -> bool:
+        alarms = 0
+        for z in series:
+            alarms += len(PageHinkley(DELTA, threshold, mean, PRIOR_MESSAGES).update(z))
+            if alarms > len(series):
+                return True
+        return False
 
-    if alarms(LEAST_THRESHOLD) <= len(series):
+    if not too_many(LEAST_THRESHOLD):
         return LEAST_THRESHOLD
     low, high = LEAST_THRESHOLD, 2 * LEAST_THRESHOLD
-    while alarms(high) > len(series):
+    while too_many(high):
         low, high = high, 2 * high
     for _ in range(_STEPS):
         middle = (low + high) / 2
-        low, high = (middle, high) if alarms(middle) > len(series) else (low, middle)
+        low, high = (middle, high) if too_many(middle) else (low, middle)
     return high

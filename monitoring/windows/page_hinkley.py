@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 Direction = Literal["higher", "lower"]
 
+_BLOCK = 1024  # values looked at together: after a change, the rest of them is looked at again
+
 
 @dataclass(frozen=True, slots=True)
 class MeanChange:
@@ -64,7 +66,7 @@ class PageHinkley:
         """Add the next values, finite, oldest first, ``(n,)``, and return the changes they reveal."""
         changes = []
         while len(values):
-            change, used = self._until_change(values)
+            change, used = self._until_change(values[:_BLOCK])
             values = values[used:]
             if change is not None:
                 changes.append(change)

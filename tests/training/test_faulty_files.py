@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from ratecast.errors import UsageError
 from ratecast.model.bundle import MANIFEST
 from ratecast.model.features import ADAPTIVE_LENGTH
 from ratecast.rates.tables import RateTable, load_ecb, series
+from training import evaluate
 from training.forests import ForestSettings
 from training.train import train
 from training.train_options import TrainOptions
@@ -24,6 +26,12 @@ PAIRS = ("EUR/USD", "EUR/JPY")
 def stretch(pair):
     (found,) = series(load_ecb(), pair, FIRST, LAST)
     return found
+
+
+def since(table, day):
+    kept = table.dates >= np.datetime64(day)
+    columns = {pair: column[kept] for pair, column in table.columns.items()}
+    return RateTable(table.source, table.dates[kept], columns)
 
 
 DAYS = stretch("EUR/USD").dates
@@ -186,7 +194,9 @@ def test_rates_that_no_currency_ever_had_are_rejected_in_one_line(fit):
 
 
 @pytest.mark.parametrize("pair", ["EUR/ISK", "EUR/BGN"])
-def test_a_pair_with_a_hole_of_years_and_a_peg_have_a_model_and_a_sentence(tmp_path, pair):
+def test_a_pair_with_a_hole_of_years_and_a_peg_have_a_model_and_a_sentence(tmp_path, pair, monkeypatch):
+    # All years of the ECB, but not a forest for each of them.
+    monkeypatch.setattr(evaluate, "walk_forward_years", lambda *_: [])
     result = train(TrainOptions(models_dir=tmp_path, pairs=(pair,), forest=SMALL))
     assert pair in result.stats.pairs
     json.dumps(result.stats.model_dump(mode="json"), allow_nan=False)
@@ -196,12 +206,12 @@ def test_a_pair_with_a_hole_of_years_and_a_peg_have_a_model_and_a_sentence(tmp_p
         )
 
 
-def test_a_peg_gets_forecasts_and_a_note_and_does_not_affect_free_pairs(tmp_path):
+def test_a_peg_gets_forecasts_and_a_note_and_does_not_affect_free_pairs(tmp_path, monkeypatch):
+    monkeypatch.setattr(evaluate, "walk_forward_years", lambda *_: [])
     free = ("EUR/USD", "EUR/GBP", "EUR/JPY")
-    results = [
-        train(TrainOptions(models_dir=tmp_path, pairs=pairs, forest=SMALL))
-        for pairs in (free, (*free, "EUR/BGN"))
-    ]
+    table = since(load_ecb(), "2012-01-01")
+    options = TrainOptions(models_dir=tmp_path, table=table, forest=SMALL)
+    results = [train(replace(options, pairs=pairs)) for pairs in (free, (*free, "EUR/BGN"))]
     assert list(results[1].not_pooled) == ["EUR/BGN"]
     assert results[0].stats.intervals == results[1].stats.intervals
     assert results[0].stats.accuracy == results[1].stats.accuracy
