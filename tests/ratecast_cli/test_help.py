@@ -87,7 +87,9 @@ def test_every_setting_shows_its_variable_and_its_default(name: str) -> None:
     for option in COMMANDS[name].params:
         if getattr(option, "rich_help_panel", None) == SETTINGS:
             default = Settings.model_fields[option.name].default
-            assert f"[env: RATECAST_{option.name.upper()}] [default: {default}]" in text
+            variable = f"[env: RATECAST_{option.name.upper()}]"
+            assert (variable if default is None else f"{variable} [default: {default}]") in text
+            assert "[default: None]" not in text
 
 
 def test_help_that_is_shown_twice_shows_a_default_once() -> None:
