@@ -34,6 +34,10 @@ class ModelSettings(BaseSettings):
         description="Where the models are, such as `s3://bucket/models` or `https://host/models`. A worker copies what "
         "`current` and `shadow` name there to `RATECAST_MODELS_DIR`.",
     )
+    models_url_file: Path | None = Field(
+        None,
+        description="File that contains the URL, instead of `RATECAST_MODELS_URL`. It is read at the start.",
+    )
     models_url_seconds: float = Field(
         60.0, ge=1, description="How often a worker looks for another model at `RATECAST_MODELS_URL`."
     )

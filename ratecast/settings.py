@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 ENV_PREFIX = "RATECAST_"
 _BROKER = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(?P<port>[0-9]{1,5}))?")
 # Each of these can also be given as a file, by a setting with `_file` after the name.
-SECRETS = ("sasl_password", "ssl_password", "oauth_client_secret", "web_token", "postgres_dsn")
+SECRETS = ("sasl_password", "ssl_password", "oauth_client_secret", "web_token", "postgres_dsn", "models_url")
 # Variables with the prefix of settings that are no settings.
 _OTHERS = (
     f"{ENV_PREFIX}TEST_",  # where the test suite finds its brokers

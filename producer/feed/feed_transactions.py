@@ -11,7 +11,6 @@ from aiokafka.errors import (
     InvalidProducerEpoch,
     KafkaError,
     ProducerFenced,
-    TopicAuthorizationFailedError,
     TransactionalIdAuthorizationFailed,
 )
 
@@ -19,9 +18,9 @@ from producer.delivery import Outbox
 from producer.feed.published_rates import SOURCE_HEADER
 from ratecast.errors import BrokerUnavailableError, FencedError, OperationError
 from ratecast.kafka.aiokafka_seams import forgotten_futures
-from ratecast.kafka.broker_errors import with_remedy
 from ratecast.kafka.client import client_options, started
 from ratecast.kafka.closing import stop_producer
+from ratecast.kafka.rights import Operation, in_one_line, lacks
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -44,6 +43,7 @@ class FeedTransactions:
     """
 
     def __init__(self, settings: Settings, source: str, producer: Any) -> None:
+        self._settings = settings
         self._topic = settings.input_topic
         self._header: list[tuple[str, bytes | None]] = [(SOURCE_HEADER, source.encode())]
         self._producer = producer
@@ -67,7 +67,7 @@ class FeedTransactions:
         except (ProducerFenced, InvalidProducerEpoch) as error:
             raise FencedError("another feed of this source publishes to the same topic") from error
         except (KafkaError, TimeoutError) as error:
-            raise OperationError(f"{self._topic}: {in_words(error)}") from error
+            raise OperationError(f"{self._topic}: {_in_words(error, self._settings)}") from error
 
 
 def transactional_id(settings: Settings, source: str) -> str:
@@ -107,14 +107,11 @@ async def open_transactions(settings: Settings, source: str) -> AsyncIterator[Fe
             f"no coordinator of transactions at {settings.bootstrap_servers} has answered for {_COORDINATOR_SECONDS:g} s"
         ) from None
     except TransactionalIdAuthorizationFailed:
-        raise OperationError(
-            f"the brokers refuse the transactional id {identity}: allow this user WRITE and DESCRIBE on it "
-            f"(kafka-acls --add --operation Write --operation Describe --transactional-id {identity})"
-        ) from None
+        raise OperationError(lacks(settings, Operation.WRITE, "transactional id", identity)) from None
     except (ProducerFenced, InvalidProducerEpoch) as error:
         raise FencedError("another feed of this source started at the same time") from error
     except KafkaError as error:
-        raise OperationError(f"the feed cannot publish: {in_words(error)}") from error
+        raise OperationError(f"the feed cannot publish: {_in_words(error, settings)}") from error
     try:
         yield FeedTransactions(settings, source, producer)
     finally:
@@ -129,10 +126,7 @@ def _retrieve_errors(producer: Any) -> None:
             future.exception()
 
 
-def in_words(error: Exception) -> str:
-    """Return a failure of publishing in one line, with a remedy where there is one."""
+def _in_words(error: Exception, settings: Settings) -> str:
     if isinstance(error, TimeoutError):
         return f"no broker has committed the transaction within {_LIMIT_SECONDS:g} s"
-    if isinstance(error, TopicAuthorizationFailedError):
-        return "the brokers refuse to take messages: allow this user WRITE and DESCRIBE on the topic"
-    return with_remedy(error)
+    return in_one_line(error, settings, written=(settings.input_topic,))

@@ -22,7 +22,7 @@ from producer.feed.feed_work import FeedWork, is_wrong_use
 from producer.feed.publication_times import FRANKFURT, Timetable
 from producer.feed.source import Reason, SourceUnavailableError
 from ratecast.errors import FencedError, OperationError, UsageError
-from ratecast.kafka.broker_errors import with_remedy
+from ratecast.kafka.rights import in_one_line
 from ratecast.kafka.topics import ensure_topics
 from ratecast.signals import on_stop_signal
 
@@ -114,7 +114,7 @@ class Feeder:
                 try:
                     working.result()
                 except KafkaError as error:
-                    raise OperationError(f"Kafka: {with_remedy(error)}") from error
+                    raise OperationError(f"Kafka: {in_one_line(error, self._settings)}") from error
         finally:
             for task in (working, stopping):
                 task.cancel()
@@ -186,7 +186,7 @@ class Feeder:
                 )
                 pause = random.uniform(*_FENCED_SECONDS)  # noqa: S311
             except (OperationError, KafkaError) as error:
-                words = with_remedy(error) if isinstance(error, KafkaError) else str(error)
+                words = in_one_line(error, self._settings) if isinstance(error, KafkaError) else str(error)
                 silence, limit = time.monotonic() - began, self._settings.give_up_seconds
                 if silence >= limit:
                     raise OperationError(

@@ -126,10 +126,7 @@ def next_histories(
         held += suspicious
         days = _days_to_publish(merged, newest, source)
         made, longest = _messages(pair, merged, days, published)
-        messages += [
-            message._replace(is_again=newest is not None and message.day <= str(newest.day))
-            for message in made
-        ]
+        messages += made
         if len(made) < len(days) and not made:
             short.append((pair, longest))
         if newest is not None:
@@ -208,6 +205,7 @@ def _messages(
     """Return the messages of these days that have enough rates in a row, and how many the newest of them has."""
     if not days:
         return [], 0
+    newest = published.newest.get(pair)
     cuts = np.flatnonzero(np.diff(merged.days) > np.timedelta64(MAX_GAP_DAYS, "D")) + 1
     found: list[NextMessage] = []
     in_a_row = 0
@@ -222,7 +220,7 @@ def _messages(
                 mark = published.next_mark(pair, day)
                 message = tape.message(in_a_row, DEFAULT_WINDOW, mark)
                 rate = float(rates[in_a_row - 1])
-                found.append(
-                    NextMessage(pair, message.day, f"{pair}@{message.day}{mark}", rate, message.value)
-                )
+                is_again = newest is not None and day <= newest.day
+                name = f"{pair}@{message.day}{mark}"
+                found.append(NextMessage(pair, message.day, name, rate, message.value, is_again))
     return found, in_a_row

@@ -12,7 +12,7 @@ from aiokafka.errors import KafkaError
 from producer.feed.feed_work import is_wrong_use
 from producer.feed.source import SourceUnavailableError
 from ratecast.errors import FencedError, OperationError, UsageError
-from ratecast.kafka.broker_errors import with_remedy
+from ratecast.kafka.rights import in_one_line
 from ratecast.kafka.topics import ensure_topics
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ async def take_turn(work: FeedWork, *, dry_run: bool) -> Turn:
         messages = plan.messages if dry_run else tuple(await _publish(work))
         return Turn(messages, plan.held, work.missing_day())
     except KafkaError as error:
-        raise OperationError(f"Kafka: {with_remedy(error)}") from error
+        raise OperationError(f"Kafka: {in_one_line(error, work.settings)}") from error
     except SourceUnavailableError as error:
         raise (UsageError if is_wrong_use(error) else OperationError)(str(error)) from None
     finally:

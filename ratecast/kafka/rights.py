@@ -63,6 +63,10 @@ NEEDED: dict[str, tuple[Right, ...]] = {
     "topics": _rights(INPUT="DESCRIBE", OUTPUT="DESCRIBE", DEAD_LETTERS="DESCRIBE"),
     "worker": _rights(INPUT="READ", OUTPUT="WRITE", DEAD_LETTERS="WRITE", GROUP="READ", TRANSACTIONS="WRITE"),
     "replay": _rights(INPUT="WRITE", OUTPUT="DESCRIBE", DEAD_LETTERS="DESCRIBE"),
+    "feed": (
+        Right(Operation.READ, Resource.INPUT),
+        *_rights(INPUT="WRITE", OUTPUT="DESCRIBE", DEAD_LETTERS="DESCRIBE", TRANSACTIONS="WRITE"),
+    ),
     "predict": _rights(INPUT="WRITE", OUTPUT="READ", DEAD_LETTERS="READ"),
     "tail": _rights(OUTPUT="READ"),
     "web": _rights(INPUT="WRITE", OUTPUT="READ", DEAD_LETTERS="READ"),

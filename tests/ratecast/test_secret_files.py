@@ -15,7 +15,7 @@ from ratecast_cli import app
 if TYPE_CHECKING:
     from pathlib import Path
 
-CANARY = "s3cret-0123456789-canary"
+CANARY = "https://host/s3cret-0123456789-canary"  # one of the secrets is a URL
 
 
 @pytest.mark.parametrize("name", SECRETS)

@@ -170,32 +170,33 @@ def _keystore(directory: Path, name: str, certificate: Path, key: Path) -> Path:
     return store
 
 
-def names(settings: Settings) -> dict[Resource, str]:
-    """Returns the name of each resource that rights are about."""
+def names(settings: Settings, command: str = "worker") -> dict[Resource, str]:
+    """Returns the name of each resource that the rights of a command are about."""
+    begins = f"ratecast-feed-{settings.input_topic}-" if command == "feed" else f"{settings.group_id}-"
     return {
         Resource.INPUT: settings.input_topic,
         Resource.OUTPUT: settings.output_topic,
         Resource.DEAD_LETTERS: settings.dead_letter_topic,
         Resource.GROUP: settings.group_id,
-        Resource.TRANSACTIONS: f"{settings.group_id}-",
+        Resource.TRANSACTIONS: begins,
     }
 
 
-async def allow(everything: Settings, rights: Iterable[tuple[str, Right, Settings]]) -> None:
+async def allow(everything: Settings, rights: Iterable[tuple[str, Right, str]]) -> None:
     """Give rights to users.
 
     Args:
         everything: the settings of a user who may do everything.
-        rights: for each the user, the right, and the settings with the names of the topics and the group.
+        rights: for each the user, the right, and the name of what it is about.
     """
     async with wire_client(everything) as client:
-        for user, right, settings in rights:
+        for user, right, name in rights:
             is_prefix = right.resource is Resource.TRANSACTIONS
             response: Any = await client.send(
                 client.get_random_node(),
                 CreateAclsRequest(
                     _TYPES.get(right.resource, _TOPIC),
-                    names(settings)[right.resource],
+                    name,
                     _PREFIXED if is_prefix else _LITERAL,
                     f"User:{user}",
                     "*",

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
+import numpy as np
 import pytest
 
 from ratecast.kafka.gather import gather
@@ -30,11 +31,16 @@ if TYPE_CHECKING:
     from tests.secured.secured_kafka import SecuredKafka
 
 GOOD = b'{"history": [0.85, 0.86, 0.87], "pair": "EUR/GBP", "as_of": "2025-06-02"}'
-RATES = "date,pair,rate\n" + "".join(f"2025-03-{day:02},EUR/GBP,0.{850 + day}\n" for day in range(3, 8))
+# Invented, and as many as a feed needs for a message.
+DAYS = np.busday_offset("2025-03-03", np.arange(62)).tolist()
+RATES = "date,pair,rate\n" + "".join(
+    f"{day},EUR/GBP,0.{850 + number % 5}\n" for number, day in enumerate(DAYS)
+)
 ARGUMENTS = {
     "topics": ("topics",),
     "worker": ("worker",),
     "replay": ("replay", "--csv", "rates.csv", "--window", "3"),
+    "feed": ("feed", "--once", "--source", "csv", "--address", "rates.csv"),
     "predict": ("predict", "0.85", "0.86", "0.87", "--timeout", "20"),
     "tail": ("tail", "--from-beginning", "--no-follow"),
     "verify": ("verify",),
@@ -153,7 +159,12 @@ async def prepare(everything: Settings, cases: dict[str, Case]) -> None:
         await read(everything, everything.output_topic, 1, quiet_seconds=0.1)
         await read(everything, everything.dead_letter_topic, 1, quiet_seconds=0.1)
     await allow(
-        everything, [(case.user, right, case.settings) for case in cases.values() for right in case.rights()]
+        everything,
+        [
+            (case.user, right, names(case.settings, case.command)[right.resource])
+            for case in cases.values()
+            for right in case.rights()
+        ],
     )
 
 
@@ -227,7 +238,7 @@ def test_a_missing_right_is_one_line_that_names_it_and_the_user(
     kind = {Resource.GROUP: "group", Resource.TRANSACTIONS: "transactional id"}.get(
         case.missing.resource, "topic"
     )
-    resource = names(case.settings)[case.missing.resource]
+    resource = names(case.settings, case.command)[case.missing.resource]
     assert f"User:{case.user} lacks the right {case.missing.operation} on the {kind} " in line
     assert resource in line
     if case.command not in {"worker", "sink postgres"}:  # these log that they try again

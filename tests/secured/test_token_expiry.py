@@ -29,7 +29,7 @@ async def test_a_reader_goes_on_when_its_token_has_expired(kafka: SecuredKafka, 
     given = {name: getattr(everything, name) for name in everything.model_fields_set}
     settings = type(everything)(**{**given, **with_tokens(kafka)})
     await ensure_topics(everything)
-    await allow(everything, [("desk", Right(Operation.READ, Resource.INPUT), settings)])
+    await allow(everything, [("desk", Right(Operation.READ, Resource.INPUT), settings.input_topic)])
     await publish(everything, [(b"k", b"before", [])])
     kafka.tokens.lifetime_seconds, before = LIFETIME_SECONDS, kafka.tokens.lifetime_seconds
     tokens = len(kafka.tokens.forms)

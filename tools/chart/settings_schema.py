@@ -27,6 +27,7 @@ OF_THE_CHART = {
     "ssl_keyfile",
     "models_dir",
     "models_url",
+    "models_url_file",
     "model_key",
     "model_key_file",
     "group_instance_id",
