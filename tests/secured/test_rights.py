@@ -40,7 +40,7 @@ ARGUMENTS = {
     "topics": ("topics",),
     "worker": ("worker",),
     "replay": ("replay", "--csv", "rates.csv", "--window", "3"),
-    "feed": ("feed", "--once", "--source", "csv", "--address", "rates.csv"),
+    "feed": ("feed", "--once", "--source", "csv", "--address", "feed.csv"),
     "predict": ("predict", "0.85", "0.86", "0.87", "--timeout", "20"),
     "tail": ("tail", "--from-beginning", "--no-follow"),
     "verify": ("verify",),
@@ -109,6 +109,10 @@ class Ground:
         directory = self.directory / name.replace(" ", "-")
         directory.mkdir()
         (directory / "rates.csv").write_text(RATES)
+        # A pair of its own, because what another feed has published is not published again.
+        number = USERS.index(case.user)
+        pair = f"EUR/X{chr(65 + number // 26)}{chr(65 + number % 26)}"
+        (directory / "feed.csv").write_text(RATES.replace("EUR/GBP", pair))
         given = {
             key: getattr(case.settings, key)
             for key in case.settings.model_fields_set - {"sasl_password", "models_dir"}
@@ -241,7 +245,7 @@ def test_a_missing_right_is_one_line_that_names_it_and_the_user(
     resource = names(case.settings, case.command)[case.missing.resource]
     assert f"User:{case.user} lacks the right {case.missing.operation} on the {kind} " in line
     assert resource in line
-    if case.command not in {"worker", "sink postgres"}:  # these log that they try again
+    if case.command not in {"worker", "sink postgres", "feed"}:  # these log what they do
         assert done.err.count("\n") == 1, done.err
 
 
