@@ -27,7 +27,6 @@ AWAITED = {
     "feed_source",
     "feed_address",
     "feed_pairs",
-    "group_instance_id",
     "models_url",
     "model_key_file",
 }
