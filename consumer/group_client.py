@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from consumer.static_requests import naming
+from ratecast.kafka.aiokafka_seams import replace_coordinator_send
 from ratecast.kafka.consumers import started_consumer
 
 if TYPE_CHECKING:
@@ -23,9 +25,10 @@ async def started(settings: Settings) -> Any:
         BrokerUnavailableError: no broker answered.
     """
     timeout_ms = settings.session_timeout_ms
-    return await started_consumer(
+    consumer = await started_consumer(
         settings,
         group_id=settings.group_id,
+        group_instance_id=settings.group_instance_id,
         # The pipelines choose where to begin. The client's own reset would skip removed records without a report.
         auto_offset_reset="none",
         isolation_level="read_committed",
@@ -37,3 +40,6 @@ async def started(settings: Settings) -> Any:
         # A single partition may be given more: a fetch of less than its share would cut off large records.
         fetch_max_bytes=max(_FETCH_MAX_BYTES, settings.max_partition_fetch_bytes),
     )
+    if (instance_id := settings.group_instance_id) is not None:
+        replace_coordinator_send(consumer, lambda send: lambda request: send(naming(request, instance_id)))
+    return consumer

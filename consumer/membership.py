@@ -14,6 +14,7 @@ from aiokafka.errors import KafkaError
 
 from ratecast.errors import JoinRefusedError
 from ratecast.kafka.aiokafka_seams import raise_group_error
+from ratecast.kafka.broker_errors import is_fenced_instance
 from ratecast.kafka.rights import in_one_line
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ class Membership:
             consumer: an AIOKafkaConsumer that has subscribed.
 
         Raises:
-            JoinRefusedError: the group has rejected the worker for ``give_up_seconds``.
+            JoinRefusedError: the group has rejected the worker for ``give_up_seconds``, or another process has its name.
         """
         now = time.monotonic()
         if now >= self._retry_at:
@@ -102,8 +103,14 @@ class Membership:
         """Record that the coordinator rejected or removed this worker.
 
         Raises:
-            JoinRefusedError: it has done so for ``give_up_seconds``.
+            JoinRefusedError: it has done so for ``give_up_seconds``, or another process has taken this worker's name.
         """
+        if is_fenced_instance(error):
+            # A retry would fence the other process, which would fence this one.
+            raise JoinRefusedError(
+                f"another process has joined group {self._settings.group_id} as {self._settings.group_instance_id}: "
+                "give each worker a RATECAST_GROUP_INSTANCE_ID of its own"
+            )
         now = time.monotonic()
         self._refused_at = now
         if self._refused_since is None:

@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.gc_collector import GCCollector
 from prometheus_client.process_collector import ProcessCollector
 
-from consumer import group_client, installation
+from consumer import group_client, group_coverage, installation
 from consumer.at_least_once import DeliverThenCommit
 from consumer.garbage import rare_collections
 from consumer.held_back import HeldBack
@@ -135,6 +135,8 @@ class Worker:
             [self.settings.input_topic], listener=RebalanceListener(self.revoke, self.assign)
         )
         self._watch(self._watch_membership(), "the task that watches the group")
+        if self.settings.group_instance_id is not None:
+            self._watch(group_coverage.watch(self.settings, self._consumer), "the watch for new partitions")
 
     def _pipeline_context(self) -> PipelineContext:
         settings, consumer, identity = self.settings, self._consumer, TopicIdentity(self._consumer)
@@ -180,10 +182,9 @@ class Worker:
             await asyncio.wait_for(self._unless_stopped(self._ask_ends()), _WATCH_SECONDS)
 
     async def _ask_ends(self) -> None:
-        pipelines = {partition: pipeline for partition, (pipeline, _) in self._pipelines.items()}
-        if pipelines:
+        if pipelines := dict(self._pipelines):
             for partition, end in (await self._consumer.end_offsets(list(pipelines))).items():
-                pipelines[partition].ends_at(end)
+                pipelines[partition][0].ends_at(end)
 
     async def _watch_membership(self) -> None:
         while True:

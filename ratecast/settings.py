@@ -14,6 +14,7 @@ from pydantic_settings import SettingsConfigDict
 from ratecast.errors import UsageError
 from ratecast.feed_settings import FeedSettings
 from ratecast.field_faults import first_fault, predicate, shown
+from ratecast.group_settings import GroupSettings
 from ratecast.model_settings import ModelSettings
 from ratecast.optional_fields import OptionalFields, parse_horizons, parse_quantiles
 from ratecast.rates_settings import RatesSettings
@@ -43,7 +44,14 @@ _SERVICE_ADDRESS = re.compile(r"(tcp|udp|sctp)://.*")  # value of a Service's va
 
 
 class Settings(
-    SecuritySettings, WebSettings, SinkSettings, FeedSettings, RatesSettings, ModelSettings, TracingSettings
+    SecuritySettings,
+    WebSettings,
+    SinkSettings,
+    FeedSettings,
+    RatesSettings,
+    ModelSettings,
+    TracingSettings,
+    GroupSettings,
 ):
     """Every setting of every program; each is also documented for users, and a test compares the two."""
 

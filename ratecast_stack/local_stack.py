@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import os
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -188,7 +189,10 @@ def _with_page(parts: ExitStack, stack: LocalStack, port: int) -> LocalStack:
 
 
 def _worker_environment(settings: Settings) -> dict[str, str]:
-    return {**child_environment(), "RATECAST_HORIZONS": settings.horizons}
+    # Of two workers with the name that the environment may give, the second would end the first.
+    named = {name for name in os.environ if name.upper() == "RATECAST_GROUP_INSTANCE_ID"}
+    environment = {name: value for name, value in child_environment().items() if name not in named}
+    return {**environment, "RATECAST_HORIZONS": settings.horizons}
 
 
 def _worker_command(settings: Settings, port: int) -> tuple[str, ...]:

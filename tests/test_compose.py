@@ -11,6 +11,7 @@ import yaml
 
 from ratecast import __version__
 from ratecast.feed_settings import FeedSettings
+from ratecast.group_settings import GroupSettings
 from ratecast.rates_settings import RatesSettings
 from ratecast.settings import ENV_PREFIX, Settings
 from ratecast.web_settings import WebSettings
@@ -35,6 +36,8 @@ OF_THE_SINK = {"RATECAST_POSTGRES_DSN", "RATECAST_POSTGRES_DSN_FILE", "RATECAST_
 OF_THE_FEED = {ENV_PREFIX + field.upper() for field in FeedSettings.model_fields}
 # The stack trains on the rates of the package: its file systems are read-only, so nothing would keep newer ones.
 OF_THE_RATES = {ENV_PREFIX + field.upper() for field in RatesSettings.model_fields}
+# Compose gives the containers of a service the same environment, and two workers with one name end each other.
+OF_ONE_WORKER = {ENV_PREFIX + field.upper() for field in GroupSettings.model_fields}
 VARIABLE = re.compile(r"(?<!\$)\$\{(\w+)")
 
 every_service = pytest.mark.parametrize("name", sorted(SERVICES))
@@ -240,7 +243,7 @@ def test_every_setting_can_be_set_in_the_stack_but_those_of_the_image(name):
     known = {ENV_PREFIX + field.upper() for field in Settings.model_fields}
     environment = {key: value for key, value in SERVICES[name]["environment"].items() if ENV_PREFIX in key}
     known -= (
-        OF_THE_SINK | OF_THE_FEED | OF_THE_RATES | {"RATECAST_WEB_TOKEN_FILE"}
+        OF_THE_SINK | OF_THE_FEED | OF_THE_RATES | OF_ONE_WORKER | {"RATECAST_WEB_TOKEN_FILE"}
     )  # the stack insists on the token itself
     assert environment.keys() | fixed == (known if name == "web" else known - of_web | (fixed & of_web))
     assert environment.keys().isdisjoint(fixed)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     FetchOnce = Callable[..., Awaitable[bool]]
     Connect = Callable[..., Awaitable[Any]]
+    Send = Callable[[Any], Awaitable[Any]]
 
 
 def consumer_client(consumer: Any) -> Any:
@@ -63,6 +64,27 @@ def raise_group_error(consumer: Any) -> None:
         KafkaError: the coordinator reported it.
     """
     consumer._coordinator.check_errors()  # noqa: SLF001
+
+
+def replace_coordinator_send(consumer: Any, replace: Callable[[Send], Send]) -> None:
+    """Replace the method by which a started AIOKafkaConsumer sends requests to its group's coordinator.
+
+    aiokafka names the group instance only when it joins, not in heartbeats and commits (we found no issue that reports
+    it).
+
+    Args:
+        consumer: a started consumer with a group.
+        replace: takes the present method, returns the new one. Both take a request and return its response.
+    """
+    consumer._coordinator._send_req = replace(consumer._coordinator._send_req)  # noqa: SLF001
+
+
+def request_rejoin(consumer: Any) -> None:
+    """Have a member of a group join again. If it leads the group, the coordinator then rebalances the group.
+
+    aiokafka has no ``enforceRebalance()`` as the Java client has.
+    """
+    consumer._coordinator.request_rejoin()  # noqa: SLF001
 
 
 def replace_fetch(consumer: Any, replace: Callable[[FetchOnce], FetchOnce]) -> None:

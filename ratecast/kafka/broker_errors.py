@@ -85,6 +85,8 @@ _IN_WORDS = {
     "UNSUPPORTED_ASSIGNOR": "the group's members have no assignment strategy in common",
 }
 
+_FENCED_INSTANCE_ID = 82
+
 # What a user can do about an error, whether or not aiokafka knows its code.
 _REMEDIES: dict[str, str] = {
     "INCONSISTENT_GROUP_PROTOCOL": "another application is in this group and assigns partitions in another way "
@@ -98,7 +100,7 @@ _REMEDIES: dict[str, str] = {
     "(group.min.session.timeout.ms to group.max.session.timeout.ms)",
     "GROUP_MAX_SIZE_REACHED": "stop members of the group, or raise group.max.size on the brokers",
     "INVALID_GROUP_ID": "set RATECAST_GROUP_ID to a name that the broker accepts",
-    "FENCED_INSTANCE_ID": "give each member another group.instance.id",
+    "FENCED_INSTANCE_ID": "give each member another group.instance.id (RATECAST_GROUP_INSTANCE_ID)",
     "TRANSACTIONAL_ID_AUTHORIZATION_FAILED": "allow this user WRITE and DESCRIBE on the transactional ids that begin with "
     "the group's name (kafka-acls --add --operation Write --transactional-id ... --resource-pattern-type prefixed)",
     "MESSAGE_SIZE_TOO_LARGE": "raise the topic's max.message.bytes, or lower RATECAST_PUBLISH_BATCH_BYTES",
@@ -160,9 +162,20 @@ def with_remedy(error: BaseException) -> str:
     return text
 
 
+def is_fenced_instance(error: BaseException) -> bool:
+    """Returns whether a static member of a group was replaced by another process with the same instance id.
+
+    >>> is_fenced_instance(errors.for_code(82)())
+    True
+    """
+    # aiokafka wraps the error of a heartbeat in another one, whose text contains the class name.
+    return getattr(error, "errno", None) == _FENCED_INSTANCE_ID or "FencedInstanceIdError" in str(error)
+
+
 def is_group_error(error: BaseException) -> bool:
     """Returns whether an error raised by a poll concerns the group membership and not the polled partition."""
-    return isinstance(error, BrokerResponseError) and error.message in _GROUP_ERRORS
+    is_known = isinstance(error, BrokerResponseError) and error.message in _GROUP_ERRORS
+    return is_known or is_fenced_instance(error)
 
 
 register()

@@ -3,7 +3,12 @@ from __future__ import annotations
 import logging
 
 import pytest
-from aiokafka.errors import GroupAuthorizationFailedError, InconsistentGroupProtocolError, KafkaError
+from aiokafka.errors import (
+    GroupAuthorizationFailedError,
+    InconsistentGroupProtocolError,
+    KafkaError,
+    for_code,
+)
 
 from consumer import membership
 from consumer.membership import Membership
@@ -46,6 +51,22 @@ def test_a_refusal_is_said_once_with_its_remedy_and_given_up_in_time(clock, capl
     assert clock.now == 1030
     assert sum("cannot join" in record.message for record in caplog.records) == 1
     assert consumer.asked < 10  # with growing pauses: each try makes the client join once more
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        for_code(82)(),
+        KafkaError("Unexpected exception in heartbeat task: FencedInstanceIdError()"),  # as aiokafka wraps it
+    ],
+)
+def test_a_worker_whose_name_another_process_has_taken_ends_at_once(clock, error) -> None:
+    group = Membership(Settings(give_up_seconds=30.0, group_instance_id="worker-0"))
+    with pytest.raises(
+        JoinRefusedError, match=r"another process has joined group ratecast-workers as worker-0: "
+    ):
+        group.check(RefusedConsumer(error))
+    assert clock.now == 1000
 
 
 def test_the_group_lets_it_in_after_all(clock, caplog) -> None:

@@ -22,8 +22,6 @@ from tools.chart.settings_schema import OF_THE_CHART, is_secret, settings_schema
 TEMPLATES = {path.name: path.read_text() for path in sorted((CHART / "templates").iterdir())}
 CHART_YAML: dict[str, Any] = yaml.safe_load((CHART / "Chart.yaml").read_text())
 DEFAULTS: dict[str, Any] = yaml.safe_load((CHART / "values.yaml").read_text())
-# Settings of issues that are being built. Values that are off by default use them.
-AWAITED = {"group_instance_id"}
 
 
 def with_defaults(values: dict[str, Any], defaults: dict[str, Any] = DEFAULTS) -> dict[str, Any]:
@@ -94,7 +92,7 @@ def test_every_variable_of_the_chart_is_a_setting() -> None:
         name for text in TEMPLATES.values() for name in re.findall(rf"\b{ENV_PREFIX}([A-Z_]*[A-Z])\b", text)
     }
     secrets = {name for name, field in Settings.model_fields.items() if is_secret(field)}
-    known = Settings.model_fields.keys() | AWAITED
+    known = Settings.model_fields.keys()
     assert {"BOOTSTRAP_SERVERS", "SASL_PASSWORD", "WEB_TOKEN", "POSTGRES_DSN"} <= named
     assert {name for name in named if name.lower() not in known} == set()
     # These are also read from the file that NAME_FILE names.

@@ -36,6 +36,11 @@ def test_an_option_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) ->
         ("BOOTSTRAP_SERVERS", "127.0.0.1:99999", "must be host:port addresses separated by commas"),
         ("BOOTSTRAP_SERVERS", "http://127.0.0.1:9092", "must be host:port addresses separated by commas"),
         ("BOOTSTRAP_SERVERS", "one:9092;two:9092", "must be host:port addresses separated by commas"),
+        (
+            "GROUP_INSTANCE_ID",
+            "worker 1",
+            "must be 1 to 249 letters, digits, dots, hyphens or underscores, and not . or ..",
+        ),
     ],
 )
 def test_a_wrong_variable_is_named_with_what_it_must_be_and_the_value_it_has(

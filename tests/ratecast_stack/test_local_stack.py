@@ -118,3 +118,11 @@ def test_a_signal_during_the_stop_does_not_cut_it_off(models_dir, monkeypatch) -
         monkeypatch.setattr(Child, "stop", interrupted)
     assert all(is_gone(child.process.pid) for child in stack.children)
     assert not stack.home.exists()
+
+
+def test_two_workers_never_get_one_name_from_the_environment(monkeypatch) -> None:
+    monkeypatch.setenv("Ratecast_Group_Instance_Id", "mine")
+    monkeypatch.setenv("RATECAST_GIVE_UP_SECONDS", "7")
+    environment = stacks._worker_environment(Settings())
+    assert environment["RATECAST_GIVE_UP_SECONDS"] == "7"
+    assert not [name for name in environment if name.upper().endswith("GROUP_INSTANCE_ID")]

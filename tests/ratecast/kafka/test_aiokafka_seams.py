@@ -26,7 +26,7 @@ from ratecast.kafka.client import client_options
 from ratecast.kafka.closing import stop_consumer, stop_producer
 from ratecast.kafka.topics import ensure_topics
 from tests.batches import batch_of
-from tests.integration.workers import publish
+from tests.integration.workers import publish, until
 
 ROOT = Path(__file__).parents[3]
 
@@ -90,6 +90,28 @@ async def test_an_error_of_the_group_is_raised_once_and_then_the_consumer_goes_o
         with pytest.raises(GroupAuthorizationFailedError):
             seams.raise_group_error(consumer)
         seams.raise_group_error(consumer)
+
+
+async def test_requests_to_the_coordinator_go_through_the_replaced_method_and_a_rejoin_is_one(
+    settings,
+) -> None:
+    await ensure_topics(settings)
+    sent: list[str] = []
+
+    def noting(send):
+        async def noted(request):
+            sent.append(type(request).__name__)
+            return await send(request)
+
+        return noted
+
+    async with consuming(settings, group_id=settings.group_id, heartbeat_interval_ms=100) as consumer:
+        seams.replace_coordinator_send(consumer, noting)
+        consumer.subscribe([settings.input_topic])
+        await until(lambda: "HeartbeatRequest" in sent)
+        assert sent.count("SyncGroupRequest") == 1
+        seams.request_rejoin(consumer)
+        await until(lambda: sent.count("SyncGroupRequest") == 2)
 
 
 async def test_a_replaced_fetch_is_called_and_returns_whether_there_were_records(settings) -> None:
