@@ -16,7 +16,6 @@ from kubernetes_validate import utils
 from ratecast.settings import ENV_PREFIX, Settings
 from tests.deploy.crd_schemas import BY_KIND, PROMETHEUS_RULE
 from tests.deploy.rendered import SETS, containers, of_kind, pod_specs, resources
-from tests.deploy.test_chart_files import AWAITED
 from tests.promql import selectors
 from tools.chart.chart_files import CHART
 from tools.chart.manifests import MANIFESTS, digest
@@ -135,7 +134,7 @@ def test_every_variable_is_a_setting_with_a_value_and_secrets_come_by_reference(
                 continue
             field = Settings.model_fields.get(setting)
             of_file = Settings.model_fields.get(setting.removesuffix("_file"))
-            assert field or setting in AWAITED or (of_file and is_secret(of_file)), setting
+            assert field or (of_file and is_secret(of_file)), setting
             if (
                 field is not None and is_secret(field) and setting != "models_url"
             ):  # it need not have a password
