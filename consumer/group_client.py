@@ -11,6 +11,9 @@ from ratecast.kafka.consumers import started_consumer
 if TYPE_CHECKING:
     from ratecast.settings import Settings
 
+# Members hear of a rebalance with their next heartbeat, so a long session must not make heartbeats rare.
+_HEARTBEAT_MS = 3000
+
 _METADATA_MAX_AGE_MS = 30_000  # the longest that new partitions, or those of a recreated topic, stay unread
 
 # Most bytes in one response of a broker. The client holds a response two or three times while it arrives, and a worker
@@ -33,7 +36,7 @@ async def started(settings: Settings) -> Any:
         auto_offset_reset="none",
         isolation_level="read_committed",
         session_timeout_ms=timeout_ms,
-        heartbeat_interval_ms=max(300, timeout_ms // 3),
+        heartbeat_interval_ms=max(300, min(_HEARTBEAT_MS, timeout_ms // 3)),
         # Pipelines detect their own stalls. A member without partitions never polls and must stay in the group.
         max_poll_interval_ms=2**31 - 1,
         metadata_max_age_ms=_METADATA_MAX_AGE_MS,

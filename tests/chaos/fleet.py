@@ -57,7 +57,8 @@ class Fleet:
     _started: int = 0
     _watchers: set[asyncio.Task[None]] = field(default_factory=set)
 
-    async def start(self, *, proxied: bool = False) -> Member:
+    async def start(self, *, proxied: bool = False, name: str | None = None) -> Member:
+        """Start a worker, which is a static member of the group if it has a name."""
         self._started += 1
         log = self.log_dir / f"worker-{self._started}.log"
         settings = self.settings
@@ -75,6 +76,7 @@ class Fleet:
             "RATECAST_TOPIC_PARTITIONS": str(settings.topic_partitions),
             "RATECAST_TOPIC_REPLICATION_FACTOR": str(settings.topic_replication_factor),
             **self.extra_environment,
+            **({} if name is None else {"RATECAST_GROUP_INSTANCE_ID": name}),
         }
         with log.open("wb") as sink:
             process = await asyncio.create_subprocess_exec(
