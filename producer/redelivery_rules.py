@@ -27,6 +27,7 @@ class Selection:
 
     Attributes:
         codes: the error codes; empty for all.
+        pairs: the pairs, as the keys of the messages name them; empty for all.
         partition: a partition of the dead-letter topic; None for all.
         first: the lowest offset.
         last: the highest offset; None for no limit.
@@ -36,6 +37,7 @@ class Selection:
     partition: int | None = None
     first: int = 0
     last: int | None = None
+    pairs: frozenset[str] = frozenset()
 
     def takes(self, letter: Record) -> bool:
         """Returns whether a dead letter is selected."""
@@ -43,6 +45,7 @@ class Selection:
             (self.partition is None or letter.partition == self.partition)
             and self.first <= letter.offset
             and (self.last is None or letter.offset <= self.last)
+            and (not self.pairs or (letter.key or b"").decode(errors="replace") in self.pairs)
             and (not self.codes or dead_letter.parse(letter.headers).code in self.codes)
         )
 

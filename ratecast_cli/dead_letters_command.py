@@ -89,6 +89,10 @@ def redeliver(  # noqa: PLR0913 - each argument is an option of the command
         list[ErrorCode] | None,
         typer.Option(metavar="CODE", help="Dead letters with this code, such as unknown_pair. Repeatable."),
     ] = None,
+    pair: Annotated[
+        list[str] | None,
+        typer.Option(metavar="AAA/BBB", help="Dead letters with this pair as their key. Repeatable."),
+    ] = None,
     partition: Annotated[
         int | None,
         typer.Option(min=0, metavar="N", help="Dead letters on this partition of the dead-letter topic."),
@@ -119,7 +123,8 @@ def redeliver(  # noqa: PLR0913 - each argument is an option of the command
     """Publish the chosen dead letters, print what was published and what was rejected."""
     from ratecast_cli.session import prepare
 
-    selection = _selection(code or [], partition, from_offset, to_offset, everything=everything)
+    pairs = parameters.parse_pairs(pair)
+    selection = _selection(code or [], pairs, partition, from_offset, to_offset, everything=everything)
     settings = prepare(bootstrap_servers=bootstrap_servers)
     result = asyncio.run(_redeliver(settings, selection, max_hops, again=again, dry_run=dry_run))
     if json:
@@ -132,7 +137,13 @@ def redeliver(  # noqa: PLR0913 - each argument is an option of the command
 
 
 def _selection(
-    codes: list[ErrorCode], partition: int | None, first: int | None, last: int | None, *, everything: bool
+    codes: list[ErrorCode],
+    pairs: tuple[str, ...],
+    partition: int | None,
+    first: int | None,
+    last: int | None,
+    *,
+    everything: bool,
 ) -> Selection:
     """Returns the dead letters that the options choose.
 
@@ -141,16 +152,16 @@ def _selection(
     """
     from producer.redelivery_rules import Selection
 
-    chosen = bool(codes) or partition is not None
+    chosen = bool(codes or pairs) or partition is not None
     if partition is None and (first is not None or last is not None):
         raise UsageError("--from-offset and --to-offset need --partition: each partition has its own offsets")
     if not chosen and not everything:
-        raise UsageError("nothing is chosen: give --code, --partition or --all")
+        raise UsageError("nothing is chosen: give --code, --pair, --partition or --all")
     if chosen and everything:
-        raise UsageError("--all contradicts --code and --partition")
+        raise UsageError("--all contradicts --code, --pair and --partition")
     if last is not None and (first or 0) > last:
         raise UsageError(f"--from-offset {first} is after --to-offset {last}")
-    return Selection(frozenset(code.value for code in codes), partition, first or 0, last)
+    return Selection(frozenset(code.value for code in codes), partition, first or 0, last, frozenset(pairs))
 
 
 async def _redeliver(

@@ -311,6 +311,7 @@ async def test_replayed_records_are_found_behind_an_open_transaction_and_beside_
         (("--from-offset", "1"), "need --partition"),
         (("--partition", "0", "--from-offset", "2", "--to-offset", "1"), "is after"),
         (("--all", "--code", "invalid_json"), "contradicts"),
+        (("--all", "--pair", "EUR/USD"), "contradicts"),
     ],
 )
 async def test_without_a_clear_choice_nothing_is_replayed(arguments, fault):

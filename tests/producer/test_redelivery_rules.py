@@ -11,7 +11,9 @@ RULES = Rules("histories", max_hops=2)
 
 
 def letter(headers: list[Header], partition: int = 1, offset: int = 5) -> FakeRecord:
-    return FakeRecord(b"{", topic="letters", partition=partition, offset=offset, headers=tuple(headers))
+    return FakeRecord(
+        b"{", key=b"EUR/USD", topic="letters", partition=partition, offset=offset, headers=tuple(headers)
+    )
 
 
 @pytest.mark.parametrize(
@@ -44,6 +46,9 @@ def test_a_dead_letter_that_was_redelivered_before_is_rejected() -> None:
         (Selection(codes=frozenset({"invalid_json", "too_large"})), True),
         (Selection(codes=frozenset({"too_large"})), False),
         (Selection(partition=0), False),
+        (Selection(pairs=frozenset({"EUR/USD", "EUR/GBP"})), True),
+        (Selection(pairs=frozenset({"EUR/GBP"})), False),
+        (Selection(codes=frozenset({"too_large"}), pairs=frozenset({"EUR/USD"})), False),
         (Selection(first=6), False),
         (Selection(last=4), False),
     ],
