@@ -11,6 +11,7 @@ import pytest
 import typer.main
 import yaml
 
+from ratecast.settings import ENV_PREFIX, Settings
 from ratecast_cli import app as cli
 from tools import site_hooks
 from tools.reference.pages import pages
@@ -89,6 +90,15 @@ def test_every_command_that_a_page_shows_exists() -> None:
     shown = set(chain.from_iterable(commands_in(text_of(page)) for page in PAGES))
     assert len(shown) >= len(commands.commands)
     assert shown <= set(commands.commands)
+
+
+def test_every_setting_that_a_page_names_exists() -> None:
+    settings = {ENV_PREFIX + name.upper() for name in Settings.model_fields}
+    # A name that goes on with * or _ stands for several settings.
+    name = re.compile(rf"\b{ENV_PREFIX}[A-Z0-9_]*[A-Z0-9](?![A-Z0-9_*])")
+    shown = set(chain.from_iterable(name.findall(text_of(page)) for page in PAGES))
+    assert shown >= {"RATECAST_GROUP_ID", "RATECAST_GIVE_UP_SECONDS"}
+    assert shown - settings == {"RATECAST_TEST_BOOTSTRAP_SERVERS"}  # for the tests only
 
 
 def test_every_make_target_that_a_page_shows_exists() -> None:
