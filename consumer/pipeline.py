@@ -8,12 +8,7 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from aiokafka.errors import (
-    IllegalStateError,
-    KafkaError,
-    KafkaTimeoutError,
-    MessageSizeTooLargeError,
-)
+from aiokafka.errors import IllegalStateError, KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
 
 from consumer import dead_letters
 from consumer.in_flight import InFlight, more_waits
@@ -21,6 +16,7 @@ from consumer.isolation import Isolation
 from consumer.outcomes import Outcomes
 from consumer.publishing import OutputRejectedError, Progress
 from consumer.recovery import Recovery
+from consumer.undecided_offsets import UndecidedOffsetError
 from consumer.unreadable_batches import is_unreadable, unreadable
 from monitoring.lag import LagTracker
 from ratecast.contract import commit_note
@@ -151,7 +147,12 @@ class PartitionPipeline:
                 self.source.partition % await self._publisher.partitions(topic)
                 for topic in (self._settings.output_topic, self._settings.dead_letter_topic)
             ]
-            start = await self._context.start_finder.find(self.source, output, self._reached())
+            try:
+                start = await self._context.start_finder.find(self.source, output, self._reached())
+            except UndecidedOffsetError as error:
+                if error.is_lost and self.recovery.waiting is None:
+                    await self._publisher.settle()
+                raise
             self.recovery.waiting = None  # the offset is decided
             # Always seek: the client's position may belong to a deleted topic, or may not exist.
             self._consumer.seek(self.source, start.offset)

@@ -14,7 +14,7 @@ import datetime as dt
 import logging
 from typing import TYPE_CHECKING, Any
 
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, for_code
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import CompactArray, CompactString, Int16, Int32, Int64, Schema, TaggedFields
 
@@ -30,7 +30,16 @@ LONGEST_SECONDS = 910.0
 
 
 class UndecidedOffsetError(KafkaError):  # type: ignore[misc]
-    """An open transaction may still change the committed offset. The brokers will end it; the partition waits."""
+    """An open transaction may still change the committed offset. The brokers will end it; the partition waits.
+
+    Args:
+        text: what is waited for, and until when.
+        is_lost: whether no broker knows an open transaction that has sent offsets. Then none will end it.
+    """
+
+    def __init__(self, text: str, *, is_lost: bool = False) -> None:
+        super().__init__(text)
+        self.is_lost = is_lost
 
 
 class ListTransactionsResponse_v0(Response):  # type: ignore[misc]  # noqa: N801 - named like aiokafka's
@@ -140,11 +149,12 @@ async def undecided(client: Any, source: TopicPartition) -> UndecidedOffsetError
         client: a connected AIOKafkaClient.
         source: the input partition.
     """
+    found, is_lost = None, False
     try:
         found = await _oldest_with_offsets(client)
+        is_lost = found is None
     except (KafkaError, OSError, NotImplementedError) as error:
         log.debug("cannot ask for open transactions: %r", error)
-        found = None
     if found is None:
         cause, by = "an open transaction", "within 15 minutes, if transaction.max.timeout.ms is the default"
     else:
@@ -152,7 +162,8 @@ async def undecided(client: Any, source: TopicPartition) -> UndecidedOffsetError
         at = dt.datetime.fromtimestamp(ends_ms / 1000, dt.UTC)
         cause, by = f"the open transaction of {transactional_id}", f"by {at:%Y-%m-%d %H:%M:%S} UTC"
     return UndecidedOffsetError(
-        f"{cause} may still change the committed offset of {source.topic}-{source.partition}; the brokers end it {by}"
+        f"{cause} may still change the committed offset of {source.topic}-{source.partition}; the brokers end it {by}",
+        is_lost=is_lost,
     )
 
 
@@ -161,6 +172,8 @@ async def _oldest_with_offsets(client: Any) -> tuple[str, int] | None:
     oldest: tuple[int, str, int] | None = None
     for broker in client.cluster.brokers():
         listed = await client.send(broker.nodeId, ListOpenTransactions())
+        if listed.error_code:
+            raise for_code(listed.error_code)  # it is still loading them, or this user may not see them
         if not (ids := [transactional_id for transactional_id, *_ in listed.transactions]):
             continue
         described = await client.send(broker.nodeId, DescribeTransactions(ids))

@@ -6,7 +6,6 @@ from aiokafka.client import AIOKafkaClient, CoordinationType
 from aiokafka.errors import (
     CoordinatorLoadInProgressError,
     GroupAuthorizationFailedError,
-    KafkaError,
     NotCoordinatorForGroupError,
 )
 from aiokafka.protocol.commit import OffsetFetchRequest_v3, OffsetFetchResponse_v3
