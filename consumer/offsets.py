@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aiokafka.client import CoordinationType
-from aiokafka.errors import CoordinatorLoadInProgressError, KafkaError, for_code
+from aiokafka.errors import CoordinatorLoadInProgressError, for_code
 
 from consumer.offset_fetch import UNSTABLE_OFFSET_COMMIT, StableOffsetFetch, offsets_of
+from consumer.undecided_offsets import undecided
 from ratecast.contract import commit_note
 from ratecast.contract.commit_note import Committed
 from ratecast.kafka.client import wire_client
@@ -31,22 +32,23 @@ async def committed_offset(settings: Settings, source: TopicPartition) -> Commit
       is behind the last commit, and the response holds an older offset without any sign of it.
 
     Raises:
-        KafkaError: the coordinator does not know the offset or does not answer, or an open transaction may change it.
+        UndecidedOffsetError: an open transaction may still change the offset.
+        KafkaError: the coordinator does not know the offset or does not answer.
     """
     request = StableOffsetFetch(settings.group_id, source.topic, source.partition)
     async with wire_client(settings) as client:
         coordinator = await client.coordinator_lookup(CoordinationType.GROUP, settings.group_id)
         response = await client.send(coordinator, request)
-    if response.error_code:
-        raise for_code(response.error_code)(f"the offset of {source}")
-    found = offsets_of(response).get(source)
+        if response.error_code:
+            raise for_code(response.error_code)(f"the offset of {source}")
+        found = offsets_of(response).get(source)
+        if found is not None and found[2] == UNSTABLE_OFFSET_COMMIT:
+            raise await undecided(client, source)
     if found is None:
         raise CoordinatorLoadInProgressError(
             f"the coordinator of group {settings.group_id} returned no offset of {source}"
         )
     offset, metadata, code = found
-    if code == UNSTABLE_OFFSET_COMMIT:
-        raise KafkaError(f"an open transaction may still change the offset of {source}")
     if code:
         raise for_code(code)(f"the offset of {source}")
     return None if offset < 0 else Committed(offset, commit_note.decode(metadata))

@@ -8,12 +8,7 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from aiokafka.errors import (
-    IllegalStateError,
-    KafkaError,
-    KafkaTimeoutError,
-    MessageSizeTooLargeError,
-)
+from aiokafka.errors import IllegalStateError, KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
 
 from consumer import dead_letters
 from consumer.in_flight import InFlight, more_waits
@@ -21,6 +16,7 @@ from consumer.isolation import Isolation
 from consumer.outcomes import Outcomes
 from consumer.publishing import OutputRejectedError, Progress
 from consumer.recovery import Recovery
+from consumer.undecided_offsets import UndecidedOffsetError
 from consumer.unreadable_batches import is_unreadable, unreadable
 from monitoring.lag import LagTracker
 from ratecast.contract import commit_note
@@ -72,7 +68,7 @@ class PartitionPipeline:
             context.settings.scoring_failures_in_a_row, context.settings.scoring_failures_share
         )
         self._fields = {"topic": source.topic, "partition": source.partition}
-        self._recovery = Recovery(self.name, context.settings.give_up_seconds, context.in_words, self._fields)
+        self.recovery = Recovery(self.name, context.settings.give_up_seconds, context.in_words, self._fields)
         self._lag = LagTracker(source.topic, source.partition)
         self._publisher: Publisher | None = None
         self._in_flight = InFlight()
@@ -81,11 +77,6 @@ class PartitionPipeline:
         self._rejection: KafkaError | None = None  # why a broker rejected the last batch
         self._stopping = asyncio.Event()
         self._waiting: asyncio.Future[Any] | None = None
-
-    @property
-    def blocked(self) -> str | None:
-        """Why this partition is stopped at an unreadable batch; None when it is not."""
-        return self._recovery.blocked
 
     async def run(self) -> None:
         """Work until `stop` is called. A failure is retried up to a time limit.
@@ -109,13 +100,13 @@ class PartitionPipeline:
             except FencedError:
                 await self._step_back()
             except KafkaError as error:
-                await self._pause(self._recovery.failed(error))
+                await self._pause(self.recovery.failed(error))
             except asyncio.CancelledError:
                 if is_cancelled():
                     raise
                 # aiokafka lets the cancellation of its internal tasks escape. Nobody asked this pipeline to stop. If it
                 # did, its partition would have no reader until the next rebalance.
-                await self._pause(self._recovery.failed(KafkaError("the client cancelled one of its tasks")))
+                await self._pause(self.recovery.failed(KafkaError("the client cancelled one of its tasks")))
             finally:
                 await self._release()
 
@@ -156,7 +147,13 @@ class PartitionPipeline:
                 self.source.partition % await self._publisher.partitions(topic)
                 for topic in (self._settings.output_topic, self._settings.dead_letter_topic)
             ]
-            start = await self._context.start_finder.find(self.source, output, self._reached())
+            try:
+                start = await self._context.start_finder.find(self.source, output, self._reached())
+            except UndecidedOffsetError as error:
+                if error.is_lost and self.recovery.waiting is None:
+                    await self._publisher.settle()
+                raise
+            self.recovery.waiting = None  # the offset is decided
             # Always seek: the client's position may belong to a deleted topic, or may not exist.
             self._consumer.seek(self.source, start.offset)
             self._lag.positioned(start.offset)
@@ -208,7 +205,7 @@ class PartitionPipeline:
         with contextlib.suppress(IllegalStateError):
             self._lag.idle(await self._consumer.position(self.source))
             if self.lag().to_read == 0:
-                self._recovery.succeeded()
+                self.recovery.succeeded()
 
     async def _publish(
         self, batch: ScoredBatch, records: Sequence[Record], started: float, scoring_seconds: float
@@ -237,7 +234,7 @@ class PartitionPipeline:
         self._rejection = None
         self._lag.committed(progress.next_offset, records[-1].timestamp)
         self._isolation.committed()
-        self._recovery.succeeded()
+        self.recovery.succeeded()
         # Count only after the commit: an aborted batch is scored again, and no message may count twice.
         timestamps_ms = [record.timestamp for record in records]
         self._metrics.committed(

@@ -77,6 +77,13 @@ class Publisher(Protocol):
             KafkaError: publishing failed, or it is unknown whether it did. Start a new publisher and retry.
         """
 
+    async def settle(self) -> None:
+        """Drop an offset that an earlier owner has sent in a transaction that no broker knows any more.
+
+        Raises:
+            KafkaError: the brokers do not answer.
+        """
+
     async def partitions(self, topic: str) -> int:
         """Returns the partition count of a topic."""
 
@@ -99,6 +106,9 @@ class ProducerPublisher:
     async def start(self) -> None:
         """Connect. A transactional producer also fences its predecessors and aborts their open transactions."""
         await shielded_start(self._producer.start())
+
+    async def settle(self) -> None:
+        """Do nothing: without transactions no offset waits for a decision."""
 
     async def partitions(self, topic: str) -> int:
         """Returns the partition count of a topic."""

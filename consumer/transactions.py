@@ -52,6 +52,17 @@ class PartitionTransactions(ProducerPublisher):
         super().__init__(source, producer)
         self._group_id = settings.group_id
 
+    async def settle(self) -> None:
+        """Drop an offset that this transactional id has sent in a transaction that no broker knows any more.
+
+        A broker whose disk was full may lose its record of an open transaction and keep the offset. The broker then
+        has nothing to abort when a producer starts, and would wait for a decision forever. The end of any later
+        transaction with an offset of the group decides all offsets of the same producer.
+        """
+        await self._producer.begin_transaction()
+        await self._producer.send_offsets_to_transaction({self._source: (0, "")}, self._group_id)
+        await self._producer.abort_transaction()
+
     async def publish(
         self, outgoing: Sequence[Outgoing], progress: Progress, check: Callable[[], Awaitable[None]]
     ) -> None:

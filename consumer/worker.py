@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from aiokafka.errors import KafkaError
 from prometheus_client import CollectorRegistry
@@ -190,7 +190,7 @@ class Worker:
         while True:
             self.membership.check(self._consumer)
             self.metrics.join_refused.set(self.membership.refusal is not None)
-            self.metrics.blocked_partitions.set(len(self._blocked()))
+            self.metrics.blocked_partitions.set(len(self._stopped("blocked")))
             await asyncio.sleep(_MEMBERSHIP_SECONDS)
 
     async def assign(self, partitions: Iterable[TopicPartition]) -> None:
@@ -274,25 +274,23 @@ class Worker:
             state["joining_seconds"] = round(self.membership.joining_seconds, 1)
         if self.membership.refusal is not None:
             state["join_refused"] = self.membership.refusal
-        if blocked := self._blocked():
-            state["blocked"] = blocked
-        return state
+        return state | {key: why for key in ("blocked", "waiting") if (why := self._stopped(key))}
 
-    def _blocked(self) -> dict[str, str]:
+    def _stopped(self, key: Literal["blocked", "waiting"]) -> dict[str, str]:
         pipelines = (pipeline for pipeline, _ in self._pipelines.values())
-        return {pipeline.name: pipeline.blocked for pipeline in pipelines if pipeline.blocked is not None}
+        return {one.name: why for one in pipelines if (why := getattr(one.recovery, key)) is not None}
 
     def unhealthy(self) -> str | None:
         """Return why this worker should be restarted, or None if it is healthy. ``/health`` reports it.
 
         A worker without partitions stands by and polls nothing. A worker with partitions should poll.
         """
-        limit = self.settings.give_up_seconds
-        if self.membership.joining_seconds > limit:
+        if self.membership.joining_seconds > self.settings.give_up_seconds:
             return f"still waiting to join group {self.settings.group_id} after {self.membership.joining_seconds:.0f} s"
-        now = time.monotonic()
+        limit = self.settings.give_up_seconds + self.settings.transaction_timeout_ms / 1000
         for pipeline, _ in self._pipelines.values():
-            if (silence := now - pipeline.polled_at) > limit + self.settings.transaction_timeout_ms / 1000:
+            silence = time.monotonic() - pipeline.polled_at
+            if silence > limit and pipeline.recovery.waiting is None:
                 return f"{pipeline.name} was last polled {silence:.0f} s ago"
         return None
 

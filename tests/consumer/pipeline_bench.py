@@ -185,7 +185,7 @@ class Bench:
         return Start(self.topics.committed, NOTE)
 
     def _retry_at_once(self) -> None:
-        recovery = self.pipeline._recovery
+        recovery = self.pipeline.recovery
         real = recovery.failed
         recovery.failed = lambda error: min(0.001, real(error))
 

@@ -90,7 +90,7 @@ async def test_failing_for_longer_than_the_limit_ends_the_worker():
 async def test_an_idle_partition_forgets_its_failures():
     bench = Bench(KafkaError("a broker restarted"))
     bench.consumer.at = 0
-    await bench.run_until(lambda: bench.pipeline._recovery._since is None and bench.topics.started == 2)
+    await bench.run_until(lambda: bench.pipeline.recovery._since is None and bench.topics.started == 2)
     assert bench.topics.started == 2
 
 
@@ -112,12 +112,12 @@ async def test_a_batch_with_a_wrong_checksum_blocks_its_partition_and_nothing_el
     seen = []
 
     def blocked_then_done() -> bool:
-        seen.append(bench.pipeline.blocked)
+        seen.append(bench.pipeline.recovery.blocked)
         return bench.topics.committed == 1
 
     await bench.run_until(blocked_then_done)
     assert any("checksum is wrong" in (text or "") for text in seen)
-    assert bench.pipeline.blocked is None
+    assert bench.pipeline.recovery.blocked is None
 
 
 async def test_a_batch_that_tolerant_reading_gets_past_is_read_again_from_its_offset(monkeypatch):

@@ -158,7 +158,7 @@ async def test_what_failed_before_a_quiet_time_counts_no_longer(settings, monkey
     monkeypatch.setattr(PartitionTransactions, "publish", failing)
     async with running_worker(settings.model_copy(update={"give_up_seconds": 1.0})) as worker:
         pipelines = [pipeline for pipeline, _ in worker._pipelines.values() if pipeline.source.partition == 0]
-        await until(lambda: failed and pipelines[0]._recovery._since is None)
+        await until(lambda: failed and pipelines[0].recovery._since is None)
         fail.set()
         await publish(settings, [history(1)], partition=0)
         await read(settings, settings.output_topic, 1)

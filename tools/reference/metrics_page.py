@@ -22,7 +22,7 @@ Each worker serves its metrics in Prometheus's text format on `/metrics`. Two mo
 
 - `/health` answers 200 while the worker is alive, and 503 when it should read records and does not.
 - `/ready` answers 200 when a model is loaded, the consumer group has let the worker in and the broker answers. Otherwise it answers
-  503 and says why. It also names a rejected model.
+  503 and says why. It also names a rejected model, and partitions that wait for the brokers to end a transaction (`waiting`).
 
 Labels come from closed sets. A pair that the model does not know is counted as `other`. The series of a partition disappear when
 the partition leaves the worker. Python's own process and garbage collector metrics are there too."""
