@@ -104,7 +104,8 @@ async def test_a_batch_of_one_message_continues_its_trace(collector):
     assert bench.topics.headers == [[("traceparent", f"00-{TRACES[0]}-{span.span_id.hex()}-01".encode())]]
 
 
-async def test_a_transaction_that_fails_is_a_span_with_its_error_and_the_retry_is_another(collector):
+async def test_a_transaction_that_fails_is_a_span_with_its_error_and_the_retry_is_another(collector, caplog):
+    caplog.set_level(logging.CRITICAL + 1, "consumer")  # pytest cannot report a line that is no UTF-8
     first = batch(0, b"a", b"b")
     async with traced(first, first, faults=[KafkaError("coordinator \udcff gone")]) as bench:
         await bench.run_until_committed(2)
