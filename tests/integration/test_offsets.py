@@ -53,7 +53,7 @@ async def test_an_offset_in_an_open_transaction_is_not_final(cluster_settings) -
     async with transactional(cluster_settings) as producer:
         await producer.begin_transaction()
         await producer.send_offsets_to_transaction({source: 1}, cluster_settings.group_id)
-        with pytest.raises(KafkaError, match="may still change the offset"):
+        with pytest.raises(KafkaError, match="may still change the committed offset"):
             await committed_offset(cluster_settings, source)
         await producer.commit_transaction()
     # The commit is acknowledged before its marker is on the offsets' topic.
