@@ -24,9 +24,7 @@ log = logging.getLogger(__name__)
 class Rejection:
     """A bundle that was rejected."""
 
-    version: (
-        str | None
-    )  # None if `current` itself cannot be read, or the bundle was refused before it was here
+    version: str | None  # None if `current` itself cannot be read, or the bundle is not here yet
     reason: str
 
 
