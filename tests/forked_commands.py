@@ -8,7 +8,9 @@ from __future__ import annotations
 import multiprocessing
 import os
 import sys
+import threading
 from dataclasses import dataclass
+from multiprocessing.connection import wait
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _LIMIT_SECONDS = 60.0
+# Each start asks all processes for their exit codes, and each code can be read once: of two threads one gets 255.
+_asking = threading.Lock()
 _forking = multiprocessing.get_context("forkserver")
 _forking.set_forkserver_preload(
     [
@@ -61,7 +65,8 @@ class Command:
         self.process: BaseProcess = _forking.Process(
             target=_run, args=(str(directory), arguments, dict(environment))
         )
-        self.process.start()
+        with _asking:
+            self.process.start()
 
     @property
     def err(self) -> str:
@@ -71,13 +76,14 @@ class Command:
 
     def result(self, limit_seconds: float = _LIMIT_SECONDS) -> Done:
         """Wait for the end; kill a command that hangs, whose code is then None."""
-        self.process.join(limit_seconds)
-        hangs = self.process.exitcode is None
-        if hangs:
-            self.process.kill()
+        hangs = not wait([self.process.sentinel], limit_seconds)
+        with _asking:
+            if hangs:
+                self.process.kill()
             self.process.join()
+            code = None if hangs else self.process.exitcode
         out = (self._directory / "out").read_text(errors="replace")
-        return Done(None if hangs else self.process.exitcode, out, self.err)
+        return Done(code, out, self.err)
 
 
 def _run(directory: str, arguments: tuple[str, ...], environment: dict[str, str]) -> None:

@@ -111,7 +111,7 @@ JSON = st.recursive(
     st.none()
     | st.booleans()
     | st.integers()
-    | st.floats(allow_nan=False)
+    | st.floats(allow_nan=False, allow_infinity=False)  # neither is JSON
     | st.text(max_size=5)
     | st.just("[]"),
     lambda inner: (
