@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from aiokafka.errors import KafkaError
 from prometheus_client import CollectorRegistry
@@ -190,7 +190,7 @@ class Worker:
         while True:
             self.membership.check(self._consumer)
             self.metrics.join_refused.set(self.membership.refusal is not None)
-            self.metrics.blocked_partitions.set(len(self._stopped("blocked")))
+            self.metrics.blocked_partitions.set(len(self._blocked()))
             await asyncio.sleep(_MEMBERSHIP_SECONDS)
 
     async def assign(self, partitions: Iterable[TopicPartition]) -> None:
@@ -274,17 +274,18 @@ class Worker:
             state["joining_seconds"] = round(self.membership.joining_seconds, 1)
         if self.membership.refusal is not None:
             state["join_refused"] = self.membership.refusal
-        return state | {key: why for key in ("blocked", "waiting") if (why := self._stopped(key))}
+        named = ("blocked", self._blocked()), ("waiting", self._waiting())
+        return state | {key: pipelines for key, pipelines in named if pipelines}
 
-    def _stopped(self, key: Literal["blocked", "waiting"]) -> dict[str, str]:
-        pipelines = (pipeline for pipeline, _ in self._pipelines.values())
-        return {one.name: why for one in pipelines if (why := getattr(one.recovery, key)) is not None}
+    def _blocked(self) -> dict[str, str]:
+        return {one.name: why for one, _ in self._pipelines.values() if (why := one.recovery.blocked)}
+
+    def _waiting(self) -> dict[str, str]:
+        return {one.name: why for one, _ in self._pipelines.values() if (why := one.recovery.waiting)}
 
     def unhealthy(self) -> str | None:
-        """Return why this worker should be restarted, or None if it is healthy. ``/health`` reports it.
-
-        A worker without partitions stands by and polls nothing. A worker with partitions should poll.
-        """
+        """Return why this worker should be restarted, or None if it is healthy. ``/health`` reports it."""
+        # A worker without partitions stands by and polls nothing. A worker with partitions should poll.
         if self.membership.joining_seconds > self.settings.give_up_seconds:
             return f"still waiting to join group {self.settings.group_id} after {self.membership.joining_seconds:.0f} s"
         limit = self.settings.give_up_seconds + self.settings.transaction_timeout_ms / 1000
