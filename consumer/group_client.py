@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from consumer.readable_assignments import ReadableAssignments
 from consumer.static_requests import naming
 from ratecast.kafka.aiokafka_seams import replace_coordinator_send
 from ratecast.kafka.consumers import started_consumer
@@ -45,4 +46,7 @@ async def started(settings: Settings) -> Any:
     )
     if (instance_id := settings.group_instance_id) is not None:
         replace_coordinator_send(consumer, lambda send: lambda request: send(naming(request, instance_id)))
+    replace_coordinator_send(
+        consumer, lambda send: ReadableAssignments(send, settings.group_id, settings.input_topic).send
+    )
     return consumer

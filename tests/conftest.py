@@ -30,6 +30,19 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RATECAST_RATES_FILE", "no-such-directory/eurofxref-hist.zip")
 
 
+@pytest.fixture(autouse=True)
+def _no_handler_of_another_test() -> Iterator[None]:
+    """A command that runs inside the test process sends all log records to a stream that is closed afterwards."""
+    import logging
+
+    root, client = logging.getLogger(), logging.getLogger("aiokafka")
+    before = list(root.handlers), root.level, client.level
+    yield
+    root.handlers[:], level, client_level = before
+    root.setLevel(level)
+    client.setLevel(client_level)
+
+
 def pytest_report_header() -> str:
     return f"brokers of the integration tests: {brokers.outlook()}"
 

@@ -6,17 +6,17 @@ a new version changes one of these attributes. Issue numbers are those of the re
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 from aiokafka import client, conn
 from aiokafka.consumer import fetcher
-from aiokafka.errors import CorruptRecordException
+from aiokafka.errors import CorruptRecordException, KafkaError
 from aiokafka.record.default_records import DefaultRecordBatch, _DefaultRecordBatchPy
 from aiokafka.record.memory_records import _MemoryRecordsPy
 from aiokafka.record.util import decode_varint_py
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Awaitable, Callable, Iterator
 
     FetchOnce = Callable[..., Awaitable[bool]]
@@ -58,12 +58,20 @@ def raise_group_error(consumer: Any) -> None:
     """Raise the error that the group coordinator last reported to an AIOKafkaConsumer, and clear it.
 
     aiokafka raises such an error only from ``getone()`` and ``getmany()`` (#294). A worker without partitions calls
-    neither. Clearing the error makes the consumer try to join again.
+    neither. Clearing the error makes the consumer try to join again. After an error that aiokafka did not expect, its task
+    that follows the group has ended and would raise the same error for ever, so it is started again.
 
     Raises:
         KafkaError: the coordinator reported it.
     """
-    consumer._coordinator.check_errors()  # noqa: SLF001
+    coordinator = consumer._coordinator  # noqa: SLF001
+    try:
+        coordinator.check_errors()
+    except KafkaError:
+        if coordinator._coordination_task.done():  # noqa: SLF001
+            coordinator.request_rejoin()
+            coordinator._coordination_task = asyncio.create_task(coordinator._coordination_routine())  # noqa: SLF001
+        raise
 
 
 def replace_coordinator_send(consumer: Any, replace: Callable[[Send], Send]) -> None:

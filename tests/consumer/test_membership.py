@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+from types import SimpleNamespace
 
 import pytest
 from aiokafka.errors import (
@@ -24,6 +25,7 @@ class RefusedConsumer:
         self.error = error
         self.asked = 0
         self._coordinator = self
+        self._coordination_task = SimpleNamespace(done=lambda: False)
 
     def check_errors(self) -> None:
         self.asked += 1

@@ -23,9 +23,9 @@ DEADLINE_SECONDS = 40.0
 
 @asynccontextmanager
 async def running_worker(settings: Settings) -> AsyncIterator[Worker]:
-    """A worker that is ready, stopped in order at the end."""
+    """A worker that is ready, stopped in order at the end. A second may run beside it, so neither owns the process."""
     worker = Worker(settings)
-    task = asyncio.create_task(worker.run())
+    task = asyncio.create_task(worker.run(handle_signals=False))
     try:
         await until(lambda: task.done() or worker.readiness()["ready"])
         if task.done():

@@ -17,7 +17,7 @@ from aiokafka import client as client_module
 from aiokafka import conn as conn_module
 from aiokafka.client import AIOKafkaClient
 from aiokafka.consumer import fetcher
-from aiokafka.errors import GroupAuthorizationFailedError, InvalidProducerEpoch, ProducerFenced
+from aiokafka.errors import GroupAuthorizationFailedError, InvalidProducerEpoch, KafkaError, ProducerFenced
 from aiokafka.record.default_records import DefaultRecordBatch, _DefaultRecordBatchPy
 from aiokafka.record.memory_records import MemoryRecords
 
@@ -90,6 +90,24 @@ async def test_an_error_of_the_group_is_raised_once_and_then_the_consumer_goes_o
         with pytest.raises(GroupAuthorizationFailedError):
             seams.raise_group_error(consumer)
         seams.raise_group_error(consumer)
+
+
+async def test_a_consumer_whose_group_task_has_died_joins_after_the_error_was_raised(settings) -> None:
+    await ensure_topics(settings)
+    async with consuming(settings, group_id=settings.group_id) as consumer:
+        coordinator = consumer._coordinator
+        joined, coordinator._on_join_complete = coordinator._on_join_complete, broken
+        consumer.subscribe([settings.input_topic])
+        await until(coordinator._coordination_task.done)
+        coordinator._on_join_complete = joined
+        with pytest.raises(KafkaError, match="a bug of the client"):
+            seams.raise_group_error(consumer)
+        await until(consumer.assignment)
+        seams.raise_group_error(consumer)
+
+
+async def broken(*_: object) -> None:
+    raise ValueError("a bug of the client")
 
 
 async def test_requests_to_the_coordinator_go_through_the_replaced_method_and_a_rejoin_is_one(
