@@ -65,9 +65,13 @@ chart: $(VENV)/.dev ## write the generated files of the Helm chart, and its mani
 	@$(BIN)/python -m tools.chart.manifests
 
 .PHONY: test
-test: $(VENV)/.dev ## the whole suite, on real brokers (JOBS=2 processes)
+test: $(VENV)/.dev ## the whole suite, on real brokers (JOBS=3 processes)
 	@$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile
-JOBS := 2
+JOBS := 3
+
+.PHONY: test-all
+test-all: $(VENV)/.dev ## the suite with every integration test on both brokers, as before a release (JOBS=3)
+	@RATECAST_TEST_BOTH_ENGINES=1 $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile
 
 .PHONY: chaos
 chaos: $(VENV)/.dev ## kill workers and brokers for half an hour, then count (SEEDS="11 12 13 14")

@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.gc_collector import GCCollector
 from prometheus_client.process_collector import ProcessCollector
 
-from consumer import group_client, group_coverage, installation
+from consumer import freed_memory, group_client, group_coverage, installation
 from consumer.at_least_once import DeliverThenCommit
 from consumer.garbage import rare_collections
 from consumer.held_back import HeldBack
@@ -122,6 +122,7 @@ class Worker:
         await self.models.start()
         self._watch(self.models.watch(), "the task that checks for new models")
         self._watch(self.shadow.run(), "the task that scores with the shadow model")
+        self._watch(freed_memory.give_back_regularly(), "the task that gives back freed memory")
         await self.http.start(self.settings.http_host, self.settings.http_port)
         log.info("metrics on http://%s:%s/metrics", self.settings.http_host, self.http.port)
         installation.check()

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 GIVEN = "RATECAST_TEST_BOOTSTRAP_SERVERS"
+BOTH = "RATECAST_TEST_BOTH_ENGINES"  # set: tests marked `one_engine` run on Apache Kafka too
 IMAGE = f"apache/kafka:{KAFKA_VERSION}"
 _CONTAINER_LIMIT_SECONDS = 60
 

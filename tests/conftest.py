@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """A developer's own RATECAST_* must not change what the suite proves."""
-    import os
-
     for name in list(os.environ):
         if name.startswith("RATECAST_") and not name.startswith("RATECAST_TEST_"):
             monkeypatch.delenv(name)
@@ -48,9 +47,10 @@ def pytest_report_header() -> str:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Integration tests run on both engines; whatever else needs a broker takes the embedded one."""
+    """Integration tests run on both engines, or on the embedded one where the broker makes no difference."""
     if "bootstrap_servers" in metafunc.fixturenames:
-        both = "integration" in metafunc.definition.path.parts
+        one = metafunc.definition.get_closest_marker("one_engine") and brokers.BOTH not in os.environ
+        both = "integration" in metafunc.definition.path.parts and not one
         engines = ["embedded", "kafka"] if both else ["embedded"]
         if metafunc.definition.get_closest_marker("apache_kafka"):
             engines = ["kafka"]

@@ -7,6 +7,7 @@ import contextlib
 import os
 import signal
 import sys
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ratecast.settings import Settings
+
+_LIMIT_SECONDS = 60.0
 
 
 @dataclass(eq=False)
@@ -33,6 +36,13 @@ class Member:
 
     def says(self, text: str) -> bool:
         return text in self.log.read_text(errors="replace")
+
+    async def until_assigned(self) -> None:
+        """Wait until the group has given it partitions, or none because there are too few."""
+        deadline = time.monotonic() + _LIMIT_SECONDS
+        while not self.says("assigned partitions: "):
+            assert time.monotonic() < deadline, self.log.read_text(errors="replace")
+            await asyncio.sleep(0.05)
 
 
 @dataclass

@@ -70,7 +70,7 @@ async def restart_all(settings: Settings, log_dir: Path, rate: float, *, named: 
     try:
         workers = [await fleet.start(name=name) for name in names]
         for worker in workers:
-            await _until_assigned(worker)
+            await worker.until_assigned()
         feeding = asyncio.create_task(feed.run())
         began = time.time()
         await asyncio.sleep(2)
@@ -80,7 +80,7 @@ async def restart_all(settings: Settings, log_dir: Path, rate: float, *, named: 
             before = sum(map(_assignments, others))
             await fleet.remove(workers[place])
             workers[place] = await fleet.start(name=name)
-            await _until_assigned(workers[place])
+            await workers[place].until_assigned()
             await asyncio.sleep(2)
             interruptions += sum(map(_assignments, others)) - before
         ended = time.time()
@@ -95,13 +95,6 @@ async def restart_all(settings: Settings, log_dir: Path, rate: float, *, named: 
 
 def _assignments(worker: Member) -> int:
     return worker.log.read_text(errors="replace").count("assigned partitions: ")
-
-
-async def _until_assigned(worker: Member) -> None:
-    deadline = time.monotonic() + _LIMIT_SECONDS
-    while not worker.says("assigned partitions: "):
-        assert time.monotonic() < deadline, worker.log.read_text(errors="replace")
-        await asyncio.sleep(0.05)
 
 
 async def _settled(settings: Settings) -> Audit:

@@ -135,7 +135,8 @@ async def run_chaos(
         feed = Feed(settings, list(LEVELS), options.rate)
         feeding = asyncio.create_task(feed.run())
         scene = Scene(cluster, fleet, proxies, generator, options.no_broker_seconds, report.notes)
-        await asyncio.sleep(10)
+        for member in list(fleet.members):
+            await member.until_assigned()
         for kind in _order(options, generator):
             record = FaultRecord(kind, time.time())
             say(f"{time.time() - started:6.0f} s  {kind}")

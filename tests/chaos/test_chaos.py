@@ -21,9 +21,7 @@ FAULTS = (
     "kill_between_send_and_commit",
     "kill_inside_commit",
     "zombie",
-    "terminate",
     "kill_broker",
-    "stop_coordinator",
     "cut_worker",
     "no_brokers",
 )

@@ -24,6 +24,8 @@ from tests.producer import commands
 from tests.training.drift_report.planted import days, walk
 from tests.training.drift_report.test_command import invoke
 
+pytestmark = pytest.mark.one_engine
+
 FAULTS = ("decimal-slip:EUR/USD@2025-06-02+10", "stuck:EUR/CHF@2025-09-01+8", "inverted:EUR/JPY@2025-11-03")
 
 

@@ -17,6 +17,8 @@ from tests.integration.workers import running_worker
 from tests.producer import commands
 from tests.rows import prediction_row
 
+pytestmark = pytest.mark.one_engine
+
 
 def invoke(*arguments: str):
     return commands.invoke(command, *arguments)

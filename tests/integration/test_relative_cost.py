@@ -16,9 +16,8 @@ MESSAGES = 8_000
 MOST_TIMES = 1.2
 
 
-def test_a_worker_costs_no_more_than_a_plain_echo(settings, request) -> None:
-    if "kafka" in request.node.callspec.id:
-        pytest.skip("the clients' processor time does not depend on the broker; one is enough")
+@pytest.mark.one_engine
+def test_a_worker_costs_no_more_than_a_plain_echo(settings) -> None:
     broker = Broker(settings.bootstrap_servers, "", None)
     rounds = Rounds(broker, settings.models_dir, list(LEVELS), MESSAGES, seconds=20.0)
     echo, worker = rounds.measure([Case(program=SEND, pairs=4), Case(program=WORKER, pairs=4)], rounds=2)

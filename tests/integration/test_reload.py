@@ -23,6 +23,8 @@ from ratecast.rates.tables import RateTable
 from tests.bundles import LEVELS, forest_on_noise, write_bundle, write_manifest
 from tests.integration.workers import read, running_worker, until
 
+pytestmark = pytest.mark.one_engine
+
 MODEL_INFO = re.compile(r'^model_info\{.*version="([^"]+)".*\} 1\.0$', re.MULTILINE)
 
 

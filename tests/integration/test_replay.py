@@ -32,6 +32,8 @@ from ratecast_cli import replay_command as command
 from ratecast_stack.embedded import EmbeddedBroker
 from tests.producer import commands
 
+pytestmark = pytest.mark.one_engine
+
 PAIRS = ("EUR/USD", "EUR/GBP", "EUR/JPY", "EUR/CHF", "EUR/SEK")
 
 

@@ -25,6 +25,8 @@ from training.forests import ForestSettings
 from training.train import train
 from training.train_options import TrainOptions
 
+pytestmark = pytest.mark.one_engine
+
 PAIRS = ("EUR/GBP", "EUR/USD")
 DATES = np.busday_offset("2018-01-01", np.arange(700), roll="forward").astype("datetime64[D]")
 OLD = 500  # days the first model knows; the feed brings the others

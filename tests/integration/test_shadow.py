@@ -20,6 +20,8 @@ from tests.bundles import LEVELS, SIGMA, write_bundle
 from tests.integration.workers import read, running_worker, until
 from tests.producer import commands
 
+pytestmark = pytest.mark.one_engine
+
 DAYS = 120
 
 

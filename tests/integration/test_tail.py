@@ -22,6 +22,8 @@ from tests.integration.workers import publish, read, running_worker
 from tests.producer import commands
 from tests.rows import prediction_row
 
+pytestmark = pytest.mark.one_engine
+
 
 def body(number: int, pair: str = "EUR/GBP", rates: tuple[float, ...] = (0.85, 0.86, 0.87)) -> bytes:
     return json.dumps({"message_id": str(number), "pair": pair, "history": rates}).encode()

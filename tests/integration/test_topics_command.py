@@ -12,6 +12,8 @@ from ratecast_cli import topics_command as command
 from tests.integration.test_replay import plan
 from tests.producer import commands
 
+pytestmark = pytest.mark.one_engine
+
 
 def invoke(*arguments: str):
     return commands.invoke(command, *arguments)

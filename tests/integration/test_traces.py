@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 
 import aiohttp
+import pytest
 
 from tests.bad_records import BAD, GOOD
 from tests.integration.workers import publish, read, running_worker
 from tests.monitoring.collector import Collector, attributes, ids
+
+pytestmark = pytest.mark.one_engine
 
 TRACES = [f"{number:032x}" for number in (0xABC1, 0xABC2, 0xABC3)]
 PARENT = "00f067aa0ba902b7"
