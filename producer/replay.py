@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aiokafka.errors import KafkaError
 
@@ -20,13 +20,14 @@ from ratecast.kafka.rights import in_one_line
 from ratecast.kafka.topics import ensure_topics
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
     from producer.plan.histories import Plan
     from producer.plan.pace import Pace
     from ratecast.settings import Settings
 
 _NO_HEADERS: list[tuple[str, bytes | None]] = []
+_STOP_SECONDS = 10.0  # how long to wait for the brokers after a stop; whoever pressed Ctrl-C is waiting too
 _AFTERMATH_SECONDS = 2.0  # how long to wait after a failure for the remaining acknowledgements
 
 
@@ -85,7 +86,7 @@ async def replay(
     """Publish a plan, after creating missing topics.
 
     When ``stop`` is set, the replay finishes the current day without further pauses. Resuming with the day in the
-    summary then repeats nothing.
+    summary then repeats nothing. If the brokers do not take the rest of the day within ten seconds, it fails.
 
     Args:
         settings: the brokers and the input topic.
@@ -104,9 +105,9 @@ async def replay(
     async with idempotent_producer(settings) as producer:
         outbox = Outbox(producer, settings.input_topic, partitions, settings.give_up_seconds)
         started = time.monotonic()
+        stop = stop or asyncio.Event()
         try:
-            sent = await _send_all(outbox, plan, pace, loop, stop or asyncio.Event(), on_progress)
-            await outbox.settle()
+            sent = await _until_stopped(_send_all(outbox, plan, pace, loop, stop, on_progress), stop)
         except (KafkaError, TimeoutError) as error:
             reason = in_one_line(error, settings, written=[settings.input_topic])
             raise await _undelivered(outbox, plan, reason) from error
@@ -126,6 +127,21 @@ async def replay(
     )
 
 
+async def _until_stopped(work: Coroutine[Any, Any, int], stop: asyncio.Event) -> int:
+    """Return what some work returns. After a stop it has a short time left."""
+    working, stopped = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait((working, stopped), return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait((working,), timeout=_STOP_SECONDS)
+        if not working.done():
+            raise TimeoutError(f"stopped, and the brokers did not take the rest within {_STOP_SECONDS:g} s")
+        return working.result()
+    finally:
+        for task in (working, stopped):
+            task.cancel()
+        await asyncio.gather(working, stopped, return_exceptions=True)
+
+
 async def _send_all(
     outbox: Outbox,
     plan: Plan,
@@ -134,7 +150,7 @@ async def _send_all(
     stop: asyncio.Event,
     on_progress: Callable[[ReplayProgress], None] | None,
 ) -> int:
-    """Send each message when it is due, and return how many were sent."""
+    """Send each message when it is due, and return how many were sent when all are acknowledged."""
     started, sent, size = time.monotonic(), 0, len(plan)
     while loop or sent < size:
         lap, position = divmod(sent, size)
@@ -156,6 +172,7 @@ async def _send_all(
             with contextlib.suppress(TimeoutError):
                 pause = pace.pause_seconds(time.monotonic() - started, sent)
                 await asyncio.wait_for(stop.wait(), pause)
+    await outbox.settle()
     return sent
 
 

@@ -20,7 +20,9 @@ def resident_mib() -> float:
     return pages * 4096 / 2**20
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc keeps memory and can be asked for it")
+@pytest.mark.skipif(
+    platform.libc_ver()[0] != "glibc", reason="only glibc keeps memory and can be asked for it"
+)
 def test_memory_that_was_freed_between_objects_that_live_on_is_given_back() -> None:
     blocks: list[bytes | None] = [bytes(2048) for _ in range(SCATTERED)]
     kept = blocks[::50]

@@ -17,6 +17,7 @@ import confluent_kafka
 import numpy as np
 import pytest
 
+from producer import replay as replay_module
 from producer.plan import histories
 from producer.plan.faults import FaultKind
 from producer.plan.pace import Pace
@@ -156,6 +157,28 @@ async def test_when_the_broker_goes_away_the_error_says_what_arrived_and_resumin
     assert 2000 <= delivered < len(whole)
     # Everything before that day has arrived: it cannot be more than was acknowledged.
     assert np.searchsorted(whole.days, np.datetime64(match[2])) <= delivered
+
+
+async def test_a_replay_that_is_stopped_while_the_broker_is_away_ends_soon_and_says_where_to_resume(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(replay_module, "_STOP_SECONDS", 0.5)
+    stop = asyncio.Event()
+    with EmbeddedBroker(tmp_path) as broker:
+        settings = Settings(bootstrap_servers=broker.bootstrap_servers, give_up_seconds=300)
+
+        def break_down(progress) -> None:
+            if progress.delivered >= 2000 and not stop.is_set():
+                broker.stop()
+                stop.set()
+
+        with pytest.raises(OperationError) as failure:
+            await asyncio.wait_for(
+                replay(settings, plan(4000), Pace(None), loop=True, stop=stop, on_progress=break_down), 30
+            )
+    assert "stopped, and the brokers did not take the rest within 0.5 s; resume with --from 20" in str(
+        failure.value
+    )
 
 
 async def test_without_a_broker_nothing_is_published_and_the_error_says_so():
