@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from ratecast.settings import Settings
 
-_LIMIT_SECONDS = 60.0
+_LIMIT_SECONDS = 120.0
 
 
 @dataclass(eq=False)
