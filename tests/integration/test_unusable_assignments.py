@@ -10,6 +10,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
 
+from consumer import readable_assignments
 from consumer.worker import Worker
 from ratecast.kafka.client import client_options
 from ratecast.kafka.topics import ensure_topics
@@ -56,8 +57,13 @@ class SelfishAssignor(RoundRobinPartitionAssignor):
     ids=["left out", "no assignment", "another topic"],
 )
 async def test_the_worker_says_so_and_works_as_soon_as_the_leader_has_gone(
-    settings: Settings, caplog: pytest.LogCaptureFixture, others: bytes | None, said: str
+    settings: Settings,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    others: bytes | None,
+    said: str,
 ) -> None:
+    monkeypatch.setattr(readable_assignments, "_FIRST_PAUSE_SECONDS", 0.2)
     await ensure_topics(settings)
     assignor = type("Assignor", (SelfishAssignor,), {"others": others})
     leader = AIOKafkaConsumer(
