@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import os
 
 _EVERY_SECONDS = 60.0
 
@@ -22,5 +23,7 @@ async def give_back_regularly() -> None:
 
 def give_back() -> bool:
     """Return whether memory was given back to the system. It takes some milliseconds."""
+    if os.name != "posix":
+        return False
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # malloc_trim(3), of glibc only
     return trim is not None and bool(trim(0))

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _FIRST_PAUSE_SECONDS = 1.0
-_MOST_PAUSE_SECONDS = 15.0  # each new attempt makes the whole group rebalance
+_MOST_PAUSE_SECONDS = (
+    5.0  # each new attempt makes the whole group rebalance, and a worker that is stopped waits for it
+)
 
 
 class ReadableAssignments:
@@ -70,7 +72,7 @@ def _fault(assignment: bytes, topic: str) -> str | None:
     if not assignment:
         return "it is empty"
     try:
-        topics = {one.topic for one in ConsumerProtocol.ASSIGNMENT.decode(assignment).partitions()}
+        others = {one.topic for one in ConsumerProtocol.ASSIGNMENT.decode(assignment).partitions()} - {topic}
     except (ValueError, TypeError) as error:
         return f"{len(assignment)} bytes that cannot be parsed: {type(error).__name__}"
-    return f"it names the topic {min(topics - {topic})!r}" if topics - {topic} else None
+    return f"it names the topic {min(map(repr, others))}" if others else None
