@@ -20,9 +20,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _FIRST_PAUSE_SECONDS = 1.0
-_MOST_PAUSE_SECONDS = (
-    5.0  # each new attempt makes the whole group rebalance, and a worker that is stopped waits for it
-)
+# Each attempt makes the whole group rebalance, so they become rarer. But a worker that is stopped waits for the pause.
+_MOST_PAUSE_SECONDS = 5.0
 
 
 class ReadableAssignments:

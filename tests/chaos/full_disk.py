@@ -16,13 +16,13 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ratecast.kafka.audit import audit
 from ratecast.kafka.topics import ensure_topics
 from ratecast_stack.jvm.cluster import JvmCluster
 from tests.brokers import settings_of_its_own
 from tests.bundles import LEVELS, write_bundle
 from tests.chaos.feed import Feed
 from tests.chaos.fleet import Fleet
+from tests.chaos.settled import settled
 
 if TYPE_CHECKING:
     from ratecast.kafka.audit_result import Audit
@@ -54,10 +54,7 @@ async def fill_again_and_again(
         await asyncio.sleep(_CALM_SECONDS)
         feed.stop()
         await feeding
-        deadline = time.monotonic() + _LIMIT_SECONDS
-        while not (counted := await audit(settings)).exactly_once and time.monotonic() < deadline:
-            await asyncio.sleep(1)
-        return counted, fleet
+        return await settled(settings), fleet
     finally:
         await fleet.stop()
 

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ratecast.kafka.audit import audit
 from ratecast.kafka.reader import read_topic
 from ratecast.kafka.topics import ensure_topics
 from ratecast_stack.jvm.cluster import JvmCluster
@@ -25,13 +24,13 @@ from tests.brokers import settings_of_its_own
 from tests.bundles import LEVELS, write_bundle
 from tests.chaos.feed import Feed
 from tests.chaos.fleet import Fleet
+from tests.chaos.settled import settled
 
 if TYPE_CHECKING:
     from ratecast.kafka.audit_result import Audit
     from ratecast.settings import Settings
     from tests.chaos.fleet import Member
 
-_LIMIT_SECONDS = 60.0
 _WORKERS = 3
 
 
@@ -86,7 +85,7 @@ async def restart_all(settings: Settings, log_dir: Path, rate: float, *, named: 
         ended = time.time()
         feed.stop()
         await feeding
-        counted = await _settled(settings)
+        counted = await settled(settings)
         pause, partition_pause = await _pauses(settings, began, ended)
         return Rollout(counted, pause, partition_pause, interruptions, fleet.crashed)
     finally:
@@ -95,13 +94,6 @@ async def restart_all(settings: Settings, log_dir: Path, rate: float, *, named: 
 
 def _assignments(worker: Member) -> int:
     return worker.log.read_text(errors="replace").count("assigned partitions: ")
-
-
-async def _settled(settings: Settings) -> Audit:
-    deadline = time.monotonic() + _LIMIT_SECONDS
-    while not (counted := await audit(settings)).exactly_once and time.monotonic() < deadline:
-        await asyncio.sleep(0.5)
-    return counted
 
 
 async def _pauses(settings: Settings, began: float, ended: float) -> tuple[float, float]:

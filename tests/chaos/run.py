@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ratecast.contract import wire
-from ratecast.kafka.audit import audit
 from ratecast.kafka.audit_result import ranges
 from ratecast.kafka.reader import read_topic
 from ratecast.kafka.topics import ensure_topics
@@ -25,6 +24,7 @@ from tests.chaos.faults import FAULTS, Scene
 from tests.chaos.feed import Feed
 from tests.chaos.fleet import Fleet
 from tests.chaos.proxy import Proxy
+from tests.chaos.settled import settled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 
     from ratecast.kafka.audit_result import Audit, Place
     from ratecast_stack.jvm.cluster import JvmCluster
-
-_SETTLE_LIMIT_SECONDS = 150.0
 
 
 @dataclass(frozen=True)
@@ -146,7 +144,7 @@ async def run_chaos(
             await asyncio.sleep(generator.uniform(*options.calm_seconds))
         feed.stop()
         await feeding
-        counted = await _settled(settings)
+        counted = await settled(settings)
     report.seconds = time.time() - started
     report.published, report.scored, report.dead_lettered = (
         counted.published, counted.scored, counted.dead_lettered,
@@ -166,16 +164,6 @@ def _order(options: ChaosOptions, generator: random.Random) -> list[str]:
         generator.shuffle(kinds)
         order += kinds
     return order
-
-
-async def _settled(settings: Settings) -> Audit:
-    """The audit once every input has an outcome, or when that no longer happens."""
-    deadline = time.monotonic() + _SETTLE_LIMIT_SECONDS
-    while True:
-        counted = await audit(settings)
-        if counted.exactly_once or counted.duplicated or time.monotonic() > deadline:
-            return counted
-        await asyncio.sleep(2)
 
 
 async def _measure(settings: Settings, report: ChaosReport) -> dict[Place, list[float]]:
